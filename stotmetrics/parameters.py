@@ -1,0 +1,160 @@
+"""The parameters of a metric: fields of a frozen dataclass that know their own range."""
+
+import dataclasses
+import difflib
+import math
+import numbers
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import InvalidParameterError
+
+_KEY = "stotmetrics.parameter"
+
+
+@dataclass(frozen=True)
+class NoParameters:
+    """The parameters of a metric that has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """The range and the meaning of one parameter; see :func:`parameter`."""
+
+    doc: str
+    kind: type
+    low: float
+    high: float
+    low_open: bool
+    choices: tuple[str, ...]
+    allow: tuple[Any, ...]
+    convert: Callable[[str, Any], Any] | None
+
+    @property
+    def wants(self) -> str:
+        """The legal values in words."""
+        if self.convert is not None:
+            words = []
+        elif self.kind is bool:
+            words = ["True or False"]
+        elif self.kind is str:
+            words = [" or ".join(repr(choice) for choice in self.choices)] if self.choices else []
+        else:
+            words = [f"{'an integer' if self.kind is int else 'a number'} {self._interval}".rstrip()]
+        words += [repr(value) for value in self.allow]
+        return " or ".join(words) or self.doc
+
+    @property
+    def _interval(self) -> str:
+        bounds = []
+        if self.low > -math.inf:
+            bounds.append(f"{'>' if self.low_open else '>='} {self.low:g}")
+        if self.high < math.inf:
+            bounds.append(f"<= {self.high:g}")
+        return " and ".join(bounds)
+
+    def check(self, name: str, value: Any) -> Any:
+        """Return the value as a plain Python object, or raise InvalidParameterError."""
+        for literal in self.allow:
+            if value is literal or (isinstance(value, type(literal)) and value == literal):
+                return literal
+        if self.convert is not None:
+            return self.convert(name, value)
+        if self.kind is bool:
+            if isinstance(value, bool) or type(value).__name__ in ("bool_", "bool"):
+                return bool(value)
+        elif self.kind is str:
+            if isinstance(value, str) and (not self.choices or value in self.choices):
+                return str(value)
+        elif isinstance(value, numbers.Real) and not isinstance(value, bool):
+            if self.kind is float or isinstance(value, numbers.Integral):
+                number = self.kind(value)
+                above = number > self.low if self.low_open else number >= self.low
+                if above and number <= self.high:
+                    return number
+        raise InvalidParameterError(f"{name} must be {self.wants}; got {value!r}")
+
+
+def parameter(
+    default: Any,
+    *,
+    doc: str,
+    kind: type | None = None,
+    low: float = -math.inf,
+    high: float = math.inf,
+    low_open: bool = False,
+    choices: tuple[str, ...] = (),
+    allow: tuple[Any, ...] = (),
+    convert: Callable[[str, Any], Any] | None = None,
+) -> Any:
+    """Declare a parameter of a metric as a dataclass field.
+
+    Parameters
+    ----------
+    default : object
+        The default value.
+    doc : str
+        One line: what it means, with its unit.
+    kind : type, optional
+        ``float``, ``int``, ``bool`` or ``str``; by default the type of ``default``.
+    low, high : float
+        The closed range of a number. NaN is always refused, infinities only lie in an unbounded range.
+    low_open : bool, default False
+        Whether ``low`` itself is excluded.
+    choices : tuple of str
+        The legal strings.
+    allow : tuple
+        Literals that are legal besides the range, such as ``None`` or ``"median"``.
+    convert : callable, optional
+        ``convert(name, value)`` returns a hashable value or raises InvalidParameterError; it takes the place of the
+        range. A value that is not plain JSON has ``to_config()``, whose result ``convert`` accepts in turn.
+
+    Returns
+    -------
+    dataclasses.Field
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from stotmetrics.parameters import parameter
+    >>> @dataclass(frozen=True)
+    ... class Parameters:
+    ...     gamma: float = parameter(1.0, doc="smoothing of the soft minimum", low=0.0)
+    >>> Parameters().gamma
+    1.0
+    """
+    kind = type(default) if kind is None else kind
+    if convert is None and kind not in (float, int, bool, str):
+        raise TypeError(f"a parameter without convert needs kind float, int, bool or str, not {kind.__name__}")
+    meta = Parameter(doc, kind, low, high, low_open, choices, allow, convert)
+    return dataclasses.field(default=default, metadata={_KEY: meta})
+
+
+def describe(params: type) -> dict[str, Parameter]:
+    """Name -> Parameter of every field of a parameters dataclass."""
+    found = {}
+    for field in dataclasses.fields(params):
+        if _KEY not in field.metadata:
+            raise TypeError(f"{params.__qualname__}.{field.name} must be declared with stotmetrics.parameter(...)")
+        found[field.name] = field.metadata[_KEY]
+    return found
+
+
+def make(metric: str, params: type, given: dict[str, Any]) -> Any:
+    """Build the checked parameters of a metric from keyword arguments."""
+    known = describe(params)
+    for name in given:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            valid = ", ".join(known) or "none"
+            raise TypeError(f"{metric} has no parameter {name!r}{hint} Valid parameters: {valid}")
+    defaults = {field.name: field.default for field in dataclasses.fields(params)}
+    return params(**{name: known[name].check(name, given.get(name, defaults[name])) for name in known})
+
+
+def to_config(params: Any) -> dict[str, Any]:
+    """The parameters as JSON-ready values."""
+    values = {field.name: getattr(params, field.name) for field in dataclasses.fields(params)}
+    return {name: v.to_config() if hasattr(v, "to_config") else v for name, v in values.items()}

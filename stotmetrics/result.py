@@ -1,0 +1,142 @@
+"""What a computation returns: one ``Result`` for a pair, one ``Batch`` for many."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.intp]
+BoolArray = npt.NDArray[np.bool_]
+
+
+class Result:
+    """The value of a metric on one pair, and what is known about it.
+
+    Parameters
+    ----------
+    value : float
+        The value of the metric.
+    converged : bool, default True
+        Whether the solver reached its tolerance. Closed-form metrics always do.
+    n_iter : int, default 0
+        Iterations the solver took, in its own unit (sweeps, steps or transport solves).
+    gap : float, optional
+        A certified bound on the error of the value, None where the metric has no such bound.
+    extras : mapping of str to callable, optional
+        What else the metric can say (``alignment``, ``plan``, ``w``, ``potentials``, ``objective``), each computed
+        when it is first asked for.
+
+    Examples
+    --------
+    >>> import stotmetrics
+    >>> result = stotmetrics.solve("softdtw", [0.0, 1.0, 2.0], [0.0, 2.0], gamma=0.1)
+    >>> result.available
+    ('alignment',)
+    >>> result.alignment.shape
+    (3, 2)
+    """
+
+    __slots__ = ("_extras", "converged", "gap", "n_iter", "value")
+
+    def __init__(
+        self,
+        value: float,
+        *,
+        converged: bool = True,
+        n_iter: int = 0,
+        gap: float | None = None,
+        extras: Mapping[str, Callable[[], Any]] | None = None,
+    ) -> None:
+        self.value = float(value)
+        self.converged = bool(converged)
+        self.n_iter = int(n_iter)
+        self.gap = None if gap is None else float(gap)
+        self._extras: dict[str, Any] = dict(extras or {})
+
+    @property
+    def available(self) -> tuple[str, ...]:
+        """Names of the extras this result carries."""
+        return tuple(self._extras)
+
+    @property
+    def alignment(self) -> FloatArray:
+        """Expected alignment, shape (n, m): the gradient of the value in the cost matrix."""
+        return self._extra("alignment")  # type: ignore[no-any-return]
+
+    @property
+    def plan(self) -> FloatArray:
+        """Transport plan, shape (n, m): mass moved from each time of x to each time of y."""
+        return self._extra("plan")  # type: ignore[no-any-return]
+
+    @property
+    def w(self) -> float:
+        """Maximising weight of the values against the times."""
+        return self._extra("w")  # type: ignore[no-any-return]
+
+    @property
+    def potentials(self) -> tuple[FloatArray, FloatArray]:
+        """Dual potentials (f, g), shapes (n,) and (m,)."""
+        return self._extra("potentials")  # type: ignore[no-any-return]
+
+    @property
+    def objective(self) -> float:
+        """Optimal value of the problem that the solver solved, regularisation included, without the root."""
+        return self._extra("objective")  # type: ignore[no-any-return]
+
+    @property
+    def cost(self) -> FloatArray:
+        """Cost matrix between the times of x and of y, shape (n, m)."""
+        return self._extra("cost")  # type: ignore[no-any-return]
+
+    def _extra(self, name: str) -> Any:
+        if name not in self._extras:
+            have = ", ".join(self.available) or "none"
+            raise AttributeError(f"this result has no {name}; its metric offers: {have}")
+        found = self._extras[name]
+        if callable(found):
+            found = self._extras[name] = found()
+        return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Extras are closures until they are asked for: a pickle carries their values.
+        extras = {name: self._extra(name) for name in self._extras}
+        return {
+            "value": self.value,
+            "converged": self.converged,
+            "n_iter": self.n_iter,
+            "gap": self.gap,
+            "_extras": extras,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
+
+    def __repr__(self) -> str:
+        gap = "" if self.gap is None else f", gap={self.gap:.3g}"
+        return f"Result(value={self.value!r}, converged={self.converged}, n_iter={self.n_iter}{gap})"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Values of a metric on k pairs, as a ``block`` function returns them.
+
+    Parameters
+    ----------
+    values : array of shape (k,)
+        The value of each pair.
+    converged : bool array of shape (k,), optional
+        None: all of them converged.
+    gap : array of shape (k,), optional
+        Certified bound on the error of each value.
+    n_iter : int array of shape (k,), optional
+        Iterations of each pair.
+    """
+
+    values: FloatArray
+    converged: BoolArray | None = None
+    gap: FloatArray | None = None
+    n_iter: IntArray | None = None
