@@ -10,6 +10,10 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 DEBUG = os.environ.get("STOTMETRICS_DEBUG", "") not in ("", "0")
+KERNELS = Path("stotmetrics", "kernels")
+
+# Apart, so that neither kind of build ever picks up the other's objects.
+BUILD = "build/debug" if DEBUG else "build"
 
 DIRECTIVES = {
     "language_level": 3,
@@ -22,20 +26,24 @@ DIRECTIVES = {
 }
 
 # Infinities are data in these kernels, so -ffast-math must never appear here.
-FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-Wall", "-Wno-unused-function"]
+FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-Wall", "-Wno-unused-function", "-g" if DEBUG else "-g0"]
 
 
 def extensions() -> list[Extension]:
-    sources = sorted(Path("stotmetrics", "kernels").glob("*.pyx"))
+    headers = [header.as_posix() for header in sorted(KERNELS.glob("*.h"))]
     return [
         Extension(
             ".".join(source.with_suffix("").parts),
             [source.as_posix()],
+            include_dirs=[KERNELS.as_posix()],
             extra_compile_args=FLAGS,
-            depends=[header.as_posix() for header in sorted(source.parent.glob("*.h"))],
+            depends=headers,
         )
-        for source in sources
+        for source in sorted(KERNELS.glob("*.pyx"))
     ]
 
 
-setup(ext_modules=cythonize(extensions(), compiler_directives=DIRECTIVES, force=DEBUG))
+setup(
+    ext_modules=cythonize(extensions(), build_dir=f"{BUILD}/cython", compiler_directives=DIRECTIVES),
+    options={"build": {"build_base": BUILD}, "build_ext": {"parallel": os.cpu_count()}},
+)
