@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from .errors import InvalidParameterError
 
 _KEY = "stotmetrics.parameter"
@@ -61,19 +63,21 @@ class Parameter:
                 return literal
         if self.convert is not None:
             return self.convert(name, value)
-        if self.kind is bool:
-            if isinstance(value, bool) or type(value).__name__ in ("bool_", "bool"):
-                return bool(value)
-        elif self.kind is str:
-            if isinstance(value, str) and (not self.choices or value in self.choices):
-                return str(value)
-        elif isinstance(value, numbers.Real) and not isinstance(value, bool):
-            if self.kind is float or isinstance(value, numbers.Integral):
-                number = self.kind(value)
-                above = number > self.low if self.low_open else number >= self.low
-                if above and number <= self.high:
-                    return number
+        if self.kind is str and isinstance(value, str) and (not self.choices or value in self.choices):
+            return str(value)
+        if self.kind is bool and isinstance(value, (bool, np.bool_)):
+            return bool(value)
+        if self.kind in (int, float) and self._is_number(value) and self._is_inside(float(value)):
+            return self.kind(value)
         raise InvalidParameterError(f"{name} must be {self.wants}; got {value!r}")
+
+    def _is_number(self, value: Any) -> bool:
+        wanted = numbers.Integral if self.kind is int else numbers.Real
+        return isinstance(value, wanted) and not isinstance(value, (bool, np.bool_))
+
+    def _is_inside(self, number: float) -> bool:
+        above = number > self.low if self.low_open else number >= self.low
+        return above and number <= self.high
 
 
 def parameter(
@@ -147,9 +151,9 @@ def make(metric: str, params: type, given: dict[str, Any]) -> Any:
     for name in given:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            hint = f", did you mean {close[0]!r}?" if close else ""
             valid = ", ".join(known) or "none"
-            raise TypeError(f"{metric} has no parameter {name!r}{hint} Valid parameters: {valid}")
+            raise TypeError(f"{metric} has no parameter {name!r}{hint}; valid parameters: {valid}")
     defaults = {field.name: field.default for field in dataclasses.fields(params)}
     return params(**{name: known[name].check(name, given.get(name, defaults[name])) for name in known})
 

@@ -110,7 +110,7 @@ class MetricSpec:
     name: str
     pair: Callable[[Any, Any, Any], Result | float]
     params: type = NoParameters
-    traits: Traits | Callable[[Any], Traits] = Traits()  # noqa: RUF009 -- frozen
+    traits: Traits | Callable[[Any], Traits] = Traits()
     prepare: Callable[[Series, Any], Any] | None = None
     block: Callable[[Sequence[Any], Sequence[Any], IntArray, IntArray, Any], Batch] | None = None
     grad: Callable[[Any, Any, Any], tuple[float, FloatArray, FloatArray]] | None = None

@@ -1,0 +1,84 @@
+"""Spatio-temporal and optimal-transport metrics for time series."""
+
+from typing import TYPE_CHECKING, Any
+
+from .api import distance, get_metric, list_metrics, pairwise, solve, value_and_grad
+from .errors import (
+    ConvergenceWarning,
+    DuplicateMetricError,
+    InvalidParameterError,
+    InvalidSeriesError,
+    MetricLoadError,
+    UnknownMetricError,
+)
+from .parameters import parameter
+from .registry import register, unregister
+from .result import Batch, Result
+from .series import Series, as_dataset, as_series
+from .spec import BoundMetric, MetricSpec, Traits
+
+if TYPE_CHECKING:
+    from .metrics.etiot import etiot
+    from .metrics.softdtw import softdtw
+    from .metrics.sta import sta
+    from .metrics.taot import taot
+    from .metrics.tiot import tiot
+    from .versions import show_versions
+
+__version__ = "0.1.0"
+
+# Public names that load a metric or a kernel, and the module each comes from: imported when first asked for.
+_LAZY = {
+    "etiot": ".metrics.etiot",
+    "show_versions": ".versions",
+    "softdtw": ".metrics.softdtw",
+    "sta": ".metrics.sta",
+    "taot": ".metrics.taot",
+    "tiot": ".metrics.tiot",
+}
+
+__all__ = [
+    "Batch",
+    "BoundMetric",
+    "ConvergenceWarning",
+    "DuplicateMetricError",
+    "InvalidParameterError",
+    "InvalidSeriesError",
+    "MetricLoadError",
+    "MetricSpec",
+    "Result",
+    "Series",
+    "Traits",
+    "UnknownMetricError",
+    "as_dataset",
+    "as_series",
+    "distance",
+    "etiot",
+    "get_metric",
+    "list_metrics",
+    "pairwise",
+    "parameter",
+    "register",
+    "show_versions",
+    "softdtw",
+    "solve",
+    "sta",
+    "taot",
+    "tiot",
+    "unregister",
+    "value_and_grad",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_LAZY[name], __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,238 @@
+"""The doors: a metric by name, on a pair or on all pairs."""
+
+from collections.abc import Callable
+from typing import Any
+
+from . import registry
+from .destination import OutPath, open_destination
+from .errors import InvalidParameterError
+from .result import FloatArray, Result
+from .series import as_dataset, check_sets
+from .spec import BoundMetric, MetricSpec
+
+Metric = str | MetricSpec | BoundMetric
+
+
+def get_metric(metric: Metric, /, **params: Any) -> BoundMetric:
+    """Find a metric and fix its parameters.
+
+    Parameters
+    ----------
+    metric : str, MetricSpec or BoundMetric
+        A name from :func:`list_metrics`, or a metric itself. A metric that is bound already takes no parameters.
+    **params
+        Parameters of the metric; the others keep their defaults.
+
+    Returns
+    -------
+    BoundMetric
+        A callable ``m(x, y) -> float`` that pickles, compares and prints by name and parameters.
+
+    Raises
+    ------
+    UnknownMetricError
+        If no metric has this name; the message says what is close.
+    DuplicateMetricError
+        If two distributions claim the name.
+    MetricLoadError
+        If the metric is declared but its module cannot be loaded.
+    InvalidParameterError
+        If a parameter is out of its range.
+    TypeError
+        If the metric has no such parameter; the message lists the valid ones.
+
+    Examples
+    --------
+    >>> import stotmetrics
+    >>> stotmetrics.get_metric("tiot", p=1)
+    tiot(p=1.0, standardize=True, root=True)
+    """
+    if isinstance(metric, BoundMetric):
+        if params:
+            raise TypeError(f"{metric!r} has its parameters already; got also {', '.join(params)}")
+        return metric
+    spec = metric if isinstance(metric, MetricSpec) else registry.find(metric)
+    return spec.bind(**params)
+
+
+def list_metrics() -> list[str]:
+    """Names of all metrics, built-in, installed and registered, sorted; imports none of them.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> import stotmetrics
+    >>> {"etiot", "softdtw", "sta", "taot", "tiot"} <= set(stotmetrics.list_metrics())
+    True
+    """
+    return registry.names()
+
+
+def distance(metric: Metric, x: Any, y: Any, /, **params: Any) -> float:
+    """The value of a metric on two series.
+
+    Parameters
+    ----------
+    metric : str, MetricSpec or BoundMetric
+        See :func:`get_metric`.
+    x, y : array_like of shape (T,), (T, d) or (T, H, W), or Series
+        See :func:`as_series`, which also takes times and weights.
+    **params
+        Parameters of the metric.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    InvalidSeriesError
+        If a series cannot be used; see also :func:`get_metric`.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If an iterative solver stopped before its tolerance.
+
+    Examples
+    --------
+    >>> import stotmetrics
+    >>> stotmetrics.distance("softdtw", [0.0, 1.0, 2.0], [0.0, 2.0], gamma=0.0)
+    1.0
+    """
+    return solve(metric, x, y, **params).value
+
+
+def solve(metric: Metric, x: Any, y: Any, /, **params: Any) -> Result:
+    """The value of a metric on two series, and what its solver knows about it.
+
+    Parameters
+    ----------
+    metric, x, y, **params
+        See :func:`distance`.
+
+    Returns
+    -------
+    Result
+        ``value``, ``converged``, ``n_iter``, ``gap``, and where the metric has them ``alignment``, ``plan``, ``w``,
+        ``potentials``.
+
+    Examples
+    --------
+    >>> import stotmetrics
+    >>> stotmetrics.solve("softdtw", [0.0, 1.0, 2.0], [0.0, 2.0], gamma=0.0).alignment
+    array([[1., 0.],
+           [1., 0.],
+           [0., 1.]])
+    """
+    return get_metric(metric, **params).solve(x, y)
+
+
+def value_and_grad(metric: Metric, x: Any, y: Any, /, **params: Any) -> tuple[float, FloatArray, FloatArray]:
+    """The value of a differentiable metric and its gradients.
+
+    Parameters
+    ----------
+    metric, x, y, **params
+        See :func:`distance`.
+
+    Returns
+    -------
+    value : float
+    grad_x : array of shape (T_x, d)
+        Gradient in the values of x.
+    grad_y : array of shape (T_y, d)
+        Gradient in the values of y.
+
+    Raises
+    ------
+    NotImplementedError
+        If the metric has no gradient at these parameters.
+
+    Examples
+    --------
+    >>> import stotmetrics
+    >>> value, grad_x, grad_y = stotmetrics.value_and_grad("softdtw", [0.0], [2.0], gamma=1.0)
+    >>> value, grad_x.item(), grad_y.item()
+    (4.0, -4.0, 4.0)
+    """
+    return get_metric(metric, **params).value_and_grad(x, y)
+
+
+def pairwise(
+    X: Any,
+    Y: Any = None,
+    *,
+    metric: Metric,
+    n_jobs: int | None = None,
+    progress: bool | Callable[[int, int], None] = False,
+    out: OutPath | None = None,
+    **params: Any,
+) -> FloatArray:
+    """All distances between two sets of series, or within one.
+
+    The result depends neither on ``n_jobs`` nor on the order in which the work is done.
+
+    Parameters
+    ----------
+    X : sequence of series, or array of shape (n, T), (n, T, d) or (n, T, H, W)
+        See :func:`as_dataset`; lengths may differ where the metric allows.
+    Y : the same, optional
+        By default ``X`` itself.
+    metric : str, MetricSpec or BoundMetric
+        See :func:`get_metric`.
+    n_jobs : int, optional
+        Workers, as joblib counts them: None is one unless a ``joblib.parallel_config`` says otherwise, -1 all cores.
+    progress : bool or callable, default False
+        True shows a bar; a callable is told ``(done, total)`` in pairs.
+    out : path, optional
+        A ``.npy`` file to write the matrix to while it is computed. If the run is stopped, the same call with the same
+        arguments does the rest.
+    **params
+        Parameters of the metric.
+
+    Returns
+    -------
+    array of shape (n, m)
+        A memory map if ``out`` is given.
+
+    Raises
+    ------
+    MemoryError
+        If the matrix is larger than the memory of the machine and ``out`` is not given.
+    FileExistsError
+        If ``out`` exists and is not the unfinished result of the same call.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Once: how many pairs did not converge, and the worst of them.
+
+    Examples
+    --------
+    >>> import stotmetrics
+    >>> X = [[0.0, 1.0, 2.0], [0.0, 2.0], [5.0, 5.0, 5.0, 5.0]]
+    >>> stotmetrics.pairwise(X, metric="softdtw", gamma=0.0)
+    array([[ 0.,  1., 59.],
+           [ 1.,  0., 52.],
+           [59., 52.,  0.]])
+    """
+    # joblib and tqdm take longer to import than all the rest.
+    from . import engine
+
+    bound = get_metric(metric, **params)
+    if isinstance(n_jobs, bool) or not (n_jobs is None or (isinstance(n_jobs, int) and n_jobs != 0)):
+        raise InvalidParameterError(f"n_jobs must be None or a non-zero integer (-1: all cores); got {n_jobs!r}")
+    left = as_dataset(X, name="X")
+    right = None if Y is None else as_dataset(Y, name="Y")
+    others = left if right is None else right
+    check_sets(left, others, bound.traits, bound.name, ("X", "X" if right is None else "Y"))
+    side = engine.tile_side(left, others)
+    sets = [left] if right is None else [left, right]
+    destination = open_destination(out, (len(left), len(others)), bound.config(), sets, side)
+    engine.fill(bound, left, right, destination, side, n_jobs=n_jobs, progress=progress)
+    destination.close()
+    return destination.array

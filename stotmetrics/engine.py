@@ -1,0 +1,194 @@
+"""The pair loop: which pairs, in which tiles, on which workers. It knows nothing of any metric."""
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from threadpoolctl import ThreadpoolController
+from tqdm import tqdm
+
+from .destination import Destination
+from .errors import ConvergenceWarning
+from .result import Batch, IntArray
+from .series import Series
+from .spec import BoundMetric
+
+Progress = bool | Callable[[int, int], None]
+Advance = Callable[[int], object]
+
+# Cost-matrix entries in one tile: some tenths of a second of work, for progress, balance and Ctrl-C.
+_CELLS = 2**22
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A rectangle of the matrix; on the diagonal of a symmetric matrix its upper triangle."""
+
+    rows: slice
+    cols: slice
+    triangle: bool
+    skip_diagonal: bool
+
+    def pairs(self) -> tuple[IntArray, IntArray]:
+        """Row and column indices, counted within the tile, of the pairs to compute."""
+        shape = (self.rows.stop - self.rows.start, self.cols.stop - self.cols.start)
+        i, j = np.indices(shape, dtype=np.intp).reshape(2, -1)
+        if self.rows == self.cols:
+            wanted = (i <= j) if self.triangle else np.ones(i.shape, dtype=bool)
+            if self.skip_diagonal:
+                wanted &= i != j
+            i, j = i[wanted], j[wanted]
+        return i, j
+
+
+def tile_side(left: Sequence[Series], right: Sequence[Series]) -> int:
+    """Series on one side of a tile. It depends on the data alone, so that the result cannot depend on the workers."""
+    cells = np.mean([len(s) for s in left]) * np.mean([len(s) for s in right]) * left[0].dim
+    return int(np.clip(np.sqrt(_CELLS / cells), 4, 64))
+
+
+def tiles_of(n: int, m: int, side: int, *, within: bool, symmetric: bool, zero_self: bool) -> list[Tile]:
+    """The tiles that cover an n x m matrix; ``within`` says that rows and columns are the same series."""
+    found = []
+    for i in range(0, n, side):
+        for j in range(0, m, side):
+            if within and symmetric and j < i:
+                continue
+            rows, cols = slice(i, min(i + side, n)), slice(j, min(j + side, m))
+            found.append(Tile(rows, cols, triangle=within and symmetric, skip_diagonal=within and zero_self))
+    return found
+
+
+def fill(
+    metric: BoundMetric,
+    left: Sequence[Series],
+    right: Sequence[Series] | None,
+    destination: Destination,
+    side: int,
+    *,
+    n_jobs: int | None = None,
+    progress: Progress = False,
+) -> None:
+    """Fill the destination with all distances between ``left`` and ``right``; within ``left`` if ``right`` is None."""
+    within, others = right is None, left if right is None else right
+    symmetric = within and metric.traits.symmetric
+    tiles = tiles_of(
+        len(left), len(others), side, within=within, symmetric=symmetric, zero_self=metric.traits.zero_self
+    )
+    pairs = [len(tile.pairs()[0]) for tile in tiles]
+    todo = destination.todo(len(tiles))
+    report = Report()
+    with one_blas_thread(), progress_bar(progress, sum(pairs), metric.name) as advance:
+        advance(sum(pairs) - sum(pairs[k] for k in todo))
+        prepared_left = prepare(metric, left, side, n_jobs)
+        prepared_right = prepared_left if within else prepare(metric, others, side, n_jobs)
+        tasks = (
+            delayed(_run)(metric, k, prepared_left[tiles[k].rows], prepared_right[tiles[k].cols], *tiles[k].pairs())
+            for k in todo
+        )
+        for k, batch in run(tasks, n_jobs):
+            i, j = tiles[k].pairs()
+            i, j = i + tiles[k].rows.start, j + tiles[k].cols.start
+            destination.write(k, i, j, batch.values, mirror=symmetric)
+            report.add(batch, i, j)
+            advance(pairs[k])
+    report.warn(metric)
+
+
+def prepare(metric: BoundMetric, series: Sequence[Series], side: int, n_jobs: int | None) -> list[Any]:
+    """Prepare each series once, in its order."""
+    tasks = (delayed(_prepare)(metric, k, list(series[k : k + side])) for k in range(0, len(series), side))
+    found = dict(run(tasks, n_jobs))
+    return [one for k in sorted(found) for one in found[k]]
+
+
+def run(tasks: Iterable[Any], n_jobs: int | None) -> Iterator[tuple[int, Any]]:
+    """Yield the results of joblib tasks as they come, in any order.
+
+    Threads are preferred, never imposed: a ``joblib.parallel_config`` around the call decides.
+    """
+    try:
+        parallel = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator_unordered")
+    except ValueError:  # a backend that can only return everything at the end
+        parallel = Parallel(n_jobs=n_jobs, prefer="threads")
+    yield from parallel(tasks)
+
+
+def _run(
+    metric: BoundMetric, k: int, left: list[Any], right: list[Any], rows: IntArray, cols: IntArray
+) -> tuple[int, Batch]:
+    return k, metric.block(left, right, rows, cols)
+
+
+def _prepare(metric: BoundMetric, k: int, series: list[Series]) -> tuple[int, list[Any]]:
+    return k, [metric.prepare(one) for one in series]
+
+
+@cache
+def _thread_pools() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Hold BLAS to one thread: the workers are the parallelism, and sums keep their order whatever their number."""
+    with _thread_pools().limit(limits=1, user_api="blas"):
+        yield
+
+
+@contextmanager
+def progress_bar(progress: Progress, total: int, name: str) -> Iterator[Advance]:
+    """Show pairs done with tqdm, or tell ``progress(done, total)``."""
+    if callable(progress):
+        done = 0
+
+        def tell(count: int) -> None:
+            nonlocal done
+            done += count
+            progress(done, total)
+
+        yield tell
+    else:
+        with tqdm(total=total, desc=name, unit="pair", unit_scale=True, disable=not progress) as bar:
+            yield bar.update
+
+
+@dataclass
+class Report:
+    """One convergence report for all pairs of a call."""
+
+    failed: int = 0
+    total: int = 0
+    worst: float = -1.0
+    where: tuple[int, int] = field(default=(0, 0))
+
+    def add(self, batch: Batch, rows: IntArray, cols: IntArray) -> None:
+        """Count the pairs of one tile."""
+        self.total += len(batch.values)
+        if batch.converged is None:
+            return
+        failed = np.flatnonzero(~batch.converged)
+        self.failed += len(failed)
+        if len(failed):
+            gaps = np.zeros(len(failed)) if batch.gap is None else np.nan_to_num(batch.gap[failed])
+            k = int(np.argmax(gaps))
+            # Ties go to the first pair in the matrix, so that the message does not depend on the workers.
+            where = (int(rows[failed[k]]), int(cols[failed[k]]))
+            if (gaps[k], where) > (self.worst, where) or (gaps[k] == self.worst and where < self.where):
+                self.worst, self.where = float(gaps[k]), where
+
+    def warn(self, metric: BoundMetric) -> None:
+        """Raise the one warning of the call, if there is cause."""
+        if self.failed:
+            gap = f", error at most {self.worst:.3g}" if self.worst > 0 else ""
+            warnings.warn(
+                f"{metric.name} did not converge for {self.failed} of {self.total} pairs; "
+                f"the worst is {self.where}{gap}; raise max_iter or tol",
+                ConvergenceWarning,
+                stacklevel=4,
+            )

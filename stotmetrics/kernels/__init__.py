@@ -1,0 +1,1 @@
+"""Compiled kernels: no validation, no pairs, no metrics."""

@@ -1,0 +1,151 @@
+"""Metric names and where they come from: entry points of installed packages, and the running session."""
+
+import difflib
+from collections import defaultdict
+from dataclasses import dataclass
+from importlib import metadata
+
+from .errors import DuplicateMetricError, MetricLoadError, UnknownMetricError
+from .spec import API_VERSION, MetricSpec
+
+GROUP = "stotmetrics.metrics"
+
+_loaded: dict[str, MetricSpec] = {}
+_registered: dict[str, MetricSpec] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One declared name: its distribution, and its spec or the reason why there is none."""
+
+    name: str
+    distribution: str
+    spec: MetricSpec | None
+    error: Exception | None
+
+
+def names() -> list[str]:
+    """All names, sorted; imports no metric."""
+    return sorted({*_declared(), *_registered})
+
+
+def find(name: str) -> MetricSpec:
+    """The spec of a name; loads one entry point, once."""
+    if name in _registered:
+        return _registered[name]
+    if name in _loaded:
+        return _loaded[name]
+    claims = _declared().get(name, []) if isinstance(name, str) else []
+    if not claims:
+        raise UnknownMetricError(_unknown(name))
+    if len(claims) > 1:
+        owners = " and ".join(_owner(claim) for claim in claims)
+        raise DuplicateMetricError(f"metric {name!r} is claimed by {owners}; uninstall one of them")
+    _loaded[name] = _load(claims[0])
+    return _loaded[name]
+
+
+def register(spec: MetricSpec, *, replace: bool = False) -> MetricSpec:
+    """Make a metric known by name in this session.
+
+    Parameters
+    ----------
+    spec : MetricSpec
+        The metric. An installed package declares it in the entry-point group ``stotmetrics.metrics`` instead.
+    replace : bool, default False
+        Whether a metric registered before under this name gives way, as when a notebook cell runs again.
+
+    Returns
+    -------
+    MetricSpec
+        The same spec, so that the function serves in an expression.
+
+    Raises
+    ------
+    DuplicateMetricError
+        If the name belongs to an installed metric, or was registered before and ``replace`` is False.
+
+    Examples
+    --------
+    >>> import stotmetrics
+    >>> spec = stotmetrics.MetricSpec(name="gap_of_means", pair=lambda x, y, p: abs(x.values.mean() - y.values.mean()))
+    >>> stotmetrics.register(spec, replace=True).name
+    'gap_of_means'
+    >>> stotmetrics.distance("gap_of_means", [0.0, 2.0], [3.0, 5.0])
+    3.0
+    """
+    if not isinstance(spec, MetricSpec):
+        raise TypeError(f"register takes a MetricSpec; got {type(spec).__name__}")
+    claims = _declared().get(spec.name)
+    if claims:
+        raise DuplicateMetricError(f"metric {spec.name!r} is installed by {_owner(claims[0])}; choose another name")
+    if spec.name in _registered and not replace:
+        raise DuplicateMetricError(f"metric {spec.name!r} is registered already; pass replace=True to replace it")
+    _registered[spec.name] = spec
+    return spec
+
+
+def unregister(name: str) -> None:
+    """Forget a metric of this session."""
+    if name not in _registered:
+        raise UnknownMetricError(f"metric {name!r} was not registered in this session")
+    del _registered[name]
+
+
+def is_declared(spec: MetricSpec) -> bool:
+    """Whether a fresh process would find this very spec by its name."""
+    return _loaded.get(spec.name) is spec and spec.name not in _registered
+
+
+def catalogue() -> list[Entry]:
+    """Every declared and registered metric with its spec, or with the error that asking for it raises."""
+    entries = []
+    for name, claims in sorted(_declared().items()):
+        owner = " and ".join(_owner(claim) for claim in claims)
+        try:
+            entries.append(Entry(name, owner, find(name), None))
+        except (DuplicateMetricError, MetricLoadError) as error:
+            entries.append(Entry(name, owner, None, error))
+    entries += [Entry(name, "this session", spec, None) for name, spec in sorted(_registered.items())]
+    return entries
+
+
+def _declared() -> dict[str, list[metadata.EntryPoint]]:
+    """Name -> entry points. Read afresh each time: a package may be installed while a notebook runs."""
+    found: dict[str, list[metadata.EntryPoint]] = defaultdict(list)
+    for point in metadata.entry_points(group=GROUP):
+        found[point.name].append(point)
+    return dict(found)
+
+
+def _load(point: metadata.EntryPoint) -> MetricSpec:
+    where = f"metric {point.name!r} of {_owner(point)} ({point.value})"
+    try:
+        spec = point.load()
+    except Exception as error:
+        raise MetricLoadError(f"{where} cannot be loaded: {type(error).__name__}: {error}") from error
+    if not isinstance(spec, MetricSpec):
+        raise MetricLoadError(f"{where} must be a MetricSpec; got {type(spec).__name__}")
+    if spec.name != point.name:
+        raise MetricLoadError(f"{where} calls itself {spec.name!r}; the entry point and the spec must agree")
+    if spec.api_version > API_VERSION:
+        raise MetricLoadError(
+            f"{where} needs version {spec.api_version} of the metric interface, this stotmetrics has {API_VERSION}; "
+            "upgrade stotmetrics"
+        )
+    return spec
+
+
+def _owner(point: metadata.EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist is not None else "an unknown distribution"
+
+
+def _unknown(name: object) -> str:
+    if not isinstance(name, str):
+        return f"a metric is asked for by its name, a string; got {type(name).__name__}"
+    known = names()
+    if not known:
+        return f"no metric is called {name!r}, and no entry points are found at all; reinstall stotmetrics"
+    close = difflib.get_close_matches(name, known, n=2)
+    hint = f"did you mean {' or '.join(repr(c) for c in close)}?" if close else f"known: {', '.join(known)}"
+    return f"no metric is called {name!r}; {hint}"

@@ -1,0 +1,331 @@
+"""Series, and all checking of input data: no other module raises about it."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import InvalidSeriesError
+from .result import FloatArray
+
+if TYPE_CHECKING:
+    from .spec import Traits
+
+# Integers beyond this are not representable in float64, and int64 nanosecond stamps are.
+_LARGEST_EXACT = 2**53
+
+
+class Series:
+    """One time series: values, times, weights. Immutable; made by :func:`as_series`.
+
+    Parameters
+    ----------
+    values : array of shape (T, d)
+        Contiguous float64. An image series is flattened to ``(T, H * W)``.
+    times : array of shape (T,), optional
+        Strictly increasing; ``0, 1, ..., T-1`` if None.
+    weights : array of shape (T,), optional
+        Non-negative, not all zero; ``1/T`` each if None.
+    frame_shape : tuple of int, optional
+        The shape of one frame where the values came as images.
+    """
+
+    __slots__ = ("_times", "_weights", "frame_shape", "values")
+
+    def __init__(
+        self,
+        values: FloatArray,
+        times: FloatArray | None = None,
+        weights: FloatArray | None = None,
+        frame_shape: tuple[int, ...] | None = None,
+    ) -> None:
+        self.values = values
+        self.frame_shape = frame_shape
+        self._times = times
+        self._weights = weights
+
+    @property
+    def times(self) -> FloatArray:
+        """The times, shape (T,)."""
+        return np.arange(len(self), dtype=np.float64) if self._times is None else self._times
+
+    @property
+    def weights(self) -> FloatArray:
+        """The weights, shape (T,)."""
+        return np.full(len(self), 1.0 / len(self)) if self._weights is None else self._weights
+
+    @property
+    def has_times(self) -> bool:
+        """Whether the times were given."""
+        return self._times is not None
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether the weights were given."""
+        return self._weights is not None
+
+    @property
+    def dim(self) -> int:
+        """The number of values at one time."""
+        return int(self.values.shape[1])
+
+    def __len__(self) -> int:
+        return int(self.values.shape[0])
+
+    def __repr__(self) -> str:
+        shape = (len(self), self.dim) if self.frame_shape is None else (len(self), *self.frame_shape)
+        given = [name for name in ("times", "weights") if getattr(self, f"has_{name}")]
+        return f"Series(shape={shape}{''.join(f', {name} given' for name in given)})"
+
+
+def as_series(
+    x: Any,
+    *,
+    times: npt.ArrayLike | None = None,
+    weights: npt.ArrayLike | None = None,
+    name: str = "x",
+) -> Series:
+    """Read one time series, and refuse what is not one.
+
+    Parameters
+    ----------
+    x : array_like of shape (T,), (T, d) or (T, H, W), or Series
+        Real numbers of any dtype, order and strides; float64 C-contiguous arrays are not copied. Trailing rows that are
+        NaN throughout are padding and are cut off; NaN anywhere else is refused.
+    times : array_like of shape (T,), optional
+        Strictly increasing. By default ``0, 1, ..., T-1``.
+    weights : array_like of shape (T,), optional
+        Non-negative, not all zero. By default ``1/T`` each.
+    name : str, default "x"
+        What an error message calls this argument.
+
+    Returns
+    -------
+    Series
+
+    Raises
+    ------
+    InvalidSeriesError
+        The message names the argument, what is wanted, what came, and the way out.
+
+    Examples
+    --------
+    >>> import stotmetrics
+    >>> stotmetrics.as_series([1, 2, 4], times=[0.0, 0.5, 2.0])
+    Series(shape=(3, 1), times given)
+    >>> stotmetrics.as_series([[1.0], [2.0], [float("nan")]])  # padded as tslearn pads
+    Series(shape=(2, 1))
+    """
+    if isinstance(x, Series):
+        if times is None and weights is None:
+            return x
+        raise InvalidSeriesError(
+            f"{name} is a Series already; give its times and weights when it is made: as_series(values, times=...)"
+        )
+    array = _real_array(x, name)
+    if array.ndim not in (1, 2, 3):
+        hint = "wrap a single number in a list" if array.ndim == 0 else "pass one series at a time"
+        raise InvalidSeriesError(f"{name} must have shape (T,), (T, d) or (T, H, W); got shape {array.shape}; {hint}")
+    _refuse_empty(array, name)
+    frame_shape = array.shape[1:] if array.ndim == 3 else None
+    values = np.require(array.reshape(array.shape[0], -1), requirements=["C", "A"])
+    length = values.shape[0]
+    values = _cut_padding(values, name)
+    return Series(
+        values,
+        None if times is None else _read_times(times, len(values), length, f"times of {name}"),
+        None if weights is None else _read_weights(weights, len(values), length, f"weights of {name}"),
+        frame_shape,
+    )
+
+
+def as_dataset(X: Any, *, name: str = "X") -> list[Series]:
+    """Read a set of series: a sequence of them, or an array whose first axis counts them.
+
+    Parameters
+    ----------
+    X : sequence of array_like or Series, or array of shape (n, T), (n, T, d) or (n, T, H, W)
+        Lengths may differ in a sequence; an array may be padded with trailing NaN rows.
+    name : str, default "X"
+        What an error message calls this argument.
+
+    Returns
+    -------
+    list of Series
+
+    Raises
+    ------
+    InvalidSeriesError
+        Naming the first series that cannot be used.
+    """
+    single = isinstance(X, (Series, str, bytes, dict)) or (isinstance(X, np.ndarray) and X.ndim == 0)
+    if single or not hasattr(X, "__iter__"):
+        raise InvalidSeriesError(
+            f"{name} must be a sequence of series or an array of shape (n, T), (n, T, d) or (n, T, H, W); "
+            f"got {_kind_of(X)}; wrap a single series in a list: [{name}]"
+        )
+    items = list(X)
+    if not items:
+        raise InvalidSeriesError(f"{name} must hold at least one series; got none")
+    if isinstance(items[0], numbers.Number) or (isinstance(items[0], np.ndarray) and items[0].ndim == 0):
+        raise InvalidSeriesError(
+            f"{name} must hold series, but its first item is a number; wrap a single series in a list: [{name}]"
+        )
+    found = [as_series(item, name=f"{name}[{i}]") for i, item in enumerate(items)]
+    for i, series in enumerate(found):
+        _same_frames(found[0], series, f"{name}[0]", f"{name}[{i}]")
+    return found
+
+
+def check_series(series: Series, traits: Traits, metric: str, name: str) -> None:
+    """Refuse a series that a metric with these traits cannot take."""
+    if series.dim > 1 and not traits.multivariate:
+        raise InvalidSeriesError(
+            f"{name} must be univariate for {metric}, shape (T,) or (T, 1); got {series.dim} values at each time"
+        )
+    if len(series) < traits.min_length:
+        raise InvalidSeriesError(f"{name} must have at least {traits.min_length} times for {metric}; got {len(series)}")
+    if series.has_times and not traits.uses_times:
+        raise InvalidSeriesError(f"{metric} does not use times, but {name} has them; make {name} without times")
+    if series.has_weights and not traits.uses_weights:
+        raise InvalidSeriesError(f"{metric} does not use weights, but {name} has them; make {name} without weights")
+    if traits.needs_mass and float(series.values.min()) < 0:
+        t, p = np.unravel_index(int(series.values.argmin()), series.values.shape)
+        raise InvalidSeriesError(
+            f"{name} must be non-negative for {metric}: every frame is a histogram; "
+            f"got {series.values[t, p]:g} at time index {t}, point {p}"
+        )
+
+
+def check_pair(x: Series, y: Series, traits: Traits, metric: str, x_name: str = "x", y_name: str = "y") -> None:
+    """Refuse two series that a metric with these traits cannot compare."""
+    _same_frames(x, y, x_name, y_name)
+    if len(x) != len(y) and not traits.unequal_length:
+        raise InvalidSeriesError(
+            f"{metric} compares series of equal length; got {x_name} of length {len(x)} and {y_name} of length {len(y)}"
+        )
+
+
+def check_sets(left: list[Series], right: list[Series], traits: Traits, metric: str, names: tuple[str, str]) -> None:
+    """Refuse two sets of series whose every pair a metric with these traits could not compare."""
+    for name, series in zip(names, (left, right), strict=True):
+        for i, one in enumerate(series):
+            check_series(one, traits, metric, f"{name}[{i}]")
+            check_pair(left[0], one, traits, metric, f"{names[0]}[0]", f"{name}[{i}]")
+
+
+def _same_frames(x: Series, y: Series, x_name: str, y_name: str) -> None:
+    if x.dim != y.dim or (x.frame_shape and y.frame_shape and x.frame_shape != y.frame_shape):
+        raise InvalidSeriesError(
+            f"{x_name} and {y_name} must have the same values at each time; "
+            f"got {x.frame_shape or x.dim} and {y.frame_shape or y.dim}"
+        )
+
+
+def _real_array(x: Any, name: str) -> FloatArray:
+    """``x`` as a float64 array that shares memory where it can."""
+    if isinstance(x, np.ma.MaskedArray) and np.any(x.mask):
+        raise InvalidSeriesError(f"{name} has masked entries; fill or drop them first, as in x.compressed()")
+    array = _as_array(x, name)
+    if array.dtype.kind not in "fiub":
+        raise InvalidSeriesError(f"{name} must hold real numbers; got dtype {array.dtype}{_way_out(array.dtype.kind)}")
+    with np.errstate(over="ignore"):
+        converted = array.astype(np.float64, copy=False)
+    if array.dtype.itemsize >= 8 and not _is_faithful(array, converted):
+        raise InvalidSeriesError(
+            f"{name} holds {array.dtype} values that float64 cannot keep; subtract an offset or rescale them"
+        )
+    return converted
+
+
+def _is_faithful(array: npt.NDArray[Any], converted: FloatArray) -> bool:
+    """Whether nothing but the last digits of a long double was lost in the conversion to float64."""
+    if array.dtype.kind == "f":
+        return array.dtype.itemsize == 8 or np.array_equal(np.isfinite(array), np.isfinite(converted))
+    return array.size == 0 or max(abs(int(array.max())), abs(int(array.min()))) <= _LARGEST_EXACT
+
+
+def _as_array(x: Any, name: str) -> npt.NDArray[Any]:
+    """``np.asarray`` whose failure is a message for people."""
+    try:
+        return np.asarray(x)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InvalidSeriesError(f"{name} cannot be read as one array of numbers: {error}") from error
+
+
+def _way_out(kind: str) -> str:
+    return {
+        "O": "; rows of one series must have the same length, and None is not a number",
+        "c": "; pass real and imaginary parts as two value dimensions",
+        "M": "; convert dates to numbers, as in (t - t[0]) / np.timedelta64(1, 's')",
+        "m": "; divide by a unit, as in dt / np.timedelta64(1, 's')",
+        "U": "; convert text to numbers first",
+        "S": "; convert text to numbers first",
+    }.get(kind, "")
+
+
+def _kind_of(x: Any) -> str:
+    return f"an array of shape {x.shape}" if isinstance(x, np.ndarray) else type(x).__name__
+
+
+def _refuse_empty(array: FloatArray, name: str) -> None:
+    if array.size == 0:
+        raise InvalidSeriesError(f"{name} must hold at least one value; got shape {array.shape}")
+
+
+def _cut_padding(values: FloatArray, name: str) -> FloatArray:
+    """Cut trailing rows that are NaN throughout; refuse any other NaN or infinity."""
+    # The sum is finite if every entry is, unless it overflows: then look closer.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if math.isfinite(float(values.sum())):
+            return values
+    padding = np.isnan(values).all(axis=1)
+    length = len(values) - int(np.argmin(padding[::-1])) if not padding.all() else 0
+    if length == 0:
+        raise InvalidSeriesError(f"{name} must hold at least one value; got only NaN")
+    values = values[:length]
+    bad = ~np.isfinite(values)
+    if bad.any():
+        t, j = (int(k) for k in np.argwhere(bad)[0])
+        raise InvalidSeriesError(
+            f"{name} must be finite, with NaN only as trailing padding; "
+            f"got {values[t, j]} at time index {t}, value {j}; drop or interpolate the missing values"
+        )
+    return values
+
+
+def _read_column(x: npt.ArrayLike, kept: int, length: int, name: str) -> FloatArray:
+    array = np.require(_real_array(x, name), requirements=["C", "A"])
+    if array.shape not in ((kept,), (length,)):
+        raise InvalidSeriesError(f"{name} must have shape ({kept},), one for each time; got shape {array.shape}")
+    array = array[:kept]
+    if not np.isfinite(array).all():
+        i = int(np.argmin(np.isfinite(array)))
+        raise InvalidSeriesError(f"{name} must be finite; got {array[i]} at index {i}")
+    return array
+
+
+def _read_times(x: npt.ArrayLike, kept: int, length: int, name: str) -> FloatArray:
+    array = _read_column(x, kept, length, name)
+    steps = np.diff(array)
+    if np.any(steps <= 0):
+        i = int(np.argmin(steps > 0))
+        raise InvalidSeriesError(
+            f"{name} must increase strictly; got {array[i]:g} at index {i} and {array[i + 1]:g} at index {i + 1}; "
+            "sort the series by time and merge equal times"
+        )
+    return array
+
+
+def _read_weights(x: npt.ArrayLike, kept: int, length: int, name: str) -> FloatArray:
+    array = _read_column(x, kept, length, name)
+    if (array < 0).any():
+        i = int(np.argmax(array < 0))
+        raise InvalidSeriesError(f"{name} must be non-negative; got {array[i]:g} at index {i}")
+    if not array.any():
+        raise InvalidSeriesError(f"{name} must not all be zero")
+    return array
