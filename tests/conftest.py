@@ -1,9 +1,20 @@
-"""Fixtures that the whole suite shares."""
+"""Fixtures and hypothesis profiles that the whole suite shares."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+from stotmetrics import registry
+
+# Deadlines measure the machine, not the code.
+_COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("dev", max_examples=30, **_COMMON)
+settings.register_profile("ci", max_examples=20, derandomize=True, **_COMMON)
+settings.register_profile("nightly", max_examples=1500, **_COMMON)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +24,31 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip("the folder of published data and reference figures is absent (STOTMETRICS_SHARED)")
     return folder
+
+
+@pytest.fixture
+def fresh_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A registry that has loaded and registered nothing, put back afterwards."""
+    monkeypatch.setattr(registry, "_loaded", {})
+    monkeypatch.setattr(registry, "_registered", {})
+
+
+@pytest.fixture
+def install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh_registry: None
+) -> Callable[[str, dict[str, str], dict[str, str]], Path]:
+    """Install a distribution: ``install(name, {metric: "module:ATTRIBUTE"}, {module: source})``."""
+
+    def _install(name: str, metrics: dict[str, str], modules: dict[str, str]) -> Path:
+        site = tmp_path / name
+        info = site / f"{name.replace('-', '_')}-1.2.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
+        lines = "".join(f"{metric} = {target}\n" for metric, target in metrics.items())
+        (info / "entry_points.txt").write_text(f"[{registry.GROUP}]\n{lines}")
+        for module, source in modules.items():
+            (site / f"{module}.py").write_text(source)
+        monkeypatch.syspath_prepend(str(site))
+        return site
+
+    return _install

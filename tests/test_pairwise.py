@@ -1,0 +1,230 @@
+"""The pair loop: every pair once, whatever the tiles and the workers."""
+
+import joblib
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stotmetrics import ConvergenceWarning, InvalidSeriesError, MetricSpec, Result, Traits, engine, pairwise
+from stotmetrics.destination import Destination, FileDestination
+from stotmetrics.errors import InvalidParameterError
+from stotmetrics.series import as_dataset
+
+
+def mean_gap(x, y, params):
+    return float(x.values.mean() - y.values.mean())
+
+
+def spec(pair=mean_gap, **traits):
+    return MetricSpec(name="gap", pair=pair, traits=Traits(unequal_length=True, **traits))
+
+
+def absolute(x, y, params):
+    return abs(mean_gap(x, y, params))
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 5), st.booleans(), st.booleans(), st.booleans())
+def test_tiles_cover_each_wanted_pair_once(n, m, side, within, symmetric, zero_self):
+    m = n if within else m
+    count = np.zeros((n, m), dtype=int)
+    for tile in engine.tiles_of(n, m, side, within=within, symmetric=symmetric, zero_self=zero_self):
+        i, j = tile.pairs()
+        np.add.at(count, (i + tile.rows.start, j + tile.cols.start), 1)
+    wanted = np.ones((n, m), dtype=int)
+    if within and symmetric:
+        wanted = np.triu(wanted)
+    if within and zero_self:
+        np.fill_diagonal(wanted, 0)
+    np.testing.assert_array_equal(count, wanted)
+
+
+@given(st.integers(1, 7), st.integers(1, 5))
+def test_result_does_not_depend_on_the_tiles(n, side):
+    X = as_dataset([[float(k), 3.0] for k in range(n)])
+    array = np.zeros((n, n))
+    engine.fill(spec().bind(), X, None, Destination(array), side)
+    np.testing.assert_array_equal(array, pairwise(X, metric=spec()))
+    np.testing.assert_array_equal(array, [[(i - j) / 2 for j in range(n)] for i in range(n)])
+
+
+@pytest.mark.parametrize("n_jobs", [None, 1, 2, -1])
+@pytest.mark.parametrize("traits", [{}, {"symmetric": True}, {"symmetric": True, "zero_self": True}])
+def test_result_does_not_depend_on_n_jobs(n_jobs, traits):
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=rng.integers(1, 5)) for _ in range(70)]
+    expected = [[abs(x.mean() - y.mean()) for y in X] for x in X]
+    np.testing.assert_array_equal(pairwise(X, metric=spec(absolute, **traits), n_jobs=n_jobs), expected)
+
+
+def test_two_sets_give_a_rectangle_with_rows_of_the_first():
+    D = pairwise([[1.0], [2.0]], [[0.0], [5.0], [7.0]], metric=spec())
+    np.testing.assert_array_equal(D, [[1, -4, -6], [2, -3, -5]])
+
+
+def test_a_metric_that_is_not_zero_on_itself_gets_its_diagonal():
+    D = pairwise([[1.0], [2.0]], metric=spec(lambda x, y, params: 1.0, symmetric=True))
+    np.testing.assert_array_equal(D, np.ones((2, 2)))
+
+
+def test_processes_of_another_backend_do_the_same():
+    metric = spec(lambda x, y, params: float(x.values.mean() - y.values.mean()))
+    with joblib.parallel_config(backend="loky", n_jobs=2):
+        D = pairwise([[float(k)] for k in range(6)], metric=metric)
+    np.testing.assert_array_equal(D, np.subtract.outer(np.arange(6.0), np.arange(6.0)))
+
+
+def test_each_series_is_prepared_once():
+    seen = []
+    metric = MetricSpec(
+        name="counted",
+        prepare=lambda series, params: seen.append(series.values[0, 0]) or series,
+        pair=absolute,
+    )
+    pairwise(np.arange(80.0)[:, None], metric=metric)
+    assert sorted(seen) == list(range(80))
+
+
+def test_progress_counts_pairs_up_to_all_of_them():
+    seen = []
+    pairwise(np.arange(70.0)[:, None], metric=spec(absolute, symmetric=True), progress=lambda d, t: seen.append((d, t)))
+    done = [d for d, _ in seen]
+    assert done == sorted(done)
+    assert {t for _, t in seen} == {70 * 71 // 2}
+    assert done[-1] == 70 * 71 // 2
+
+
+def test_a_bar_is_shown_only_when_asked_for(capfd):
+    pairwise([[1.0], [2.0]], metric=spec())
+    assert capfd.readouterr().err == ""
+    pairwise([[1.0], [2.0]], metric=spec(), progress=True)
+    assert "gap" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_one_warning_tells_how_many_failed_and_the_worst(n_jobs):
+    def pair(x, y, params):
+        gap = x.values[0, 0] * y.values[0, 0]
+        return Result(0.0, converged=gap < 30, gap=gap)
+
+    with pytest.warns(ConvergenceWarning) as caught:
+        pairwise(np.arange(8.0)[:, None], metric=spec(pair, symmetric=True), n_jobs=n_jobs)
+    (warning,) = caught
+    # Pairs i <= j < 8 with i * j >= 30: 5*6, 5*7, 6*6, 6*7, 7*7.
+    assert "did not converge for 5 of 36 pairs; the worst is (7, 7), error at most 49" in str(warning.message)
+
+
+def test_blas_is_held_to_one_thread_while_pairs_are_computed():
+    from threadpoolctl import threadpool_info
+
+    seen = []
+
+    def pair(x, y, params):
+        seen.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+        return 0.0
+
+    pairwise([[1.0], [2.0]], metric=spec(pair))
+    assert seen
+    assert set(seen) == {1}
+
+
+def test_an_interrupt_between_tiles_is_heard():
+    def stop(done, total):
+        if done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pairwise(np.arange(200.0)[:, None], metric=spec(), progress=stop)
+
+
+@pytest.mark.parametrize("n_jobs", [0, 1.5, True, "2"])
+def test_n_jobs_out_of_range_is_refused(n_jobs):
+    with pytest.raises(InvalidParameterError, match="n_jobs must be None or a non-zero integer"):
+        pairwise([[1.0]], metric=spec(), n_jobs=n_jobs)
+
+
+def test_series_that_cannot_be_compared_are_named():
+    with pytest.raises(InvalidSeriesError, match=r"X\[0\] and Y\[0\] must have the same values"):
+        pairwise([[1.0]], [[[1.0, 2.0]]], metric=spec(multivariate=True))
+    with pytest.raises(InvalidSeriesError, match=r"Y\[1\] must be finite"):
+        pairwise([[1.0]], [[1.0], [np.inf]], metric=spec())
+
+
+def test_a_matrix_beyond_memory_is_refused_before_it_is_taken(monkeypatch):
+    monkeypatch.setattr("os.sysconf", lambda name: 1)
+    with pytest.raises(MemoryError, match=r"pass out='matrix.npy'"):
+        pairwise([[1.0], [2.0]], metric=spec())
+
+
+# A matrix on disk.
+
+X = np.arange(150.0)[:, None]
+
+
+def test_a_matrix_on_disk_equals_one_in_memory(tmp_path):
+    out = tmp_path / "D.npy"
+    D = pairwise(X, metric=spec(absolute, symmetric=True), out=out, n_jobs=2)
+    assert isinstance(D, np.memmap)
+    np.testing.assert_array_equal(np.load(out), pairwise(X, metric=spec(absolute, symmetric=True)))
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_stopped_run_is_completed_without_repeating_its_tiles(tmp_path):
+    out, computed = tmp_path / "D.npy", []
+
+    def pair(x, y, params):
+        computed.append((x.values[0, 0], y.values[0, 0]))
+        return absolute(x, y, params)
+
+    def stop(done, total):
+        if done > total / 2:
+            raise KeyboardInterrupt
+
+    metric = spec(pair, symmetric=True)
+    with pytest.raises(KeyboardInterrupt):
+        pairwise(X, metric=metric, out=out, progress=stop)
+    before = len(computed)
+    progress = []
+    D = pairwise(X, metric=metric, out=out, progress=lambda d, t: progress.append(d))
+    np.testing.assert_array_equal(D, np.abs(X - X.T))
+    assert progress[0] > 0
+    assert len(computed) < 1.5 * 150 * 151 / 2
+    assert before < len(computed)
+
+
+def test_a_half_written_journal_line_is_done_again(tmp_path):
+    job = {"n": 1}
+    first = FileDestination(tmp_path / "D.npy", (2, 2), job)
+    one = np.array([0])
+    first.write(11, one, one, np.array([5.0]), mirror=False)
+    with first.journal.open("a") as journal:
+        journal.write("1")
+    again = FileDestination(tmp_path / "D.npy", (2, 2), job)
+    assert 11 not in again.todo(13)
+    assert 1 in again.todo(13)
+    assert again.array[0, 0] == 5.0
+
+
+def test_nothing_on_disk_is_overwritten(tmp_path):
+    out = tmp_path / "D.npy"
+    np.save(out, np.ones(3))
+    with pytest.raises(FileExistsError, match="move it away"):
+        pairwise(X, metric=spec(), out=out)
+    np.testing.assert_array_equal(np.load(out), np.ones(3))
+
+
+def test_the_journal_of_another_job_is_refused(tmp_path):
+    out = tmp_path / "D.npy"
+
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pairwise(X, metric=spec(), out=out, progress=stop)
+    with pytest.raises(FileExistsError, match="other series, metric or parameters"):
+        pairwise(X + 1, metric=spec(), out=out)
+
+
+def test_out_must_be_an_npy_file(tmp_path):
+    with pytest.raises(ValueError, match=r"must be the path of a .npy file"):
+        pairwise(X, metric=spec(), out=tmp_path / "D.csv")
