@@ -41,6 +41,8 @@ class Traits:
         Has a gradient in the values of both series, given by ``grad``.
     uses_times : bool
         The times of a series matter; otherwise given times are refused.
+    time_invariant : bool
+        Adding one number to the times of both series leaves the value.
     uses_weights : bool
         The weights of a series matter; otherwise given weights are refused.
     needs_mass : bool
@@ -57,6 +59,7 @@ class Traits:
     multivariate: bool = False
     differentiable: bool = False
     uses_times: bool = False
+    time_invariant: bool = False
     uses_weights: bool = False
     needs_mass: bool = False
     min_length: int = 1
