@@ -1,0 +1,143 @@
+"""Series as weighted clouds of (value, time) atoms, and the two cost matrices between clouds.
+
+What taot, tiot and etiot share. A coupling moves all the mass of one cloud onto the other, so the weights of each
+series are divided by their sum: only their proportions matter. Atoms of weight zero take no part in any coupling;
+they are left out here and return as zero rows of a plan.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import logsumexp
+
+from .result import FloatArray, IntArray
+from .series import Series
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cloud:
+    """The atoms of one series that carry mass.
+
+    Parameters
+    ----------
+    values : array of shape (n, d)
+        Standardised values, C-contiguous.
+    times : array of shape (n,)
+        Standardised times, increasing.
+    weights : array of shape (n,)
+        Positive masses that sum to one.
+    support : array of shape (n,)
+        The index of each atom in its series.
+    all_values : array of shape (T, d)
+        The values of the whole series, atoms of weight zero included.
+    all_times : array of shape (T,)
+        The times of the whole series.
+    uniform : bool
+        Whether all atoms have the same mass.
+    """
+
+    values: FloatArray
+    times: FloatArray
+    weights: FloatArray
+    support: IntArray
+    all_values: FloatArray
+    all_times: FloatArray
+    uniform: bool
+
+    @property
+    def size(self) -> int:
+        """Number of atoms."""
+        return len(self.times)
+
+    @property
+    def length(self) -> int:
+        """The length of the series."""
+        return len(self.all_times)
+
+
+def prepare_cloud(series: Series, standardize: bool) -> Cloud:
+    """The cloud of a series; with ``standardize``, values (per feature) and times are z-scored first."""
+    values, times, weights = series.values, series.times, series.weights
+    if standardize:
+        values, times = zscore(values), zscore(times[:, None])[:, 0]
+    support = np.flatnonzero(weights > 0)
+    mass = weights[support]
+    # Dividing by the largest first keeps the sum finite whatever the scale of the weights.
+    mass = mass / mass.max()
+    return Cloud(
+        values=np.ascontiguousarray(values[support]),
+        times=np.ascontiguousarray(times[support]),
+        weights=mass / mass.sum(),
+        support=support,
+        all_values=values,
+        all_times=times,
+        uniform=bool((mass == 1.0).all()),
+    )
+
+
+def zscore(columns: FloatArray) -> FloatArray:
+    """Zero mean and unit population standard deviation of every column; a constant column becomes zero."""
+    # Scaling by the largest magnitude first: squares of huge or tiny values leave the range of a double.
+    largest = np.abs(columns).max(axis=0)
+    scaled = columns / np.where(largest > 0, largest, 1.0)
+    centred = scaled - scaled.mean(axis=0)
+    deviation = np.sqrt((centred**2).mean(axis=0))
+    # Rounding alone leaves a deviation of a few ulp in a column that is constant.
+    constant = deviation <= 8 * np.finfo(np.float64).eps
+    return np.where(constant, 0.0, centred / np.where(constant, 1.0, deviation))
+
+
+def cost_matrices(x: Cloud, y: Cloud, p: float) -> tuple[FloatArray, FloatArray]:
+    """``A[i, j] = |x_i - y_j|**p`` between the values and ``B[i, j] = |t_i - s_j|**p`` between the times."""
+    return powers(x.values, y.values, p), powers(x.times[:, None], y.times[:, None], p)
+
+
+def powers(x: FloatArray, y: FloatArray, p: float) -> FloatArray:
+    """Euclidean distances between the rows of x and of y, to the power p."""
+    if x.shape[1] == 1:
+        distance = np.abs(x - y.T)
+        return distance * distance if p == 2.0 else distance**p
+    # One difference per feature, not a product of norms: d(x, x) must come out as exactly 0.
+    squared = np.zeros((len(x), len(y)))
+    for column in range(x.shape[1]):
+        squared += (x[:, column, None] - y[None, :, column]) ** 2
+    return squared if p == 2.0 else squared ** (p / 2.0)
+
+
+def spread_plan(plan: FloatArray, x: Cloud, y: Cloud) -> FloatArray:
+    """The plan between two clouds as a plan between their series: zero where an atom has no mass."""
+    full = np.zeros((x.length, y.length))
+    full[np.ix_(x.support, y.support)] = plan
+    return full
+
+
+def spread_potentials(
+    f: FloatArray,
+    g: FloatArray,
+    x: Cloud,
+    y: Cloud,
+    cost: Callable[[FloatArray, FloatArray], FloatArray],
+    p: float,
+    epsilon: float = 0.0,
+) -> tuple[FloatArray, FloatArray]:
+    """The potentials between two clouds as potentials between their series.
+
+    The dual says nothing about an atom without mass; it gets the (soft) minimum that the condition of optimality gives
+    an atom of however little mass. ``cost(A, B)`` mixes the two cost matrices.
+    """
+    if x.length == x.size and y.length == y.size:
+        return f, g
+
+    def extend(known: FloatArray, own: Cloud, other: Cloud, opposite: FloatArray) -> FloatArray:
+        A = powers(own.all_values, other.values, p)
+        B = powers(own.all_times[:, None], other.times[:, None], p)
+        slack = cost(A, B) - opposite
+        if epsilon > 0:
+            full = -epsilon * logsumexp(-slack / epsilon, b=other.weights, axis=1)
+        else:
+            full = slack.min(axis=1)
+        full[own.support] = known
+        return np.asarray(full)
+
+    return extend(f, x, y, g), extend(g, y, x, f)
