@@ -128,16 +128,17 @@ def spread_potentials(
     """
     if x.length == x.size and y.length == y.size:
         return f, g
-
-    def extend(known: FloatArray, own: Cloud, other: Cloud, opposite: FloatArray) -> FloatArray:
-        A = powers(own.all_values, other.values, p)
-        B = powers(own.all_times[:, None], other.times[:, None], p)
-        slack = cost(A, B) - opposite
-        if epsilon > 0:
-            full = -epsilon * logsumexp(-slack / epsilon, b=other.weights, axis=1)
-        else:
-            full = slack.min(axis=1)
-        full[own.support] = known
-        return np.asarray(full)
-
-    return extend(f, x, y, g), extend(g, y, x, f)
+    A = powers(x.all_values, y.all_values, p)
+    C = cost(A, powers(x.all_times[:, None], y.all_times[:, None], p))
+    f_all, g_all = np.empty(x.length), np.empty(y.length)
+    slack = C[:, y.support] - g
+    f_all[:] = slack.min(1) if epsilon == 0 else -epsilon * logsumexp(-slack / epsilon, b=y.weights, axis=1)
+    f_all[x.support] = f
+    if epsilon == 0:
+        # Against all of x, so that the dual stays feasible between two atoms without mass.
+        g_all[:] = (C - f_all[:, None]).min(0)
+    else:
+        slack = C[x.support] - f[:, None]
+        g_all[:] = -epsilon * logsumexp(-slack / epsilon, b=x.weights[:, None], axis=0)
+    g_all[y.support] = g
+    return f_all, g_all
