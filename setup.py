@@ -25,8 +25,13 @@ DIRECTIVES = {
     "embedsignature": False,
 }
 
-# Infinities are data in these kernels, so -ffast-math must never appear here.
-FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-Wall", "-Wno-unused-function", "-g" if DEBUG else "-g0"]
+# Infinities are data in these kernels, so -ffast-math must never appear here. -Wpsabi is about vectors as arguments of
+# real calls; ours are all inlined.
+FLAGS = [
+    *("-O3", "-fno-math-errno", "-fno-trapping-math"),
+    *("-Wall", "-Wno-unused-function", "-Wno-psabi"),
+    "-g" if DEBUG else "-g0",
+]
 
 
 def extensions() -> list[Extension]:

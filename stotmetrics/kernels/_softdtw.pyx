@@ -1,11 +1,54 @@
-"""Soft-DTW of a cost matrix: value, and expected alignment."""
+"""Soft-DTW of series and of given cost matrices: values, expected alignments, gradients, one pair or many.
 
-from libc.math cimport INFINITY, exp, fmin, isinf, log
+Almost every problem runs in the exponential domain along anti-diagonals (``_softdtw_variants.h``). Where the costs are
+so large beside gamma that their exponents leave the integers of a double, the recursion in the log domain takes over.
+"""
+
+from libc.math cimport INFINITY, M_LN2, exp, fabs, fmax, fmin, isinf, log
 
 from ._core cimport NO_PATH, OK
 
+import os
+
 import numpy as np
 
+
+cdef extern from "_softdtw_variants.h" nogil:
+    enum: SDTW_W, SDTW_LINE, SDTW_SPACE, SDTW_MATRIX, SDTW_PAD
+    double SDTW_LIMIT
+    ctypedef struct sdtw_problem:
+        Py_ssize_t n, m, d
+        const double *x
+        const double *y
+        const double *cost
+        const Py_ssize_t *first
+        const Py_ssize_t *last
+        double scale
+    ctypedef struct sdtw_total:
+        double mantissa, exponent
+    ctypedef struct sdtw_gradient:
+        double *x
+        double *y
+        double *alignment
+    ctypedef struct sdtw_variant:
+        const char *name
+        void soft(const sdtw_problem *, int, double *, double *, double *, sdtw_total *) noexcept nogil
+        void gradient(
+            const sdtw_problem *, int, double *, const double *, const double *, const sdtw_total *,
+            const sdtw_gradient *
+        ) noexcept nogil
+        double hard(const sdtw_problem *, int, double *) noexcept nogil
+    void sdtw_pack(const double *, Py_ssize_t, Py_ssize_t, int, double *)
+    void sdtw_unpack(const double *, Py_ssize_t, Py_ssize_t, int, double *)
+    const sdtw_variant *sdtw_get_variant(int)
+    int sdtw_variant_count
+    bint sdtw_runs(int)
+
+
+cdef const sdtw_variant *active = NULL
+
+
+# --- the recursion in the log domain: any gamma, any cost, forbidden cells ------------------------------------------
 
 cdef inline double softmin(double a, double b, double c, double gamma) noexcept nogil:
     cdef double low = fmin(a, fmin(b, c))
@@ -13,23 +56,6 @@ cdef inline double softmin(double a, double b, double c, double gamma) noexcept 
         return low
     # Differences before the division: a tiny gamma may overflow to exp(-inf) = 0, never to inf - inf.
     return low - gamma * log(exp((low - a) / gamma) + exp((low - b) / gamma) + exp((low - c) / gamma))
-
-
-cdef int softdtw_value(const double[:, ::1] cost, double gamma, double[::1] work, double *value) noexcept nogil:
-    cdef Py_ssize_t n = cost.shape[0], m = cost.shape[1], i, j
-    cdef double diagonal, left, up
-    for j in range(m):
-        work[j] = INFINITY
-    for i in range(n):
-        diagonal = 0.0 if i == 0 else INFINITY
-        left = INFINITY
-        for j in range(m):
-            up = work[j]
-            left = cost[i, j] + softmin(diagonal, up, left, gamma)
-            diagonal = up
-            work[j] = left
-    value[0] = work[m - 1]
-    return NO_PATH if isinf(value[0]) else OK
 
 
 cdef inline double share(double source, double low, double gamma) noexcept nogil:
@@ -41,60 +67,457 @@ cdef inline double share(double source, double low, double gamma) noexcept nogil
     return exp((low - source) / gamma)
 
 
-cdef int softdtw_value_and_alignment(
-    const double[:, ::1] cost, double gamma, double[:, ::1] alignment, double[::1] work, double *value
-) noexcept nogil:
-    cdef Py_ssize_t n = cost.shape[0], m = cost.shape[1], row = cost.shape[1] + 1, i, j, at
-    cdef double low, diagonal, up, left, total, mass
-    for j in range(m + 1):
+cdef inline bint inside(const sdtw_problem *p, Py_ssize_t i, Py_ssize_t j) noexcept nogil:
+    return p.first == NULL or p.first[i] <= j <= p.last[i]
+
+
+cdef double log_value(const sdtw_problem *p, double gamma, double *work) noexcept nogil:
+    """work: m doubles."""
+    cdef Py_ssize_t i, j
+    cdef double diagonal, left, up
+    for j in range(p.m):
+        work[j] = INFINITY
+    for i in range(p.n):
+        diagonal = 0.0 if i == 0 else INFINITY
+        left = INFINITY
+        for j in range(p.m):
+            up = work[j]
+            left = p.cost[i * p.m + j] + softmin(diagonal, up, left, gamma) if inside(p, i, j) else INFINITY
+            diagonal = up
+            work[j] = left
+    return work[p.m - 1]
+
+
+cdef double log_alignment(const sdtw_problem *p, double gamma, double *work, double *alignment) noexcept nogil:
+    """work: (n + 1)(m + 1) doubles."""
+    cdef Py_ssize_t row = p.m + 1, i, j, at, k
+    cdef double low, diagonal, up, left, mass
+    for j in range(p.m + 1):
         work[j] = INFINITY
     work[0] = 0.0
-    for i in range(n):
+    for i in range(p.n):
         work[(i + 1) * row] = INFINITY
-        for j in range(m):
+        for j in range(p.m):
             at = (i + 1) * row + j + 1
-            work[at] = cost[i, j] + softmin(work[at - row - 1], work[at - row], work[at - 1], gamma)
-    value[0] = work[n * row + m]
-    alignment[:, :] = 0.0
-    if isinf(value[0]):
-        return NO_PATH
+            if inside(p, i, j):
+                work[at] = p.cost[i * p.m + j] + softmin(work[at - row - 1], work[at - row], work[at - 1], gamma)
+            else:
+                work[at] = INFINITY
+    for k in range(p.n * p.m):
+        alignment[k] = 0.0
+    if isinf(work[p.n * row + p.m]):
+        return INFINITY
     # Each cell hands its mass to its predecessors; ties of hard DTW share equally, the limit of gamma -> 0.
-    alignment[n - 1, m - 1] = 1.0
-    for i in range(n - 1, -1, -1):
-        for j in range(m - 1, -1, -1):
-            if alignment[i, j] == 0.0 or i + j == 0:
+    alignment[p.n * p.m - 1] = 1.0
+    for i in range(p.n - 1, -1, -1):
+        for j in range(p.m - 1, -1, -1):
+            k = i * p.m + j
+            if alignment[k] == 0.0 or k == 0:
                 continue
             at = (i + 1) * row + j + 1
             low = fmin(work[at - row - 1], fmin(work[at - row], work[at - 1]))
             diagonal = share(work[at - row - 1], low, gamma)
             up = share(work[at - row], low, gamma)
             left = share(work[at - 1], low, gamma)
-            total = diagonal + up + left
-            mass = alignment[i, j] / total
+            mass = alignment[k] / (diagonal + up + left)
             if i > 0:
-                alignment[i - 1, j] += mass * up
-                if j > 0:
-                    alignment[i - 1, j - 1] += mass * diagonal
+                alignment[k - p.m] += mass * up
+            if i > 0 and j > 0:
+                alignment[k - p.m - 1] += mass * diagonal
             if j > 0:
-                alignment[i, j - 1] += mass * left
-    return OK
+                alignment[k - 1] += mass * left
+    return work[p.n * row + p.m]
 
 
-def value(const double[:, ::1] cost, double gamma):
+# --- the exponential domain ------------------------------------------------------------------------------------------
+
+cdef inline Py_ssize_t lines_work(Py_ssize_t n) noexcept nogil:
+    return 6 * (n + SDTW_PAD)
+
+
+cdef inline Py_ssize_t packed_work(Py_ssize_t n, Py_ssize_t m, Py_ssize_t d) noexcept nogil:
+    return d * (n + m + 2 * SDTW_W)
+
+
+cdef inline Py_ssize_t kept_work(Py_ssize_t n, Py_ssize_t m) noexcept nogil:
+    return 2 * (n * m + SDTW_W)
+
+
+cdef inline double to_scale(double gamma) noexcept nogil:
+    return 1.0 / (gamma * M_LN2)
+
+
+cdef double value_of(const sdtw_problem *p, int kind, double gamma, double *work) noexcept nogil:
+    cdef sdtw_total total
+    # A single row or column has one path: its sum needs no exponentials and keeps every digit at a huge gamma.
+    if gamma == 0.0 or p.n == 1 or p.m == 1:
+        return active.hard(p, kind, work)
+    active.soft(p, kind, work, NULL, NULL, &total)
+    return -gamma * (total.exponent * M_LN2 + log(total.mantissa))
+
+
+cdef double gradient_of(
+    const sdtw_problem *p, int kind, double gamma, double *work, const sdtw_gradient *gradient
+) noexcept nogil:
+    """work: lines_work and kept_work doubles."""
+    cdef sdtw_total total
+    cdef Py_ssize_t cells = p.n * p.m, i
+    cdef double *kept = work + lines_work(p.n)
+    if p.first != NULL:
+        cells = 0
+        for i in range(p.n):
+            cells += p.last[i] - p.first[i] + 1
+    active.soft(p, kind, work, kept, kept + cells + SDTW_W, &total)
+    active.gradient(p, kind, work, kept + cells, kept + 2 * cells + SDTW_W, &total, gradient)
+    if p.n == 1 or p.m == 1:
+        return active.hard(p, kind, work)
+    return -gamma * (total.exponent * M_LN2 + log(total.mantissa))
+
+
+cdef bint costs_in_range(const sdtw_problem *p) noexcept nogil:
+    cdef double limit = SDTW_LIMIT / (p.n + p.m)
+    cdef Py_ssize_t k
+    cdef bint beyond = False
+    for k in range(p.n * p.m):
+        beyond |= not (fabs(p.cost[k]) * p.scale <= limit)
+    return not beyond
+
+
+cdef bint series_in_range(const double *x, const double *y, const sdtw_problem *p) noexcept nogil:
+    cdef double low, high, bound = 0.0
+    cdef Py_ssize_t i, k
+    for k in range(p.d):
+        low = high = x[k]
+        for i in range(p.n):
+            low = fmin(low, x[i * p.d + k])
+            high = fmax(high, x[i * p.d + k])
+        for i in range(p.m):
+            low = fmin(low, y[i * p.d + k])
+            high = fmax(high, y[i * p.d + k])
+        bound += (high - low) * (high - low)
+    return bound * p.scale * (p.n + p.m) <= SDTW_LIMIT
+
+
+cdef Py_ssize_t set_band(sdtw_problem *p, Py_ssize_t radius, Py_ssize_t *room) noexcept nogil:
+    """Rows within radius of the rescaled diagonal, counted along the shorter series; room: 2 n sizes."""
+    cdef Py_ssize_t n = p.n, m = p.m, i, low = 0, high = 0
+    cdef Py_ssize_t *first = room
+    cdef Py_ssize_t *last = room + n
+    if radius < 0:
+        p.first = p.last = NULL
+        return 0
+    for i in range(n):
+        if n >= m:
+            # floor and ceil of i (m - 1) / (n - 1), so that neighbouring rows always touch
+            low = i * (m - 1) // (n - 1) if n > 1 else 0
+            high = (i * (m - 1) + n - 2) // (n - 1) if n > 1 else 0
+            first[i] = low - radius if low > radius else 0
+            last[i] = high + radius if high + radius < m else m - 1
+        else:
+            while (low * (n - 1) + m - 2) // (m - 1) + radius < i:
+                low += 1
+            while high + 1 < m and (high + 1) * (n - 1) // (m - 1) - radius <= i:
+                high += 1
+            first[i] = low
+            last[i] = high
+    p.first = first
+    p.last = last
+    return 0
+
+
+cdef void set_series(
+    sdtw_problem *p, const double *x, const double *y, double *work
+) noexcept nogil:
+    sdtw_pack(x, p.n, p.d, False, work)
+    sdtw_pack(y, p.m, p.d, True, work + p.d * (p.n + SDTW_W))
+    p.x = work
+    p.y = work + p.d * (p.n + SDTW_W)
+    p.cost = NULL
+
+
+cdef inline int kind_of(const sdtw_problem *p) noexcept nogil:
+    return SDTW_LINE if p.d == 1 else SDTW_SPACE
+
+
+cdef bint series_value(
+    sdtw_problem *p, const double *x, const double *y, double gamma, double *work, double *value
+) noexcept nogil:
+    """False where the log domain must take over. work: lines_work and packed_work doubles."""
+    if gamma > 0.0:
+        p.scale = to_scale(gamma)
+        if not series_in_range(x, y, p):
+            return False
+    set_series(p, x, y, work + lines_work(p.n))
+    value[0] = value_of(p, kind_of(p), gamma, work)
+    return True
+
+
+cdef bint series_gradient(
+    sdtw_problem *p, const double *x, const double *y, double gamma, double *work, double *value, double *grad_x,
+    double *grad_y
+) noexcept nogil:
+    """As series_value. work: lines_work, kept_work and twice packed_work doubles."""
+    cdef sdtw_gradient gradient
+    cdef Py_ssize_t packed = packed_work(p.n, p.m, p.d), k
+    cdef double *at = work + lines_work(p.n) + kept_work(p.n, p.m)
+    if gamma == 0.0:
+        return False
+    p.scale = to_scale(gamma)
+    if not series_in_range(x, y, p):
+        return False
+    set_series(p, x, y, at)
+    gradient.x = at + packed
+    gradient.y = gradient.x + p.d * (p.n + SDTW_W)
+    gradient.alignment = NULL
+    for k in range(packed):
+        gradient.x[k] = 0.0
+    value[0] = gradient_of(p, kind_of(p), gamma, work, &gradient)
+    sdtw_unpack(gradient.x, p.n, p.d, False, grad_x)
+    sdtw_unpack(gradient.y, p.m, p.d, True, grad_y)
+    return True
+
+
+# --- given cost matrices ---------------------------------------------------------------------------------------------
+
+cdef Py_ssize_t softdtw_work(Py_ssize_t n, Py_ssize_t m) noexcept nogil:
+    return max(lines_work(n), m)
+
+
+cdef Py_ssize_t softdtw_alignment_work(Py_ssize_t n, Py_ssize_t m) noexcept nogil:
+    return max(lines_work(n) + kept_work(n, m), (n + 1) * (m + 1))
+
+
+cdef int solve_costs(sdtw_problem *p, double gamma, double *work, double *value) noexcept nogil:
+    p.scale = 0.0 if gamma == 0.0 else to_scale(gamma)
+    if gamma == 0.0 or costs_in_range(p):
+        value[0] = value_of(p, SDTW_MATRIX, gamma, work)
+    else:
+        value[0] = log_value(p, gamma, work)
+    return NO_PATH if value[0] == INFINITY else OK
+
+
+cdef int solve_alignment(
+    sdtw_problem *p, double gamma, double *alignment, double *work, double *value
+) noexcept nogil:
+    cdef sdtw_gradient gradient
+    cdef Py_ssize_t k
+    p.scale = 0.0 if gamma == 0.0 else to_scale(gamma)
+    if gamma > 0.0 and costs_in_range(p):
+        gradient.x = gradient.y = NULL
+        gradient.alignment = alignment
+        if p.first != NULL:
+            for k in range(p.n * p.m):
+                alignment[k] = 0.0
+        value[0] = gradient_of(p, SDTW_MATRIX, gamma, work, &gradient)
+    else:
+        value[0] = log_alignment(p, gamma, work, alignment)
+    return NO_PATH if value[0] == INFINITY else OK
+
+
+cdef inline void set_cost(sdtw_problem *p, const double[:, ::1] cost) noexcept nogil:
+    p.n, p.m, p.d = cost.shape[0], cost.shape[1], 0
+    p.x = p.y = NULL
+    p.first = p.last = NULL
+    p.cost = &cost[0, 0]
+
+
+cdef int softdtw_value(const double[:, ::1] cost, double gamma, double[::1] work, double *value) noexcept nogil:
+    cdef sdtw_problem p
+    set_cost(&p, cost)
+    return solve_costs(&p, gamma, &work[0], value)
+
+
+cdef int softdtw_value_and_alignment(
+    const double[:, ::1] cost, double gamma, double[:, ::1] alignment, double[::1] work, double *value
+) noexcept nogil:
+    cdef sdtw_problem p
+    set_cost(&p, cost)
+    return solve_alignment(&p, gamma, &alignment[0, 0], &work[0], value)
+
+
+def value(const double[:, ::1] cost, double gamma, Py_ssize_t radius=-1):
     """dtw_gamma of a cost matrix; +inf when forbidden cells leave no path."""
-    cdef double[::1] work = np.empty(cost.shape[1])
+    cdef sdtw_problem p
+    cdef double[::1] work = np.empty(softdtw_work(cost.shape[0], cost.shape[1]))
+    cdef Py_ssize_t[::1] room = np.empty(2 * cost.shape[0], dtype=np.intp)
     cdef double found
     with nogil:
-        softdtw_value(cost, gamma, work, &found)
+        set_cost(&p, cost)
+        set_band(&p, radius, &room[0])
+        solve_costs(&p, gamma, &work[0], &found)
     return found
 
 
-def value_and_alignment(const double[:, ::1] cost, double gamma):
+def value_and_alignment(const double[:, ::1] cost, double gamma, Py_ssize_t radius=-1):
     """(dtw_gamma, expected alignment) of a cost matrix; (+inf, zeros) when forbidden cells leave no path."""
+    cdef sdtw_problem p
     alignment = np.empty((cost.shape[0], cost.shape[1]))
     cdef double[:, ::1] expected = alignment
-    cdef double[::1] work = np.empty((cost.shape[0] + 1) * (cost.shape[1] + 1))
+    cdef double[::1] work = np.empty(softdtw_alignment_work(cost.shape[0], cost.shape[1]))
+    cdef Py_ssize_t[::1] room = np.empty(2 * cost.shape[0], dtype=np.intp)
     cdef double found
     with nogil:
-        softdtw_value_and_alignment(cost, gamma, expected, work, &found)
+        set_cost(&p, cost)
+        set_band(&p, radius, &room[0])
+        solve_alignment(&p, gamma, &expected[0, 0], &work[0], &found)
     return found, alignment
+
+
+# --- series, one pair or many ----------------------------------------------------------------------------------------
+
+def _cost_of(const double[:, ::1] x, const double[:, ::1] y):
+    """Squared Euclidean costs, for the rare pair that leaves the exponential domain."""
+    from scipy.spatial.distance import cdist
+    return cdist(x, y, "sqeuclidean")
+
+
+def _far_gradient(const double[:, ::1] x, const double[:, ::1] y, double gamma, Py_ssize_t radius):
+    found, alignment = value_and_alignment(_cost_of(x, y), gamma, radius)
+    gaps = np.subtract(np.asarray(x)[:, None, :], np.asarray(y)[None, :, :])
+    gaps *= 2.0 * alignment[:, :, None]
+    return found, gaps.sum(axis=1), -gaps.sum(axis=0)
+
+
+def pair_value(const double[:, ::1] x, const double[:, ::1] y, double gamma, Py_ssize_t radius=-1):
+    """dtw_gamma of two series with the squared Euclidean cost, in O(n + m) memory."""
+    cdef sdtw_problem p
+    cdef double found
+    cdef bint done
+    p.n, p.m, p.d = x.shape[0], y.shape[0], x.shape[1]
+    cdef double[::1] work = np.empty(lines_work(p.n) + packed_work(p.n, p.m, p.d))
+    cdef Py_ssize_t[::1] room = np.empty(2 * p.n, dtype=np.intp) if radius >= 0 else None
+    with nogil:
+        set_band(&p, radius, &room[0] if radius >= 0 else NULL)
+        done = series_value(&p, &x[0, 0], &y[0, 0], gamma, &work[0], &found)
+    return found if done else value(_cost_of(x, y), gamma, radius)
+
+
+def pair_gradient(const double[:, ::1] x, const double[:, ::1] y, double gamma, Py_ssize_t radius=-1):
+    """(value, gradient in x, gradient in y) of two series."""
+    cdef sdtw_problem p
+    cdef double found
+    cdef bint done
+    p.n, p.m, p.d = x.shape[0], y.shape[0], x.shape[1]
+    grad_x, grad_y = np.empty((p.n, p.d)), np.empty((p.m, p.d))
+    cdef double[:, ::1] out_x = grad_x, out_y = grad_y
+    cdef double[::1] work = np.empty(lines_work(p.n) + kept_work(p.n, p.m) + 2 * packed_work(p.n, p.m, p.d))
+    cdef Py_ssize_t[::1] room = np.empty(2 * p.n, dtype=np.intp)
+    with nogil:
+        set_band(&p, radius, &room[0])
+        done = series_gradient(
+            &p, &x[0, 0], &y[0, 0], gamma, &work[0], &found, &out_x[0, 0], &out_y[0, 0]
+        )
+    return (found, grad_x, grad_y) if done else _far_gradient(x, y, gamma, radius)
+
+
+cdef (Py_ssize_t, Py_ssize_t) longest(const Py_ssize_t[::1] left_at, const Py_ssize_t[::1] right_at) noexcept nogil:
+    cdef Py_ssize_t n = 1, m = 1, k
+    for k in range(left_at.shape[0] - 1):
+        n = max(n, left_at[k + 1] - left_at[k])
+    for k in range(right_at.shape[0] - 1):
+        m = max(m, right_at[k + 1] - right_at[k])
+    return n, m
+
+
+def values(
+    const double[:, ::1] left, const Py_ssize_t[::1] left_at, const double[:, ::1] right,
+    const Py_ssize_t[::1] right_at, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] cols,
+    const double[::1] gammas, Py_ssize_t radius=-1
+):
+    """dtw_gamma of the pairs (left[rows[k]], right[cols[k]]) at gammas[k].
+
+    The series stand one behind the other: series s of left is ``left[left_at[s]:left_at[s + 1]]``.
+    """
+    cdef sdtw_problem p
+    cdef Py_ssize_t n, m, k, i, j, d = left.shape[1], count = rows.shape[0]
+    n, m = longest(left_at, right_at)
+    found = np.empty(count)
+    missed = np.zeros(count, dtype=np.uint8)
+    cdef double[::1] out = found
+    cdef unsigned char[::1] far = missed
+    cdef double[::1] work = np.empty(lines_work(n) + packed_work(n, m, d))
+    cdef Py_ssize_t[::1] room = np.empty(2 * n, dtype=np.intp)
+    with nogil:
+        for k in range(count):
+            i, j = left_at[rows[k]], right_at[cols[k]]
+            p.n, p.m, p.d = left_at[rows[k] + 1] - i, right_at[cols[k] + 1] - j, d
+            set_band(&p, radius, &room[0])
+            far[k] = not series_value(&p, &left[i, 0], &right[j, 0], gammas[k], &work[0], &out[k])
+    for k in np.flatnonzero(missed):
+        x = left[left_at[rows[k]]:left_at[rows[k] + 1]]
+        y = right[right_at[cols[k]]:right_at[cols[k] + 1]]
+        found[k] = value(_cost_of(x, y), gammas[k], radius)
+    return found
+
+
+def gradients(
+    const double[:, ::1] left, const Py_ssize_t[::1] left_at, const double[:, ::1] right,
+    const Py_ssize_t[::1] right_at, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] cols,
+    const double[::1] gammas, Py_ssize_t radius=-1
+):
+    """(values, gradients in left, gradients in right) of the pairs as in `values`, the gradients in their order."""
+    cdef sdtw_problem p
+    cdef Py_ssize_t n, m, k, i, j, d = left.shape[1], count = rows.shape[0], at_x = 0, at_y = 0
+    n, m = longest(left_at, right_at)
+    found = np.empty(count)
+    missed = np.zeros(count, dtype=np.uint8)
+    lengths_x, lengths_y = np.diff(left_at)[rows], np.diff(right_at)[cols]
+    grad_x, grad_y = np.empty((lengths_x.sum(), d)), np.empty((lengths_y.sum(), d))
+    cdef double[:, ::1] out_x = grad_x, out_y = grad_y
+    cdef double[::1] out = found
+    cdef unsigned char[::1] far = missed
+    cdef double[::1] work = np.empty(lines_work(n) + kept_work(n, m) + 2 * packed_work(n, m, d))
+    cdef Py_ssize_t[::1] room = np.empty(2 * n, dtype=np.intp)
+    with nogil:
+        for k in range(count):
+            i, j = left_at[rows[k]], right_at[cols[k]]
+            p.n, p.m, p.d = left_at[rows[k] + 1] - i, right_at[cols[k] + 1] - j, d
+            set_band(&p, radius, &room[0])
+            far[k] = not series_gradient(
+                &p, &left[i, 0], &right[j, 0], gammas[k], &work[0], &out[k], &out_x[at_x, 0], &out_y[at_y, 0]
+            )
+            at_x += p.n
+            at_y += p.m
+    ends_x, ends_y = np.cumsum(lengths_x), np.cumsum(lengths_y)
+    for k in np.flatnonzero(missed):
+        x = left[left_at[rows[k]]:left_at[rows[k] + 1]]
+        y = right[right_at[cols[k]]:right_at[cols[k] + 1]]
+        found[k], grad_x[ends_x[k] - x.shape[0]:ends_x[k]], grad_y[ends_y[k] - y.shape[0]:ends_y[k]] = _far_gradient(
+            x, y, gammas[k], radius
+        )
+    return found, grad_x, grad_y
+
+
+def band(Py_ssize_t n, Py_ssize_t m, Py_ssize_t radius):
+    """First and last column of each row of the Sakoe-Chiba band."""
+    cdef sdtw_problem p
+    both = np.empty((2, n), dtype=np.intp)
+    cdef Py_ssize_t[:, ::1] room = both
+    p.n, p.m = n, m
+    set_band(&p, radius, &room[0, 0])
+    return both[0], both[1]
+
+
+# --- which variant ---------------------------------------------------------------------------------------------------
+
+def cpu_variants():
+    """Names of the variants that this processor runs, the preferred one first."""
+    return [sdtw_get_variant(k).name.decode() for k in range(sdtw_variant_count) if sdtw_runs(k)]
+
+
+def cpu_variant():
+    """Name of the variant in use."""
+    return active.name.decode()
+
+
+def use_cpu_variant(str name):
+    """Switch to another variant; for tests, and for ``STOTMETRICS_CPU`` at import."""
+    global active
+    for k in range(sdtw_variant_count):
+        if sdtw_runs(k) and sdtw_get_variant(k).name.decode() == name:
+            active = sdtw_get_variant(k)
+            return
+    raise ValueError(f"this processor runs the variants {', '.join(cpu_variants())}; got {name!r}")
+
+
+use_cpu_variant(os.environ.get("STOTMETRICS_CPU") or cpu_variants()[0])

@@ -10,7 +10,7 @@ from ..result import FloatArray
 
 def squared_euclidean(x: FloatArray, y: FloatArray) -> FloatArray:
     """``C[i, j] = ||x_i - y_j||^2`` for values shaped (n, d) and (m, d)."""
-    return ((x[:, None, :] - y[None, :, :]) ** 2).sum(axis=2)
+    return np.asarray(((x[:, None, :] - y[None, :, :]) ** 2).sum(axis=2))
 
 
 def softmin(values: FloatArray, gamma: float) -> float:
@@ -113,3 +113,23 @@ def sharp(cost: FloatArray, gamma: float) -> float:
     weights = alignment(cost, gamma)
     used = weights > 0
     return float((weights[used] * cost[used]).sum())
+
+
+def banded(cost: FloatArray, radius: int | None) -> FloatArray:
+    """The cost with +inf outside the Sakoe-Chiba band around the rescaled diagonal; None: no band.
+
+    Step k of the longer series stands opposite the point ``c = k (short - 1) / (long - 1)`` of the shorter one; the
+    band holds the steps from ``floor(c) - radius`` to ``ceil(c) + radius``, so that a path always exists.
+    """
+    if radius is None:
+        return cost
+    if cost.shape[0] < cost.shape[1]:
+        return banded(cost.T, radius).T
+    n, m = cost.shape
+    found = np.full(cost.shape, np.inf)
+    for i in range(n):
+        low = i * (m - 1) // max(n - 1, 1)
+        high = -(-i * (m - 1) // max(n - 1, 1))
+        inside = slice(max(low - radius, 0), high + radius + 1)
+        found[i, inside] = cost[i, inside]
+    return found

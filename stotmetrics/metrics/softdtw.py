@@ -1,0 +1,157 @@
+"""Soft-DTW: dynamic time warping with a smooth minimum."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import costs
+from ..kernels import _softdtw
+from ..parameters import parameter
+from ..reference import softdtw as reference
+from ..result import Batch, FloatArray, IntArray, Result
+from ..series import Series
+from ..spec import MetricSpec, Traits
+
+BAND_DOC = "Sakoe-Chiba radius around the rescaled diagonal, in steps of the shorter series; None: no band"
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Parameters of soft-DTW."""
+
+    gamma: float | str = parameter(
+        1.0,
+        doc="smoothing of the minimum, in the unit of the costs; 0: hard DTW; 'median': the median cost of the pair",
+        kind=float,
+        low=0.0,
+        high=1e300,
+        allow=("median",),
+    )
+    band: int | None = parameter(None, doc=BAND_DOC, kind=int, low=0, allow=(None,))
+
+
+def radius_of(band: int | None) -> int:
+    """The kernels' name for no band is -1."""
+    return -1 if band is None else band
+
+
+def gamma_of(x: Series, y: Series, gamma: float | str) -> float:
+    """The number that ``gamma`` stands for on one pair."""
+    if isinstance(gamma, str):
+        return float(np.median(costs.squared_euclidean(x.values, y.values)))
+    return gamma
+
+
+def gammas_of(
+    left: Sequence[Series], right: Sequence[Series], rows: IntArray, cols: IntArray, gamma: float | str
+) -> FloatArray:
+    """The numbers that ``gamma`` stands for on many pairs."""
+    if isinstance(gamma, str):
+        return np.array([gamma_of(left[i], right[j], gamma) for i, j in zip(rows, cols, strict=True)])
+    return np.full(len(rows), gamma)
+
+
+def stack(series: Sequence[Series]) -> tuple[FloatArray, IntArray]:
+    """All values one behind the other, and where each series starts, with the end at the end."""
+    ends = np.cumsum([len(one) for one in series], dtype=np.intp)
+    return np.concatenate([one.values for one in series]), np.concatenate([np.zeros(1, dtype=np.intp), ends])
+
+
+def values(
+    left: Sequence[Series],
+    right: Sequence[Series],
+    rows: IntArray,
+    cols: IntArray,
+    gamma: float | str,
+    band: int | None,
+) -> FloatArray:
+    """Soft-DTW of the pairs ``(left[rows[k]], right[cols[k]])``."""
+    gammas = gammas_of(left, right, rows, cols, gamma)
+    return _softdtw.values(*stack(left), *stack(right), rows, cols, gammas, radius_of(band))
+
+
+def pair(x: Series, y: Series, params: Parameters) -> Result:
+    gamma, radius = gamma_of(x, y, params.gamma), radius_of(params.band)
+
+    def alignment() -> FloatArray:
+        return _softdtw.value_and_alignment(costs.squared_euclidean(x.values, y.values), gamma, radius)[1]
+
+    return Result(
+        _softdtw.pair_value(x.values, y.values, gamma, radius),
+        extras={"alignment": alignment, "cost": lambda: costs.squared_euclidean(x.values, y.values)},
+    )
+
+
+def block(left: Sequence[Series], right: Sequence[Series], rows: IntArray, cols: IntArray, params: Parameters) -> Batch:
+    return Batch(values(left, right, rows, cols, params.gamma, params.band))
+
+
+def grad(x: Series, y: Series, params: Parameters) -> tuple[float, FloatArray, FloatArray]:
+    return _softdtw.pair_gradient(x.values, y.values, gamma_of(x, y, params.gamma), radius_of(params.band))
+
+
+def slow(x: Series, y: Series, params: Parameters) -> float:
+    cost = reference.squared_euclidean(x.values, y.values)
+    return reference.value(reference.banded(cost, params.band), gamma_of(x, y, params.gamma))
+
+
+def traits(params: Parameters) -> Traits:
+    hard = params.gamma == 0
+    return Traits(
+        symmetric=True,
+        zero_self=hard,
+        nonnegative=hard,
+        unequal_length=True,
+        multivariate=True,
+        differentiable=not hard and params.gamma != "median",
+    )
+
+
+SPEC = MetricSpec(
+    name="softdtw",
+    params=Parameters,
+    pair=pair,
+    block=block,
+    grad=grad,
+    reference=slow,
+    traits=traits,
+    summary="Cost of the soft minimum over all alignments of two series, smooth in both.",
+    citation="Cuturi, Blondel, Soft-DTW: a Differentiable Loss Function for Time-Series, ICML 2017",
+)
+
+
+def softdtw(x: npt.ArrayLike, y: npt.ArrayLike, gamma: float | str = 1.0, band: int | None = None) -> float:
+    r"""Soft-DTW with the squared Euclidean cost.
+
+    The value is :math:`-\gamma \log \sum_A \exp(-\langle A, C \rangle / \gamma)` over all alignments A. It can be
+    negative and is not zero at ``x = y``; :func:`softdtw_divergence` corrects both.
+
+    Parameters
+    ----------
+    x, y : array_like of shape (T,) or (T, d)
+        The lengths may differ.
+    gamma : float or "median", default 1.0
+        Smoothing of the minimum, in the unit of the squared values; 0 is hard DTW (without a square root). "median"
+        takes the median of the cost matrix of the two series.
+    band : int, optional
+        Sakoe-Chiba radius around the rescaled diagonal, in steps of the shorter series.
+
+    Returns
+    -------
+    float
+
+    References
+    ----------
+    Cuturi, Blondel, *Soft-DTW: a Differentiable Loss Function for Time-Series*, ICML 2017, equation (1).
+
+    Examples
+    --------
+    >>> import stotmetrics
+    >>> round(stotmetrics.softdtw([0.0, 1.0, 2.0], [0.0, 2.0], gamma=1.0), 6)
+    0.122654
+    >>> stotmetrics.softdtw([0.0, 1.0, 2.0], [0.0, 2.0], gamma=0.0)
+    1.0
+    """
+    return SPEC.bind(gamma=gamma, band=band)(x, y)

@@ -1,0 +1,99 @@
+"""softdtw by name: values, extras, gradients and its claims."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import stotmetrics
+from stotmetrics.reference import softdtw as reference
+from stotmetrics.testing import strategies as our
+
+GAMMAS = st.sampled_from([0.0, 1e-10, 0.01, 1.0, 100.0])
+BANDS = st.sampled_from([None, 0, 1, 3])
+
+
+@st.composite
+def pairs(draw, max_length=12):
+    dims = draw(st.integers(1, 3))
+    return tuple(draw(our.series(min_length=1, max_length=max_length, dims=dims)) for _ in range(2))
+
+
+@given(pairs(), GAMMAS, BANDS)
+def test_value_equals_the_reference(pair, gamma, band):
+    x, y = pair
+    cost = reference.banded(reference.squared_euclidean(x, y), band)
+    scale = np.abs(cost[np.isfinite(cost)]).max() + gamma
+    value = stotmetrics.softdtw(x, y, gamma=gamma, band=band)
+    np.testing.assert_allclose(value, reference.value(cost, gamma), rtol=1e-11, atol=1e-13 * scale)
+
+
+@given(pairs(max_length=4), GAMMAS)
+def test_value_and_alignment_equal_enumeration_of_all_alignments(pair, gamma):
+    x, y = pair
+    cost = reference.squared_euclidean(x, y)
+    value, alignment = reference.enumerate_paths(cost, gamma)
+    result = stotmetrics.solve("softdtw", x, y, gamma=gamma)
+    np.testing.assert_allclose(result.value, value, rtol=1e-12, atol=1e-13 * (gamma + cost.max()))
+    if gamma > 1e-6 * cost.max():  # otherwise ties decide by rounding
+        np.testing.assert_allclose(result.alignment, alignment, rtol=1e-8, atol=1e-8)
+
+
+@given(pairs(), GAMMAS, BANDS)
+def test_symmetric_to_the_last_bit(pair, gamma, band):
+    x, y = pair
+    assert stotmetrics.softdtw(x, y, gamma, band) == stotmetrics.softdtw(y, x, gamma, band)
+
+
+@pytest.mark.parametrize("gamma", [0.05, 1.0, 50.0])
+@pytest.mark.parametrize("band", [None, 1])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 6, 2), (7, 5, 1), (6, 9, 3)])
+def test_gradient_equals_finite_differences(gamma, band, shape):
+    n, m, d = shape
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(n, d)), rng.normal(size=(m, d))
+    value, grad_x, grad_y = stotmetrics.value_and_grad("softdtw", x, y, gamma=gamma, band=band)
+    np.testing.assert_allclose(value, stotmetrics.softdtw(x, y, gamma, band), rtol=1e-12, atol=1e-12)
+    step = 1e-5
+    for moved, found in ((x, grad_x), (y, grad_y)):
+        for index in np.ndindex(*moved.shape):
+            ends = []
+            for sign in (1, -1):
+                moved[index] += sign * step
+                ends.append(stotmetrics.softdtw(x, y, gamma, band))
+                moved[index] -= sign * step
+            np.testing.assert_allclose(found[index], (ends[0] - ends[1]) / (2 * step), rtol=1e-6, atol=1e-6)
+
+
+def test_median_gamma_is_the_median_cost_of_the_pair():
+    x, y = [0.0, 1.0, 3.0], [0.0, 2.0, 2.0, 5.0]
+    median = np.median(np.subtract.outer(x, y) ** 2)
+    assert stotmetrics.softdtw(x, y, gamma="median") == stotmetrics.softdtw(x, y, gamma=float(median))
+
+
+def test_claims_follow_gamma():
+    hard, soft = (stotmetrics.get_metric("softdtw", gamma=gamma).traits for gamma in (0.0, 1.0))
+    assert hard.zero_self
+    assert hard.nonnegative
+    assert not hard.differentiable
+    assert not soft.zero_self
+    assert not soft.nonnegative
+    assert soft.differentiable
+
+
+@pytest.mark.parametrize("given_gamma", [-1.0, np.nan, np.inf, "mean", None])
+def test_gamma_out_of_range_is_refused_by_name(given_gamma):
+    with pytest.raises(stotmetrics.InvalidParameterError, match="gamma must be a number >= 0"):
+        stotmetrics.softdtw([0.0], [1.0], gamma=given_gamma)
+
+
+@given(st.data())
+def test_matrix_equals_pairs_whatever_the_lengths(data):
+    dims = data.draw(st.integers(1, 2))
+    X = [data.draw(our.series(min_length=1, max_length=20, dims=dims)) for _ in range(5)]
+    gamma, band = data.draw(GAMMAS), data.draw(BANDS)
+    D = stotmetrics.pairwise(X, metric="softdtw", gamma=gamma, band=band)
+    for i, x in enumerate(X):
+        for j, y in enumerate(X):
+            if i != j or gamma > 0:
+                assert D[i, j] == stotmetrics.softdtw(x, y, gamma, band)
