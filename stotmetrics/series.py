@@ -283,7 +283,7 @@ def _cut_padding(values: FloatArray, name: str) -> FloatArray:
     with np.errstate(over="ignore", invalid="ignore"):
         if math.isfinite(float(values.sum())):
             return values
-    padding = np.isnan(values).all(axis=1)
+    padding = np.asarray(np.isnan(values).all(axis=1))
     length = len(values) - int(np.argmin(padding[::-1])) if not padding.all() else 0
     if length == 0:
         raise InvalidSeriesError(f"{name} must hold at least one value; got only NaN")
