@@ -1,0 +1,33 @@
+"""Sphinx configuration. The page of each metric is written from its SPEC before a build."""
+
+import sys
+from pathlib import Path
+
+import stotmetrics
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import metric_pages
+
+project = "stotmetrics"
+author = "The stotmetrics developers"
+copyright = author
+version = release = stotmetrics.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "numpydoc"]
+myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
+myst_heading_anchors = 3
+exclude_patterns = ["_build"]
+nitpicky = False
+
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+numpydoc_show_class_members = False
+numpydoc_xref_param_type = False
+
+html_theme = "furo"
+html_title = f"stotmetrics {release}"
+
+
+def setup(app):
+    app.connect("builder-inited", lambda app: metric_pages.write(Path(app.srcdir) / "metrics"))
