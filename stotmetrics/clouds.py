@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import logsumexp
 
 from .result import FloatArray, IntArray
@@ -33,6 +34,8 @@ class Cloud:
         The values of the whole series, atoms of weight zero included.
     all_times : array of shape (T,)
         The times of the whole series.
+    order : array of shape (n,)
+        The atoms in increasing order of their first feature.
     uniform : bool
         Whether all atoms have the same mass.
     """
@@ -43,6 +46,7 @@ class Cloud:
     support: IntArray
     all_values: FloatArray
     all_times: FloatArray
+    order: npt.NDArray[np.intc]
     uniform: bool
 
     @property
@@ -72,6 +76,7 @@ def prepare_cloud(series: Series, standardize: bool) -> Cloud:
         support=support,
         all_values=values,
         all_times=times,
+        order=np.argsort(values[support, 0], kind="stable").astype(np.intc),
         uniform=bool((mass == 1.0).all()),
     )
 
@@ -110,6 +115,14 @@ def spread_plan(plan: FloatArray, x: Cloud, y: Cloud) -> FloatArray:
     full = np.zeros((x.length, y.length))
     full[np.ix_(x.support, y.support)] = plan
     return full
+
+
+def dense_plan(coupling: tuple[IntArray, IntArray, FloatArray], x: Cloud, y: Cloud) -> FloatArray:
+    """The plan between two clouds from its rows, columns and masses."""
+    rows, columns, masses = coupling
+    plan = np.zeros((x.size, y.size))
+    plan[rows, columns] = masses
+    return plan
 
 
 def spread_potentials(

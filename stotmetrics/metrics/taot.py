@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import ot
 from numpy.typing import ArrayLike
 
-from ..clouds import Cloud, cost_matrices, prepare_cloud, spread_plan, spread_potentials
+from ..clouds import Cloud, cost_matrices, dense_plan, prepare_cloud, spread_plan, spread_potentials
+from ..kernels._transport import Workspace
 from ..parameters import parameter
 from ..reference.etiot import EntropicProblem
 from ..reference.taot import reference_taot
@@ -54,16 +54,16 @@ def _pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
 
 
 def _exact(x: Cloud, y: Cloud, C: FloatArray, mix: Mixture, params: Parameters) -> Result:
-    plan, log = ot.emd(x.weights, y.weights, C, numItermax=10_000_000, log=True, check_marginals=False)
-    f, g = log["u"], log["v"]
-    value = float((C * plan).sum())
-    below = float(x.weights @ f + y.weights @ g) + min(0.0, float((C - f[:, None] - g).min()))
+    work = Workspace()
+    status, value, below, _ = work.transport(C, x.weights, x.order, y.weights, y.order, x.uniform and y.uniform)
+    coupling, (f, g) = work.coupling(), work.potentials()
     return Result(
         value,
-        converged=log["warning"] is None,
+        converged=status == 0,
+        n_iter=1,
         gap=max(0.0, value - below),
         extras={
-            "plan": partial(spread_plan, plan, x, y),
+            "plan": lambda: spread_plan(dense_plan(coupling, x, y), x, y),
             "objective": lambda: value,
             "potentials": lambda: spread_potentials(f, g, x, y, mix, params.p),
             "cost": lambda: C,

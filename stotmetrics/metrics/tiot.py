@@ -1,15 +1,16 @@
 """TiOT: transport between series in which the worst case settles how values count against times."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
-import ot
+import numpy as np
 from numpy.typing import ArrayLike
 
-from ..clouds import Cloud, cost_matrices, prepare_cloud, spread_plan, spread_potentials
+from ..clouds import Cloud, dense_plan, prepare_cloud, spread_plan, spread_potentials
+from ..kernels._transport import Workspace
 from ..parameters import parameter
 from ..reference.tiot import reference_tiot
-from ..result import FloatArray, Result
+from ..result import Batch, IntArray, Result
 from ..series import Series
 from ..spec import MetricSpec, Traits
 
@@ -23,73 +24,52 @@ class Parameters:
     root: bool = parameter(True, doc="take the p-th root, which makes it a metric")
 
 
-@dataclass(frozen=True, slots=True)
-class _Solve:
-    """A transport problem solved at one w: its plan costs ``slope * w + level`` at any other w."""
-
-    plan: FloatArray
-    slope: float
-    level: float
-    value: float
-    potentials: tuple[FloatArray, FloatArray]
-    optimal: bool
-
-    def at(self, w: float) -> float:
-        return self.slope * w + self.level
+def _solve(
+    work: Workspace, x: Cloud, y: Cloud, p: float, cutoff: float = np.inf
+) -> tuple[int, float, float, float, int]:
+    """(status, value, certified gap, w, solves) without the root."""
+    status, upper, lower, w, solves, _ = work.tiot(
+        x.values, x.times, x.weights, x.order, y.values, y.times, y.weights, y.order, x.uniform and y.uniform, p, cutoff
+    )
+    return status, max(upper, 0.0), max(upper - lower, 0.0), w, solves
 
 
-def _transport(A: FloatArray, B: FloatArray, a: FloatArray, b: FloatArray, w: float) -> _Solve:
-    C = w * A + (1.0 - w) * B
-    plan, log = ot.emd(a, b, C, numItermax=10_000_000, log=True, check_marginals=False)
-    f, g = log["u"], log["v"]
-    # The dual value, with potentials made feasible against rounding, can only err downwards.
-    value = a @ f + b @ g + min(0.0, float((C - f[:, None] - g).min()))
-    level, top = float((B * plan).sum()), float((A * plan).sum())
-    return _Solve(plan, top - level, level, float(value), (f, g), log["warning"] is None)
-
-
-def _cutting_plane(A: FloatArray, B: FloatArray, a: FloatArray, b: FloatArray) -> tuple[_Solve, float, float, int]:
-    """Maximise the concave, piecewise linear g(w) = min_P <C_w, P>; returns the best solve, its w, the gap, solves.
-
-    Every plan's cost is a line above g. The lines at both ends meet at the next w; its solve replaces the line on the
-    side its slope points from, until g touches the meeting point.
-    """
-    left, right = _transport(A, B, a, b, 0.0), _transport(A, B, a, b, 1.0)
-    best, w, solves = (left, 0.0, 2) if left.slope <= 0 else (right, 1.0, 2)
-    upper = best.at(w)
-    if left.slope > 0 and right.slope < 0:
-        for solves in range(3, 200):
-            v = min(max((right.level - left.level) / (left.slope - right.slope), 0.0), 1.0)
-            upper = left.at(v)
-            middle = _transport(A, B, a, b, v)
-            if middle.value > best.value or solves == 3:
-                best, w = middle, v
-            if middle.at(v) >= upper - 1e-13 * abs(upper):
-                break
-            left, right = (middle, right) if middle.slope > 0 else (left, middle)
-    return best, w, max(0.0, upper - best.value), solves
+def _rooted(value: float, gap: float, params: Parameters) -> tuple[float, float]:
+    """Value and gap, with the root where it is asked for."""
+    if not params.root or params.p == 1.0:
+        return value, gap
+    root = value ** (1.0 / params.p)
+    return root, root - max(value - gap, 0.0) ** (1.0 / params.p)
 
 
 def _pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
-    A, B = cost_matrices(x, y, params.p)
-    best, w, gap, solves = _cutting_plane(A, B, x.weights, y.weights)
-    objective = max(0.0, best.at(w))
-    value = objective ** (1.0 / params.p) if params.root else objective
-    if params.root:
-        gap = value - max(0.0, objective - gap) ** (1.0 / params.p)
+    work = Workspace()
+    status, objective, gap, w, solves = _solve(work, x, y, params.p)
+    value, gap = _rooted(objective, gap, params)
+    coupling, (f, g) = work.coupling(), work.potentials()
     return Result(
         value,
-        converged=best.optimal and gap <= 1e-9 * max(value, 1e-3),
+        converged=status == 0,
         n_iter=solves,
         gap=gap,
         extras={
-            "plan": partial(spread_plan, best.plan, x, y),
+            "plan": lambda: spread_plan(dense_plan(coupling, x, y), x, y),
             "w": lambda: w,
             "objective": lambda: objective,
-            "potentials": lambda: spread_potentials(
-                *best.potentials, x, y, lambda A, B: w * A + (1.0 - w) * B, params.p
-            ),
+            "potentials": lambda: spread_potentials(f, g, x, y, lambda A, B: w * A + (1.0 - w) * B, params.p),
         },
+    )
+
+
+def _block(left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray, params: Parameters) -> Batch:
+    work = Workspace()
+    found = [_solve(work, left[i], right[j], params.p) for i, j in zip(rows, cols, strict=True)]
+    rooted = [_rooted(value, gap, params) for _, value, gap, _, _ in found]
+    return Batch(
+        np.array([value for value, _ in rooted], dtype=np.float64),
+        converged=np.array([status == 0 for status, *_ in found], dtype=np.bool_),
+        gap=np.array([gap for _, gap in rooted], dtype=np.float64),
+        n_iter=np.array([solves for *_, solves in found], dtype=np.intp),
     )
 
 
@@ -117,6 +97,7 @@ def _traits(params: Parameters) -> Traits:
 SPEC = MetricSpec(
     name="tiot",
     pair=_pair,
+    block=_block,
     params=Parameters,
     traits=_traits,
     prepare=_prepare,
