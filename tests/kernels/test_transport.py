@@ -19,7 +19,7 @@ def solve(C, a=None, b=None, work=None):
     b = np.full(m, 1 / m) if b is None else b
     natural = np.arange(max(n, m), dtype=np.intc)
     work = Workspace() if work is None else work
-    status, value, lower, pivots = work.transport(C, a, natural[:n], b, natural[:m], uniform)
+    status, value, lower, _ = work.transport(C, a, natural[:n], b, natural[:m], uniform)
     assert status == 0
     return value, lower, work
 
