@@ -6,6 +6,7 @@ import math
 import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -121,6 +122,7 @@ def parameter(
     Examples
     --------
     >>> from dataclasses import dataclass
+from functools import cache
     >>> from stotmetrics.parameters import parameter
     >>> @dataclass(frozen=True)
     ... class Parameters:
@@ -135,6 +137,7 @@ def parameter(
     return dataclasses.field(default=default, metadata={_KEY: meta})
 
 
+@cache
 def describe(params: type) -> dict[str, Parameter]:
     """Name -> Parameter of every field of a parameters dataclass."""
     found = {}
@@ -154,8 +157,8 @@ def make(metric: str, params: type, given: dict[str, Any]) -> Any:
             hint = f", did you mean {close[0]!r}?" if close else ""
             valid = ", ".join(known) or "none"
             raise TypeError(f"{metric} has no parameter {name!r}{hint}; valid parameters: {valid}")
-    defaults = {field.name: field.default for field in dataclasses.fields(params)}
-    return params(**{name: known[name].check(name, given.get(name, defaults[name])) for name in known})
+    # Defaults are class attributes of a dataclass; they pass the same check, which may convert them.
+    return params(**{name: known[name].check(name, given.get(name, getattr(params, name))) for name in known})
 
 
 def to_config(params: Any) -> dict[str, Any]:

@@ -132,7 +132,7 @@ def as_series(
         raise InvalidSeriesError(f"{name} must have shape (T,), (T, d) or (T, H, W); got shape {array.shape}; {hint}")
     _refuse_empty(array, name)
     frame_shape = array.shape[1:] if array.ndim == 3 else None
-    values = np.require(array.reshape(array.shape[0], -1), requirements=["C", "A"])
+    values = _contiguous(array.reshape(array.shape[0], -1))
     length = values.shape[0]
     values = _cut_padding(values, name)
     return Series(
@@ -228,6 +228,8 @@ def _same_frames(x: Series, y: Series, x_name: str, y_name: str) -> None:
 
 def _real_array(x: Any, name: str) -> FloatArray:
     """``x`` as a float64 array that shares memory where it can."""
+    if type(x) is np.ndarray and x.dtype == np.float64:  # the usual case, and one pair may take only microseconds
+        return x
     if isinstance(x, np.ma.MaskedArray) and np.any(x.mask):
         raise InvalidSeriesError(f"{name} has masked entries; fill or drop them first, as in x.compressed()")
     array = _as_array(x, name)
@@ -272,6 +274,12 @@ def _kind_of(x: Any) -> str:
     return f"an array of shape {x.shape}" if isinstance(x, np.ndarray) else type(x).__name__
 
 
+def _contiguous(array: FloatArray) -> FloatArray:
+    if array.flags.c_contiguous and array.flags.aligned:
+        return array
+    return np.require(array, requirements=["C", "A"])
+
+
 def _refuse_empty(array: FloatArray, name: str) -> None:
     if array.size == 0:
         raise InvalidSeriesError(f"{name} must hold at least one value; got shape {array.shape}")
@@ -279,10 +287,9 @@ def _refuse_empty(array: FloatArray, name: str) -> None:
 
 def _cut_padding(values: FloatArray, name: str) -> FloatArray:
     """Cut trailing rows that are NaN throughout; refuse any other NaN or infinity."""
-    # The sum is finite if every entry is, unless it overflows: then look closer.
-    with np.errstate(over="ignore", invalid="ignore"):
-        if math.isfinite(float(values.sum())):
-            return values
+    # The sum of squares is finite if every entry is, unless it overflows: then look closer.
+    if math.isfinite(np.vdot(values, values)):
+        return values
     padding = np.asarray(np.isnan(values).all(axis=1))
     length = len(values) - int(np.argmin(padding[::-1])) if not padding.all() else 0
     if length == 0:
@@ -299,7 +306,7 @@ def _cut_padding(values: FloatArray, name: str) -> FloatArray:
 
 
 def _read_column(x: npt.ArrayLike, kept: int, length: int, name: str) -> FloatArray:
-    array = np.require(_real_array(x, name), requirements=["C", "A"])
+    array = _contiguous(_real_array(x, name))
     if array.shape not in ((kept,), (length,)):
         raise InvalidSeriesError(f"{name} must have shape ({kept},), one for each time; got shape {array.shape}")
     array = array[:kept]
