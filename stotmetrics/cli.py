@@ -224,7 +224,9 @@ def _neighbours(metric: BoundMetric, data: Dataset, options: argparse.Namespace)
 
 
 def _pairwise(metric: BoundMetric, X: Any, Y: Any, options: argparse.Namespace, out: Path | None = None) -> FloatArray:
-    return api.pairwise(X, Y, metric=metric, n_jobs=options.n_jobs, progress=options.progress, out=out)
+    # A bar is for a person at a terminal, not for a log.
+    progress = options.progress and sys.stderr.isatty()
+    return api.pairwise(X, Y, metric=metric, n_jobs=options.n_jobs, progress=progress, out=out)
 
 
 def _series(source: str, name: str) -> Series:
