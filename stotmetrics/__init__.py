@@ -18,6 +18,7 @@ from .series import Series, as_dataset, as_series
 from .spec import BoundMetric, MetricSpec, Traits
 
 if TYPE_CHECKING:
+    from .ground import Ground
     from .metrics.etiot import etiot
     from .metrics.softdtw import softdtw
     from .metrics.sta import sta
@@ -29,6 +30,7 @@ __version__ = "0.1.0"
 
 # Public names that load a metric or a kernel, and the module each comes from: imported when first asked for.
 _LAZY = {
+    "Ground": ".ground",
     "etiot": ".metrics.etiot",
     "show_versions": ".versions",
     "softdtw": ".metrics.softdtw",
@@ -42,6 +44,7 @@ __all__ = [
     "BoundMetric",
     "ConvergenceWarning",
     "DuplicateMetricError",
+    "Ground",
     "InvalidParameterError",
     "InvalidSeriesError",
     "MetricLoadError",
