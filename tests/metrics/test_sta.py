@@ -1,0 +1,194 @@
+"""STA: its definition, its laws, and the published divergences."""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import stotmetrics
+from stotmetrics import ConvergenceWarning, InvalidSeriesError
+from stotmetrics.ground import Ground
+from stotmetrics.kernels import _softdtw
+from stotmetrics.reference import sinkhorn as twin
+from stotmetrics.testing import strategies
+
+
+def series(seed, T=4, P=6, zeros=0.0):
+    rng = np.random.default_rng(seed)
+    x = rng.random((T, P)) + 0.01
+    x[rng.random((T, P)) < zeros] = 0.0
+    return x
+
+
+def cost(x, y, **params):
+    return stotmetrics.solve("sta", x, y, **params).cost
+
+
+@given(st.integers(0, 1000), st.sampled_from([0.0, 0.1, 2.0]), st.sampled_from([0.3, 1.0]))
+@settings(max_examples=8)
+def test_value_is_that_of_the_slow_twin(seed, gamma, rho):
+    x, y = series(seed, 3, 5, zeros=0.3), series(seed + 1, 2, 5)
+    metric = stotmetrics.get_metric("sta", gamma=gamma, rho=rho, tol=1e-9)
+    slow = metric.spec.reference(stotmetrics.as_series(x), stotmetrics.as_series(y), metric.params)
+    result = metric.solve(x, y)
+    assert abs(result.value - slow) <= result.gap + 1e-9
+    assert result.gap <= 1e-9 * (len(x) + len(y))
+
+
+@given(strategies.frames(max_length=4, shape=4), strategies.frames(max_length=4, shape=4))
+def test_divergence_is_symmetric_zero_at_equality_and_not_negative(x, y):
+    one, other = (stotmetrics.solve("sta", *pair) for pair in ((x, y), (y, x)))
+    assert one.value == other.value
+    np.testing.assert_allclose(one.cost, other.cost.T, rtol=0, atol=2e-6)
+    assert one.cost.min() >= 0.0
+    np.testing.assert_array_equal(np.diag(cost(x, x)), 0.0)
+
+
+@given(strategies.frames(max_length=3, shape=5), strategies.ground_costs(5))
+def test_divergence_is_above_minus_its_certified_error_with_a_definite_kernel(x, M):
+    metric = stotmetrics.get_metric("sta", ground=Ground.from_cost(M), gamma=0.0, tol=1e-7)
+    result = metric.solve(x, x[::-1].copy())
+    assert result.cost.min() >= -1e-7
+
+
+@given(st.integers(0, 1000))
+@settings(max_examples=10)
+def test_divergence_counts_the_masses_of_the_plans(seed):
+    """Prop. 6 of the paper."""
+    x, y = series(seed, 1, 6), series(seed + 1, 1, 6)
+    ground = Ground.grid((6,)).normalized()
+    epsilon, rho, M = 0.3, 0.8, ground.cost()
+
+    def mass(a, b):
+        return twin.plan(*twin.potentials(a[0], b[0], M, epsilon, rho), M, epsilon).sum()
+
+    expected = (epsilon + 2 * rho) * ((mass(x, x) + mass(y, y)) / 2 - mass(x, y))
+    found = cost(x, y, epsilon=epsilon, rho=rho, tol=1e-9)[0, 0]
+    assert found == pytest.approx(expected, abs=2e-9)
+
+
+def test_published_divergences_of_the_cortex(shared):
+    figures = np.load(shared / "reference" / "sta_cortex_pairs.npz")
+    distance = np.load(shared / "data" / "brain" / "cortex642.npz")["geodesic_distance"]
+    ground = Ground.from_cost(distance**2).normalized()
+    frames = np.ascontiguousarray(figures["frames"])
+    for name in ("0_1", "0_2", "0_4"):
+        i, j = map(int, name.split("_"))
+        result = stotmetrics.solve(
+            "sta", frames[i], frames[j], gamma=float(figures["gammas"][3]), ground=ground, epsilon=10 / 642, tol=1e-7
+        )
+        np.testing.assert_allclose(result.cost, figures[f"S_{name}"], rtol=0, atol=1e-7)
+        assert result.value == pytest.approx(figures[f"sta_{name}"][3], abs=1e-6)
+        for gamma, expected in zip(figures["gammas"], figures[f"sta_{name}"], strict=True):
+            assert _softdtw.value(result.cost, float(gamma)) == pytest.approx(expected, abs=1e-6)
+
+
+def test_default_epsilon_is_the_published_one():
+    ground = Ground.grid((6,)).normalized()
+    x, y = series(0), series(1)
+    assert stotmetrics.sta(x, y) == stotmetrics.sta(x, y, epsilon=10 / 6, ground=ground)
+
+
+def test_frames_live_on_their_pixels():
+    frames = np.random.default_rng(0).random((2, 3, 4, 5))
+    expected = stotmetrics.sta(
+        frames[0].reshape(3, 20), frames[1].reshape(3, 20), ground=Ground.grid((4, 5)).normalized()
+    )
+    assert stotmetrics.sta(frames[0], frames[1]) == expected
+
+
+def test_value_does_not_depend_on_the_order_of_the_points_or_the_axes_of_a_grid():
+    rng = np.random.default_rng(0)
+    x, y = rng.random((2, 3, 4, 5))
+    params = {"gamma": 0.1, "tol": 1e-9}
+    plain = stotmetrics.sta(x, y, **params)
+    flipped = stotmetrics.sta(np.ascontiguousarray(x.swapaxes(1, 2)), np.ascontiguousarray(y.swapaxes(1, 2)), **params)
+    assert flipped == pytest.approx(plain, abs=1e-7)
+    order = rng.permutation(20)
+    M = Ground.grid((4, 5)).normalized().cost()
+    x, y = x.reshape(3, 20), y.reshape(3, 20)
+    shuffled = stotmetrics.sta(x[:, order], y[:, order], ground=M[np.ix_(order, order)], epsilon=0.5, **params)
+    assert shuffled == pytest.approx(stotmetrics.sta(x, y, ground=M, epsilon=0.5, **params), abs=1e-7)
+
+
+def test_grows_with_the_shift_in_space_and_in_time():
+    still = np.full((9, 30), 1e-3)
+
+    def peak(t, place):
+        x = still.copy()
+        x[t, place] += 1.0
+        return x
+
+    x = peak(2, 5)
+    in_space = [stotmetrics.sta(x, peak(2, 5 + k), gamma=0.0, epsilon=0.02) for k in (0, 1, 4, 12)]
+    in_time = [stotmetrics.sta(x, peak(2 + k, 5), gamma=0.05, epsilon=0.02) for k in (0, 1, 3, 5)]
+    assert np.all(np.diff(in_space) > 0)
+    assert np.all(np.diff(in_time) > 0)
+
+
+def test_zero_frames_are_legal_and_cost_their_mass():
+    x, y = np.zeros((2, 5)), series(1, 3, 5)
+    result = stotmetrics.solve("sta", x, y, gamma=0.0, rho=0.7)
+    assert np.isfinite(result.value) and result.converged
+    expected = [0.7 * f.sum() - twin_self(f) / 2 for f in y]
+    np.testing.assert_allclose(result.cost, [expected] * 2, atol=2e-6)
+    assert stotmetrics.sta(x, x, gamma=0.0) == 0.0
+
+
+def twin_self(frame):
+    M = Ground.grid((5,)).normalized().cost()
+    return twin.value(frame, frame, M, 2.0, 0.7) - 2.0 * np.exp(-M / 2.0).sum()
+
+
+def test_signed_values():
+    x, y = np.random.default_rng(0).normal(size=(2, 3, 6))
+    with pytest.raises(InvalidSeriesError, match="non-negative"):
+        stotmetrics.sta(x, y)
+    assert stotmetrics.sta(x, y, signed="abs") == stotmetrics.sta(abs(x), abs(y))
+    parts = [stotmetrics.sta(np.maximum(s * x, 0), np.maximum(s * y, 0)) for s in (1, -1)]
+    assert stotmetrics.sta(x, y, signed="split") == pytest.approx(np.mean(parts))
+    assert stotmetrics.sta(abs(x), abs(y), signed="abs") == stotmetrics.sta(abs(x), abs(y))
+
+
+def test_balanced_is_the_limit_and_refuses_unequal_masses():
+    x, y = series(0, zeros=0.3), series(1)
+    with pytest.raises(InvalidSeriesError, match="rho=inf compares frames of equal mass; got masses from"):
+        stotmetrics.sta(x, y, rho=np.inf)
+    x, y = x / x.sum(1, keepdims=True), y / y.sum(1, keepdims=True)
+    balanced = stotmetrics.sta(x, y, rho=np.inf, tol=1e-9)
+    assert stotmetrics.sta(x, y, rho=1e4, tol=1e-9) == pytest.approx(balanced, abs=1e-3)
+    assert stotmetrics.sta(x, x, rho=np.inf, gamma=0.0) == 0.0
+
+
+def test_ground_of_another_size_is_refused():
+    with pytest.raises(InvalidSeriesError, match="ground of sta has 5 points, but a frame of the series has 6"):
+        stotmetrics.sta(series(0), series(1), ground=Ground.grid((5,)))
+
+
+def test_config_round_trips_with_a_ground():
+    metric = stotmetrics.get_metric("sta", ground=np.arange(6.0), gamma=0.3)
+    again = stotmetrics.BoundMetric.from_config(metric.config())
+    assert again == metric and hash(again) == hash(metric)
+    assert again(series(0), series(1)) == metric(series(0), series(1))
+
+
+def test_an_iteration_that_is_cut_short_says_so_and_its_gap_holds():
+    x, y = series(0), series(1)
+    exact = stotmetrics.solve("sta", x, y, epsilon=0.05, tol=1e-10)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = stotmetrics.solve("sta", x, y, epsilon=0.05, tol=1e-10, max_iter=2)
+    assert [w.category for w in caught] == [ConvergenceWarning]
+    assert not result.converged and result.n_iter == 2
+    assert abs(result.value - exact.value) <= result.gap + exact.gap
+
+
+def test_value_does_not_depend_on_the_batch_or_the_threads():
+    X = [series(k, 3 + k % 2, 6, zeros=0.2) for k in range(5)]
+    one = stotmetrics.pairwise(X, metric="sta", n_jobs=1)
+    two = stotmetrics.pairwise(X, metric="sta", n_jobs=2)
+    np.testing.assert_array_equal(one, two)
+    np.testing.assert_array_equal(one[1:4, 1:4], stotmetrics.pairwise(X[1:4], metric="sta"))
+    assert one[0, 3] == pytest.approx(stotmetrics.sta(X[0], X[3]), abs=1e-6)
