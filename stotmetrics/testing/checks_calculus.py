@@ -1,0 +1,87 @@
+"""Checks of continuity and of gradients."""
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from ..result import FloatArray
+from ..series import Series
+from ..spec import BoundMetric
+from .check import Undecided, check, evaluate, fresh, require, slack
+from .inputs import alike
+
+_STEPS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+
+
+def _near(metric: BoundMetric, max_length: int) -> SearchStrategy[tuple[object, ...]]:
+    return st.tuples(alike(metric, 1, max_length, generic=True), st.integers(0, 2**16)).map(lambda d: (*d[0], d[1]))
+
+
+def _directed(metric: BoundMetric, max_length: int) -> SearchStrategy[tuple[object, ...]]:
+    return st.tuples(alike(metric, 2, max_length, generic=True), st.integers(0, 2**16)).map(lambda d: (*d[0], d[1]))
+
+
+def _moved(series: Series, step: float, direction: FloatArray) -> Series:
+    moved = fresh(series)
+    moved.values[...] += step * direction
+    return moved
+
+
+def _direction(seed: int, series: Series) -> FloatArray:
+    return np.random.default_rng(seed).uniform(-1.0, 1.0, size=series.values.shape)
+
+
+@check(_near, share=0.5)
+def continuity(metric: BoundMetric, x: Series, seed: int) -> None:
+    """d(x, y) -> d(x, x) and d(y, x) -> d(x, x) as y -> x, where the samples of x are distinct: no special case for
+    equal series, no zeroed diagonal.
+
+    Tolerance: at a distance of 1e-8 the value is within 1e-3 of the scale (a root is allowed its slope).
+    """
+    y = _moved(x, 1e-8, _direction(seed, x))
+    at, right, left = evaluate(metric, x, x), evaluate(metric, x, y), evaluate(metric, y, x)
+    allowed = slack(at, right, left, rtol=1e-3)
+    for found, words in ((right, "d(x, y)"), (left, "d(y, x)")):
+        require(
+            abs(found.value - at.value) <= allowed,
+            f"d(x, x) = {at.value!r}, but {words} = {found.value!r} for a y within 1e-8 of x",
+        )
+
+
+@check(_directed, when=lambda metric: metric.traits.differentiable and metric.spec.grad is not None, share=0.5)
+def gradient(metric: BoundMetric, x: Series, y: Series, seed: int) -> None:
+    """The gradient in x and in y is the slope of the value along any direction, and comes with the value itself.
+
+    Tolerance: central differences at the best of the steps 1e-2 to 1e-6 within 1e-5 of the scale of the gradient.
+    """
+    found = evaluate(metric, x, y)
+    try:
+        value, *gradients = metric.value_and_grad(fresh(x), fresh(y))
+    except Exception as error:
+        raise AssertionError(f"no gradient: {type(error).__name__}: {error}") from error
+    allowed = slack(x, y, found, value)
+    require(abs(value - found.value) <= allowed, f"the gradient comes with {value!r}, the value is {found.value!r}")
+    for name, series, grad in zip("xy", (x, y), gradients, strict=True):
+        require(grad.shape == series.values.shape, f"grad_{name} has shape {grad.shape}, not {series.values.shape}")
+        direction = _direction(seed, series)
+        slope = float((grad * direction).sum())
+        errors = [abs(slope - _slope(metric, x, y, name, step, direction)) for step in _STEPS]
+        size = 1.0 + float(np.abs(grad).max())
+        require(
+            min(errors) <= 1e-5 * size,
+            f"along a direction in {name} the gradient says {slope!r}; central differences are {min(errors):.1e} off",
+        )
+
+
+def _slope(metric: BoundMetric, x: Series, y: Series, name: str, step: float, direction: FloatArray) -> float:
+    ends = []
+    for side in (-step, step):
+        moved = (_moved(x, side, direction), y) if name == "x" else (x, _moved(y, side, direction))
+        try:
+            ends.append(evaluate(metric, *moved).value)
+        except Undecided:
+            return np.inf
+    return (ends[1] - ends[0]) / (2 * step)
+
+
+CHECKS = (continuity, gradient)

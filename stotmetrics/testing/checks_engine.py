@@ -1,0 +1,165 @@
+"""Checks of many pairs at once: blocks, tiles, workers, threads."""
+
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from .. import engine
+from ..destination import Destination
+from ..errors import ConvergenceWarning
+from ..result import FloatArray, IntArray
+from ..series import Series
+from ..spec import BoundMetric
+from .check import Undecided, check, evaluate, fresh, require, slack
+from .inputs import alike
+
+
+def _several(metric: BoundMetric, max_length: int) -> SearchStrategy[tuple[list[Series]]]:
+    return st.integers(3, 5).flatmap(lambda n: alike(metric, n, max_length)).map(lambda drawn: (list(drawn),))
+
+
+def _all_pairs(n: int) -> tuple[IntArray, IntArray]:
+    rows, cols = np.indices((n, n), dtype=np.intp).reshape(2, -1)
+    # Not in the order of the matrix: a block must not rely on it.
+    order = np.argsort(np.cos(np.arange(n * n) * 7.0))
+    return rows[order], cols[order]
+
+
+def _prepared(metric: BoundMetric, series: Sequence[Series]) -> list[object]:
+    try:
+        return [metric.prepare(fresh(one)) for one in series]
+    except Exception as error:
+        raise Undecided(str(error)) from error
+
+
+def _alone(metric: BoundMetric, x: Series, y: Series) -> float:
+    """The value of one pair by itself, from the block."""
+    one = np.zeros(1, dtype=np.intp)
+    try:
+        return float(metric.block(_prepared(metric, [x]), _prepared(metric, [y]), one, one).values[0])
+    except Exception as error:
+        raise Undecided(str(error)) from error
+
+
+@check(_several, when=lambda metric: metric.spec.block is not None, share=0.5)
+def block_is_the_loop(metric: BoundMetric, series: list[Series]) -> None:
+    """``block`` gives the values of ``pair``, in any order of the pairs.
+
+    Tolerance: 1e-9 of the scale, and the certified gaps of both.
+    """
+    prepared, (rows, cols) = _prepared(metric, series), _all_pairs(len(series))
+    singles = [evaluate(metric, series[i], series[j]) for i, j in zip(rows, cols, strict=True)]
+    batch = metric.block(prepared, prepared, rows, cols)
+    require(batch.values.shape == rows.shape, f"{len(rows)} pairs, but values of shape {batch.values.shape}")
+    for k, (i, j) in enumerate(zip(rows, cols, strict=True)):
+        single = singles[k]
+        if batch.converged is not None and not batch.converged[k]:
+            continue
+        gap = 0.0 if batch.gap is None or np.isnan(batch.gap[k]) else float(batch.gap[k])
+        allowed = slack(series[i], series[j], single) + gap
+        require(
+            abs(batch.values[k] - single.value) <= allowed,
+            f"pair ({i}, {j}): block gives {batch.values[k]!r}, pair gives {single.value!r}",
+        )
+
+
+@check(_several, when=lambda metric: metric.spec.block is not None, share=0.5)
+def block_ignores_company(metric: BoundMetric, series: list[Series]) -> None:
+    """The value of a pair does not depend on the other pairs of its block, nor on its place.
+
+    Exact: equal in every bit.
+    """
+    prepared, (rows, cols) = _prepared(metric, series), _all_pairs(len(series))
+    single = [_alone(metric, series[i], series[j]) for i, j in zip(rows, cols, strict=True)]
+    together = metric.block(prepared, prepared, rows, cols).values
+    backwards = metric.block(prepared, prepared, rows[::-1].copy(), cols[::-1].copy()).values[::-1]
+    for k, (i, j) in enumerate(zip(rows, cols, strict=True)):
+        alone = single[k]
+        require(
+            together[k] == alone == backwards[k],
+            f"pair ({i}, {j}): {together[k]!r} in a block, {backwards[k]!r} backwards, {alone!r} alone",
+        )
+
+
+def matrix(
+    metric: BoundMetric, left: list[Series], right: list[Series] | None, *, n_jobs: int, side: int
+) -> FloatArray:
+    """All distances, in tiles of the given side."""
+    found = Destination(np.zeros((len(left), len(left if right is None else right))))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        engine.fill(metric, left, right, found, side, n_jobs=n_jobs)
+    return found.array
+
+
+def _copies(series: list[Series]) -> list[Series]:
+    return [fresh(one) for one in series]
+
+
+@check(_several, share=0.3)
+def pairwise_is_the_block(metric: BoundMetric, series: list[Series]) -> None:
+    """Every entry of the matrix that is computed, and not known from a trait, is the value of its pair alone.
+
+    Exact: equal in every bit.
+    """
+    alone = {(i, j): _alone(metric, x, y) for i, x in enumerate(series) for j, y in enumerate(series)}
+    within = matrix(metric, _copies(series), None, n_jobs=1, side=64)
+    across = matrix(metric, _copies(series), _copies(series[::-1]), n_jobs=1, side=64)[:, ::-1]
+    for (i, j), wanted in alone.items():
+        require(across[i, j] == wanted, f"entry ({i}, {j}) between two sets is {across[i, j]!r}, alone {wanted!r}")
+        if i < j or (i == j and not metric.traits.zero_self) or (i > j and not metric.traits.symmetric):
+            require(within[i, j] == wanted, f"entry ({i}, {j}) within a set is {within[i, j]!r}, alone {wanted!r}")
+
+
+@check(_several, share=0.3)
+def pairwise_ignores_workers_and_tiles(metric: BoundMetric, series: list[Series]) -> None:
+    """The matrix depends neither on the number of workers nor on the size of the tiles.
+
+    Exact: equal in every bit.
+    """
+    try:
+        wanted = matrix(metric, _copies(series), None, n_jobs=1, side=64)
+    except Exception as error:
+        raise Undecided(str(error)) from error
+    for n_jobs, side in ((2, 2), (1, 1)):
+        found = matrix(metric, _copies(series), None, n_jobs=n_jobs, side=side)
+        differs = np.argwhere(found != wanted)
+        where = tuple(differs[0].tolist()) if len(differs) else ()
+        require(not len(differs), f"entry {where} changes with n_jobs={n_jobs} and tiles of {side} by {side}")
+
+
+@check(_several, share=0.1)
+def threads_agree(metric: BoundMetric, series: list[Series]) -> None:
+    """Two threads that use one metric at once get the values that one thread gets.
+
+    Tolerance: 1e-9 of the scale, and the certified gaps.
+    """
+    pairs = [(x, y) for x in series[:3] for y in series[:3]]
+    wanted = [evaluate(metric, x, y) for x, y in pairs]
+    start = Barrier(2)
+
+    def work(order: int) -> list[float]:
+        # The two walk in opposite directions, so that they are in different pairs at the same time.
+        start.wait(timeout=60)
+        found = [metric.solve(fresh(x), fresh(y)).value for x, y in pairs[::order]]
+        return found[::order]
+
+    with ThreadPoolExecutor(2) as pool:
+        both = [task.result() for task in [pool.submit(work, 1), pool.submit(work, -1)]]
+    for found in both:
+        for got, result, (x, y) in zip(found, wanted, pairs, strict=True):
+            require(abs(got - result.value) <= slack(x, y, result), f"{got!r} in two threads, {result.value!r} in one")
+
+
+CHECKS = (
+    block_is_the_loop,
+    block_ignores_company,
+    pairwise_is_the_block,
+    pairwise_ignores_workers_and_tiles,
+    threads_agree,
+)

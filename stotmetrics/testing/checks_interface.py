@@ -1,0 +1,226 @@
+"""Checks of how a metric is called: arrays of any kind, refusals, parameters, configuration."""
+
+import json
+import math
+import pickle
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from .. import registry
+from ..errors import InvalidParameterError, InvalidSeriesError
+from ..parameters import Parameter
+from ..result import FloatArray
+from ..series import Series, as_series
+from ..spec import BoundMetric
+from .check import check, require, slack, value
+from .checks_values import pair
+from .inputs import alike
+
+
+def nothing(metric: BoundMetric, max_length: int) -> SearchStrategy[tuple[Any, ...]]:
+    """No drawn values: the law is about the metric alone."""
+    return st.just(())
+
+
+def _plain(metric: BoundMetric, max_length: int) -> SearchStrategy[tuple[Series, ...]]:
+    return alike(metric, 2, max(2, max_length), unequal=False, times=False, weights=False)
+
+
+def _spread(values: FloatArray, step: int) -> Any:
+    wide = np.full((values.shape[0] * abs(step), values.shape[1] * 2), np.nan)
+    wide[::step, ::2] = values
+    return wide[::step, ::2]
+
+
+_FORMS: dict[str, Callable[[FloatArray], Any]] = {
+    "nested lists": lambda v: v.tolist(),
+    "nested tuples": lambda v: tuple(tuple(row) for row in v.tolist()),
+    "int64": lambda v: v.astype(np.int64),
+    "int8": lambda v: v.astype(np.int8),
+    "float32": lambda v: v.astype(np.float32),
+    "big-endian": lambda v: v.astype(">f8"),
+    "Fortran order": np.asfortranarray,
+    "strides": lambda v: _spread(v, 2),
+    "negative strides": lambda v: _spread(v, -1),
+}
+
+
+@check(_plain, share=0.2)
+def any_array_will_do(metric: BoundMetric, x: Series, y: Series) -> None:
+    """Lists, tuples, integers, float32, big-endian, Fortran-ordered and strided arrays give the value of the float64
+    array with the same numbers; one value dimension may be written (T,) or (T, 1).
+
+    Tolerance: 1e-12 of the scale.
+    """
+    left, right = np.ceil(x.values), np.ceil(y.values)
+    wanted = value(metric, Series(left), Series(right))
+    forms = dict(_FORMS)
+    if x.dim == 1:
+        forms["one dimension"] = lambda v: v[:, 0]
+    for name, form in forms.items():
+        try:
+            found = metric(form(left), form(right))
+        except Exception as error:
+            raise AssertionError(f"{name}: {type(error).__name__}: {error}") from error
+        require(abs(found - wanted) <= slack(wanted, rtol=1e-12), f"{name}: {found!r}, but float64 gives {wanted!r}")
+
+
+def _bad_series(metric: BoundMetric, good: FloatArray) -> Iterator[tuple[str, Any]]:
+    """What no metric, or not this one, may accept in the place of ``good``."""
+    traits = metric.traits
+    nan, inf = good.copy(), good.copy()
+    nan[0, 0], inf[-1, -1] = np.nan, np.inf
+    yield "NaN", nan
+    yield "infinity", inf
+    yield "only NaN", np.full_like(good, np.nan)
+    yield "an empty list", []
+    yield "a number", 1.0
+    yield "four dimensions", np.ones((2, 2, 2, 2))
+    yield "text", ["a"] * len(good)
+    yield "complex numbers", good + 1j
+    yield "None", None
+    yield "another number of dimensions", np.concatenate([good, good, good], axis=1)
+    if not traits.multivariate:
+        yield "several dimensions", np.ones((len(good), 2))
+    if not traits.uses_times:
+        yield "times", as_series(good, times=np.arange(len(good)))
+    if not traits.uses_weights:
+        yield "weights", as_series(good, weights=np.ones(len(good)))
+    if traits.needs_mass:
+        yield "a negative value", good - good.max() - 1
+    if traits.min_length > 1:
+        yield "a single sample", good[:1]
+    if not traits.unequal_length:
+        yield "another length", np.concatenate([good, good[:1]])
+
+
+@check(_plain, share=0.2)
+def bad_series_are_refused(metric: BoundMetric, x: Series, y: Series) -> None:
+    """NaN, infinity, empty, 0-d, text, complex, mismatched dimensions, and whatever the traits do not allow raise
+    InvalidSeriesError, and the message names the argument.
+
+    No tolerance.
+    """
+    for name, place in (("x", 0), ("y", 1)):
+        for words, bad in _bad_series(metric, (x if name == "x" else y).values):
+            given: list[Any] = [x.values.copy(), y.values.copy()]
+            given[place] = bad
+            try:
+                found = metric(*given)
+            except InvalidSeriesError as error:
+                require(name in str(error).split(" ") or f"of {name}" in str(error), f"{words}: {error}")
+            except Exception as error:
+                raise AssertionError(f"{words} as {name}: {type(error).__name__}: {error}") from error
+            else:
+                raise AssertionError(f"{words} as {name} was taken, and gave {found!r}")
+
+
+def _bad_values(parameter: Parameter) -> Iterator[Any]:
+    candidates: list[Any] = [object(), "no such choice", math.nan]
+    if parameter.convert is None and parameter.kind in (int, float):
+        candidates += [None, "1", 1j]
+        if parameter.low > -math.inf:
+            candidates.append(parameter.low if parameter.low_open else parameter.low - 1)
+        if parameter.high < math.inf:
+            candidates.append(parameter.high + 1)
+    if parameter.convert is None and parameter.kind is int:
+        candidates.append(parameter.low + 0.5 if parameter.low > -math.inf else 0.5)
+    if parameter.convert is None and parameter.kind is str and not parameter.choices:
+        candidates.remove("no such choice")
+    for candidate in candidates:
+        if not any(candidate is legal or candidate == legal for legal in parameter.allow):
+            yield candidate
+
+
+@check(nothing, share=0.1)
+def bad_parameters_are_refused(metric: BoundMetric) -> None:
+    """An unknown parameter raises TypeError and a value out of range InvalidParameterError; the message names it.
+
+    No tolerance.
+    """
+    _must_raise(metric, TypeError, "no_such_parameter", 1.0)
+    for name, parameter in metric.spec.parameters.items():
+        for bad in _bad_values(parameter):
+            _must_raise(metric, InvalidParameterError, name, bad)
+
+
+def _must_raise(metric: BoundMetric, wanted: type[Exception], name: str, bad: Any) -> None:
+    try:
+        metric.spec.bind(**{name: bad})
+    except wanted as error:
+        require(name in str(error), f"the message does not name {name}: {error}")
+    except Exception as error:
+        raise AssertionError(f"{name}={bad!r}: {type(error).__name__}: {error}") from error
+    else:
+        raise AssertionError(f"{name}={bad!r} was taken")
+
+
+@check(pair, share=0.2)
+def pickles(metric: BoundMetric, x: Series, y: Series) -> None:
+    """A pickled metric comes back equal and gives the same value.
+
+    Tolerance: 1e-12 of the scale. A metric of the session pickles if its functions are at the top level of a module.
+    """
+    wanted = value(metric, x, y)
+    try:
+        again = pickle.loads(pickle.dumps(metric))
+    except Exception as error:
+        raise AssertionError(f"{type(error).__name__}: {error}") from error
+    require(_params(again) == _params(metric), f"{metric!r} came back as {again!r}")
+    require(abs(value(again, x, y) - wanted) <= slack(wanted, rtol=1e-12), "the copy gives another value")
+
+
+@check(pair, share=0.2)
+def config_round_trips(metric: BoundMetric, x: Series, y: Series) -> None:
+    """``config()`` is JSON, and ``from_config`` gives back an equal metric with the same value.
+
+    Tolerance: 1e-12 of the scale.
+    """
+    wanted = value(metric, x, y)
+    try:
+        config = json.loads(json.dumps(metric.config()))
+        known = metric.name in registry.names() and registry.find(metric.name) == metric.spec
+        again = BoundMetric.from_config(config) if known else metric.spec.bind(**config["params"])
+    except Exception as error:
+        raise AssertionError(f"{type(error).__name__}: {error}") from error
+    require(config["metric"] == metric.name, f"the name came back as {config['metric']!r}")
+    require(_params(again) == _params(metric), f"{metric!r} came back as {again!r}")
+    require(abs(value(again, x, y) - wanted) <= slack(wanted, rtol=1e-12), "the copy gives another value")
+
+
+def _params(metric: BoundMetric) -> dict[str, Any]:
+    return {name: getattr(metric.params, name) for name in metric.spec.parameters}
+
+
+@check(nothing, share=0.2)
+def equality_and_hash(metric: BoundMetric) -> None:
+    """Two metrics are equal when name and parameters are, then their hashes are; other parameters make another one.
+
+    Exact.
+    """
+    twin = metric.spec.bind(**_params(metric))
+    require(metric == twin, f"{metric!r} is not equal to {twin!r}")
+    require(hash(metric) == hash(twin), "equal metrics have different hashes")
+    require(metric != metric.name, "a metric is equal to a string")
+    for name, parameter in metric.spec.parameters.items():
+        for other in (parameter.low + 1, parameter.high - 1, True, False, *parameter.choices, *parameter.allow):
+            try:
+                changed = metric.spec.bind(**{**_params(metric), name: other})
+            except ValueError:
+                continue
+            same = getattr(changed.params, name) == getattr(metric.params, name)
+            require((changed == metric) == same, f"{changed!r} and {metric!r}: equality is wrong")
+
+
+CHECKS = (
+    any_array_will_do,
+    bad_series_are_refused,
+    bad_parameters_are_refused,
+    pickles,
+    config_round_trips,
+    equality_and_hash,
+)

@@ -1,0 +1,109 @@
+"""Checks of the laws that a metric claims by its traits."""
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from ..series import Series
+from ..spec import BoundMetric
+from .check import check, evaluate, fresh, require, slack
+from .checks_values import pair
+from .inputs import alike
+
+
+def _one(metric: BoundMetric, max_length: int) -> SearchStrategy[tuple[Series, ...]]:
+    return alike(metric, 1, max_length)
+
+
+def _three(metric: BoundMetric, max_length: int) -> SearchStrategy[tuple[Series, ...]]:
+    return alike(metric, 3, max_length)
+
+
+def _moved(metric: BoundMetric, max_length: int) -> SearchStrategy[tuple[object, ...]]:
+    return st.tuples(alike(metric, 2, max_length, times=True), st.integers(-40, 40).map(lambda k: k / 4)).map(
+        lambda drawn: (*drawn[0], drawn[1])
+    )
+
+
+@check(pair, trait="symmetric")
+def symmetry(metric: BoundMetric, x: Series, y: Series) -> None:
+    """d(x, y) = d(y, x).
+
+    Tolerance: 1e-9 of the scale, and the certified gaps.
+    """
+    forth, back = evaluate(metric, x, y), evaluate(metric, y, x)
+    allowed = slack(x, y, forth, back)
+    require(abs(forth.value - back.value) <= allowed, f"d(x, y) = {forth.value!r}, d(y, x) = {back.value!r}")
+
+
+@check(_one, trait="zero_self")
+def zero_on_the_diagonal(metric: BoundMetric, x: Series) -> None:
+    """d(x, x) = 0, for the same object and for a copy.
+
+    Tolerance: 1e-7 of the scale (a root of a rounding error is larger than the error), and the certified gap.
+    """
+    found = evaluate(metric, x, x)
+    require(abs(found.value) <= slack(x, found, rtol=1e-7), f"d(x, copy of x) = {found.value!r}")
+    copy = fresh(x)
+    same = metric.solve(copy, copy)
+    require(abs(same.value) <= slack(x, same, rtol=1e-7), f"d(x, x) = {same.value!r}")
+
+
+@check(pair, trait="nonnegative")
+def nonnegativity(metric: BoundMetric, x: Series, y: Series) -> None:
+    """d(x, y) >= 0.
+
+    Tolerance: 1e-9 of the scale, and the certified gap.
+    """
+    found = evaluate(metric, x, y)
+    require(found.value >= -slack(x, y, found), f"d(x, y) = {found.value!r}")
+
+
+@check(_three, trait="triangle", share=2.0)
+def triangle_inequality(metric: BoundMetric, x: Series, y: Series, z: Series) -> None:
+    """d(x, z) <= d(x, y) + d(y, z): over triples that are unrelated, almost collinear, clustered, permuted, and of
+    unequal lengths.
+
+    Tolerance: 1e-9 of the scale, and the certified gaps.
+    """
+    direct, first, second = (evaluate(metric, a, b) for a, b in ((x, z), (x, y), (y, z)))
+    allowed = slack(x, y, z, direct, first, second)
+    require(
+        direct.value <= first.value + second.value + allowed,
+        f"d(x, z) = {direct.value!r} > d(x, y) + d(y, z) = {first.value!r} + {second.value!r}",
+    )
+
+
+@check(_moved, trait="time_invariant")
+def invariance_to_a_shift_of_times(metric: BoundMetric, x: Series, y: Series, shift: float) -> None:
+    """Adding one number to all times of both series leaves the value.
+
+    Tolerance: 1e-8 of the scale, times included, and the certified gaps.
+    """
+    before = evaluate(metric, x, y)
+    after = evaluate(metric, *(Series(s.values, s.times + shift, s.weights if s.has_weights else None) for s in (x, y)))
+    times = float(max(np.abs(s.times).max() for s in (x, y))) + abs(shift)
+    allowed = slack(x, y, before, after, times, rtol=1e-8)
+    require(abs(before.value - after.value) <= allowed, f"{before.value!r}, and {after.value!r} after the shift")
+
+
+@check(pair, when=lambda metric: metric.spec.lower_bound is not None)
+def lower_bound_is_below(metric: BoundMetric, x: Series, y: Series) -> None:
+    """The lower bound is never above the value.
+
+    Tolerance: 1e-9 of the scale, and the certified gap.
+    """
+    assert metric.spec.lower_bound is not None
+    found = evaluate(metric, x, y)
+    low = float(metric.spec.lower_bound(metric.prepare(fresh(x)), metric.prepare(fresh(y)), metric.params))
+    require(low <= found.value + slack(x, y, found, low), f"the bound is {low!r}, the value {found.value!r}")
+
+
+CHECKS = (
+    symmetry,
+    zero_on_the_diagonal,
+    nonnegativity,
+    triangle_inequality,
+    invariance_to_a_shift_of_times,
+    lower_bound_is_below,
+)
