@@ -105,6 +105,7 @@ def _traits(params: Parameters) -> Traits:
         unequal_length=True,
         multivariate=True,
         uses_times=True,
+        time_invariant=True,
         uses_weights=True,
     )
 

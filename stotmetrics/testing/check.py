@@ -42,6 +42,8 @@ class Check:
         The trait that claims it, if one alone does: the others are not asked to keep it, but are told if they do.
     share : float
         The part of the examples that it needs: laws about the interface need few.
+    defaults : bool
+        Whether it is about the metric at its default parameters alone: others may switch a feature off.
     """
 
     law: Callable[..., None]
@@ -49,6 +51,7 @@ class Check:
     when: Callable[[BoundMetric], bool]
     trait: str = ""
     share: float = 1.0
+    defaults: bool = False
 
     @property
     def name(self) -> str:
@@ -79,6 +82,7 @@ def check(
     when: Callable[[BoundMetric], bool] | None = None,
     trait: str = "",
     share: float = 1.0,
+    defaults: bool = False,
 ) -> Callable[[Callable[..., None]], Check]:
     """Make a check of a law; without ``when`` and ``trait`` every metric must keep it."""
 
@@ -87,7 +91,7 @@ def check(
         return by_trait and (when is None or when(metric))
 
     def decorate(law: Callable[..., None]) -> Check:
-        return Check(law, draw, claimed, trait if when is None else "", share)
+        return Check(law, draw, claimed, trait if when is None else "", share, defaults)
 
     return decorate
 

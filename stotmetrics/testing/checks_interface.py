@@ -126,7 +126,7 @@ def _bad_values(parameter: Parameter) -> Iterator[Any]:
         if parameter.low > -math.inf:
             candidates.append(parameter.low if parameter.low_open else parameter.low - 1)
         if parameter.high < math.inf:
-            candidates.append(parameter.high + 1)
+            candidates.append(parameter.high + max(1, abs(parameter.high)))
     if parameter.convert is None and parameter.kind is int:
         candidates.append(parameter.low + 0.5 if parameter.low > -math.inf else 0.5)
     if parameter.convert is None and parameter.kind is str and not parameter.choices:

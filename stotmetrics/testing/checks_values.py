@@ -82,9 +82,15 @@ def several_dimensions(metric: BoundMetric, x: Series, y: Series) -> None:
     _finite(metric, x, y)
 
 
-@check(lambda m, n: st.tuples(st.integers(0, 2**16)), when=lambda metric: metric.traits.multivariate, share=0.1)
+@check(
+    lambda m, n: st.tuples(st.integers(0, 2**16)),
+    when=lambda metric: metric.traits.multivariate,
+    share=0.1,
+    defaults=True,
+)
 def every_dimension_matters(metric: BoundMetric, seed: int) -> None:
-    """A metric that claims ``multivariate`` looks at the last dimension: on some of 20 pairs its change shows.
+    """A metric that claims ``multivariate`` looks at the last dimension: at its default parameters, on some of 20
+    pairs, its change shows.
 
     Exact: the value must differ in any bit on one pair at least.
     """
@@ -110,9 +116,15 @@ def given_times(metric: BoundMetric, x: Series, y: Series) -> None:
     require(abs(bare - given) <= slack(bare, rtol=1e-12), f"{bare!r} without times, {given!r} with times 0..T-1")
 
 
-@check(lambda m, n: st.tuples(st.integers(0, 2**16)), when=lambda metric: metric.traits.uses_times, share=0.1)
+@check(
+    lambda m, n: st.tuples(st.integers(0, 2**16)),
+    when=lambda metric: metric.traits.uses_times,
+    share=0.1,
+    defaults=True,
+)
 def times_matter(metric: BoundMetric, seed: int) -> None:
-    """A metric that claims ``uses_times`` looks at them: on some of 20 pairs other times of y show.
+    """A metric that claims ``uses_times`` looks at them: at its default parameters, on some of 20 pairs,
+    other times of y show.
 
     Exact: the value must differ in any bit on one pair at least.
     """
@@ -136,9 +148,15 @@ def given_weights(metric: BoundMetric, x: Series, y: Series) -> None:
     require(abs(bare - given) <= slack(bare, rtol=1e-12), f"{bare!r} without weights, {given!r} with weights 1/T")
 
 
-@check(lambda m, n: st.tuples(st.integers(0, 2**16)), when=lambda metric: metric.traits.uses_weights, share=0.1)
+@check(
+    lambda m, n: st.tuples(st.integers(0, 2**16)),
+    when=lambda metric: metric.traits.uses_weights,
+    share=0.1,
+    defaults=True,
+)
 def weights_matter(metric: BoundMetric, seed: int) -> None:
-    """A metric that claims ``uses_weights`` looks at them: on some of 20 pairs other weights of y show.
+    """A metric that claims ``uses_weights`` looks at them: at its default parameters, on some of 20
+    pairs, other weights of y show.
 
     Exact: the value must differ in any bit on one pair at least.
     """

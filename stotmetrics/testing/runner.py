@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisWarning, Unsatisfiable
 
+from ..errors import ConvergenceWarning
 from ..spec import BoundMetric
 from .check import Check, Undecided
 from .checks import CHECKS
@@ -328,7 +329,10 @@ class _Trial:
     def __call__(self, case: tuple[BoundMetric, tuple[Any, ...]]) -> None:
         metric, drawn = case
         try:
-            self.check(metric, *drawn)
+            with warnings.catch_warnings():
+                # Honest, and told from the result.
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                self.check(metric, *drawn)
         except Undecided as error:
             self.undecided = str(error)
             hypothesis.reject()
@@ -346,7 +350,7 @@ def _search(
 ) -> Outcome:
     trial = _Trial(check)
     cases = (
-        subject.metrics()
+        subject.metrics(vary=not check.defaults)
         .filter(when)
         .flatmap(lambda metric: st.tuples(st.just(metric), check.draw(metric, subject.max_length)))
     )
