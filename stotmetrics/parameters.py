@@ -122,7 +122,6 @@ def parameter(
     Examples
     --------
     >>> from dataclasses import dataclass
-from functools import cache
     >>> from stotmetrics.parameters import parameter
     >>> @dataclass(frozen=True)
     ... class Parameters:

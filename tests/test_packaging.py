@@ -53,6 +53,12 @@ def test_importing_the_package_imports_nothing_optional_and_no_metric():
     assert not [name for name in modules if name.startswith(("stotmetrics.metrics.", "stotmetrics.kernels."))]
 
 
+def test_every_public_name_can_be_asked_for():
+    for name in stotmetrics.__all__:
+        assert getattr(stotmetrics, name) is not None
+    assert set(stotmetrics.__all__) <= set(dir(stotmetrics))
+
+
 def test_the_oldest_versions_that_are_tested_are_the_ones_that_are_claimed():
     tox = configparser.ConfigParser(interpolation=None)
     tox.read(ROOT / "tox.ini")

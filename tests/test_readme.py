@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import stotmetrics
+
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [path for path in sorted((ROOT / "docs").rglob("*.md")) if ">>>" in path.read_text(encoding="utf-8")]
@@ -26,6 +28,19 @@ def test_continuous_integration_runs_the_test_command_of_the_page():
     commands = [line for line in README.splitlines() if line.startswith("python3 -m venv")]
     assert len(commands) == 2
     assert f"\n{commands[1]}\n" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_the_table_tells_the_traits_of_every_metric_of_the_package():
+    rows = {}
+    for line in README.splitlines():
+        if match := re.match(r"\| `(\w+)` \|", line):
+            rows[match[1]] = [cell.strip() for cell in line.split("|")[3:7]]
+    assert set(rows) == {"softdtw", "sta", "taot", "tiot", "etiot"}
+    for name, told in rows.items():
+        traits = stotmetrics.get_metric(name).traits
+        axioms = traits.symmetric and traits.zero_self and traits.nonnegative and traits.triangle
+        claims = (axioms, traits.unequal_length, traits.multivariate, traits.differentiable)
+        assert told == ["yes" if claim else "no" for claim in claims], name
 
 
 def test_every_link_of_the_page_into_the_project_exists():
