@@ -4,7 +4,7 @@ Almost every problem runs in the exponential domain along anti-diagonals (``_sof
 so large beside gamma that their exponents leave the integers of a double, the recursion in the log domain takes over.
 """
 
-from libc.math cimport INFINITY, M_LN2, exp, fabs, fmax, fmin, isinf, log
+from libc.math cimport INFINITY, M_LN2, fabs, fmax, fmin, log
 
 from ._core cimport NO_PATH, OK
 
@@ -45,88 +45,15 @@ cdef extern from "_softdtw_variants.h" nogil:
     bint sdtw_runs(int)
 
 
+cdef extern from "_softdtw_log.h" nogil:
+    double sdtw_log_value(const sdtw_problem *, double gamma, double *work)
+    double sdtw_log_alignment(const sdtw_problem *, double gamma, double *work, double *alignment)
+    double sdtw_log_jvp(
+        const sdtw_problem *, double gamma, const double *along, double *work, double *alignment, double *moved
+    )
+
+
 cdef const sdtw_variant *active = NULL
-
-
-# --- the recursion in the log domain: any gamma, any cost, forbidden cells ------------------------------------------
-
-cdef inline double softmin(double a, double b, double c, double gamma) noexcept nogil:
-    cdef double low = fmin(a, fmin(b, c))
-    if gamma == 0.0 or isinf(low):
-        return low
-    # Differences before the division: a tiny gamma may overflow to exp(-inf) = 0, never to inf - inf.
-    return low - gamma * log(exp((low - a) / gamma) + exp((low - b) / gamma) + exp((low - c) / gamma))
-
-
-cdef inline double share(double source, double low, double gamma) noexcept nogil:
-    """exp((low - source) / gamma): the weight of a predecessor before normalisation."""
-    if isinf(source):
-        return 0.0
-    if gamma == 0.0:
-        return 1.0 if source == low else 0.0
-    return exp((low - source) / gamma)
-
-
-cdef inline bint inside(const sdtw_problem *p, Py_ssize_t i, Py_ssize_t j) noexcept nogil:
-    return p.first == NULL or p.first[i] <= j <= p.last[i]
-
-
-cdef double log_value(const sdtw_problem *p, double gamma, double *work) noexcept nogil:
-    """work: m doubles."""
-    cdef Py_ssize_t i, j
-    cdef double diagonal, left, up
-    for j in range(p.m):
-        work[j] = INFINITY
-    for i in range(p.n):
-        diagonal = 0.0 if i == 0 else INFINITY
-        left = INFINITY
-        for j in range(p.m):
-            up = work[j]
-            left = p.cost[i * p.m + j] + softmin(diagonal, up, left, gamma) if inside(p, i, j) else INFINITY
-            diagonal = up
-            work[j] = left
-    return work[p.m - 1]
-
-
-cdef double log_alignment(const sdtw_problem *p, double gamma, double *work, double *alignment) noexcept nogil:
-    """work: (n + 1)(m + 1) doubles."""
-    cdef Py_ssize_t row = p.m + 1, i, j, at, k
-    cdef double low, diagonal, up, left, mass
-    for j in range(p.m + 1):
-        work[j] = INFINITY
-    work[0] = 0.0
-    for i in range(p.n):
-        work[(i + 1) * row] = INFINITY
-        for j in range(p.m):
-            at = (i + 1) * row + j + 1
-            if inside(p, i, j):
-                work[at] = p.cost[i * p.m + j] + softmin(work[at - row - 1], work[at - row], work[at - 1], gamma)
-            else:
-                work[at] = INFINITY
-    for k in range(p.n * p.m):
-        alignment[k] = 0.0
-    if isinf(work[p.n * row + p.m]):
-        return INFINITY
-    # Each cell hands its mass to its predecessors; ties of hard DTW share equally, the limit of gamma -> 0.
-    alignment[p.n * p.m - 1] = 1.0
-    for i in range(p.n - 1, -1, -1):
-        for j in range(p.m - 1, -1, -1):
-            k = i * p.m + j
-            if alignment[k] == 0.0 or k == 0:
-                continue
-            at = (i + 1) * row + j + 1
-            low = fmin(work[at - row - 1], fmin(work[at - row], work[at - 1]))
-            diagonal = share(work[at - row - 1], low, gamma)
-            up = share(work[at - row], low, gamma)
-            left = share(work[at - 1], low, gamma)
-            mass = alignment[k] / (diagonal + up + left)
-            if i > 0:
-                alignment[k - p.m] += mass * up
-            if i > 0 and j > 0:
-                alignment[k - p.m - 1] += mass * diagonal
-            if j > 0:
-                alignment[k - 1] += mass * left
-    return work[p.n * row + p.m]
 
 
 # --- the exponential domain ------------------------------------------------------------------------------------------
@@ -292,7 +219,7 @@ cdef int solve_costs(sdtw_problem *p, double gamma, double *work, double *value)
     if gamma == 0.0 or costs_in_range(p):
         value[0] = value_of(p, SDTW_MATRIX, gamma, work)
     else:
-        value[0] = log_value(p, gamma, work)
+        value[0] = sdtw_log_value(p, gamma, work)
     return NO_PATH if value[0] == INFINITY else OK
 
 
@@ -310,7 +237,7 @@ cdef int solve_alignment(
                 alignment[k] = 0.0
         value[0] = gradient_of(p, SDTW_MATRIX, gamma, work, &gradient)
     else:
-        value[0] = log_alignment(p, gamma, work, alignment)
+        value[0] = sdtw_log_alignment(p, gamma, work, alignment)
     return NO_PATH if value[0] == INFINITY else OK
 
 
@@ -361,6 +288,22 @@ def value_and_alignment(const double[:, ::1] cost, double gamma, Py_ssize_t radi
         set_band(&p, radius, &room[0])
         solve_alignment(&p, gamma, &expected[0, 0], &work[0], &found)
     return found, alignment
+
+
+def alignment_jvp(const double[:, ::1] cost, double gamma, const double[:, ::1] along, Py_ssize_t radius=-1):
+    """(dtw_gamma, expected alignment, its derivative when the cost moves along `along`), for gamma > 0."""
+    cdef sdtw_problem p
+    cdef Py_ssize_t n = cost.shape[0], m = cost.shape[1]
+    alignment, moved = np.empty((n, m)), np.empty((n, m))
+    cdef double[:, ::1] expected = alignment, derivative = moved
+    cdef double[::1] work = np.empty(2 * (n + 1) * (m + 1))
+    cdef Py_ssize_t[::1] room = np.empty(2 * n, dtype=np.intp)
+    cdef double found
+    with nogil:
+        set_cost(&p, cost)
+        set_band(&p, radius, &room[0])
+        found = sdtw_log_jvp(&p, gamma, &along[0, 0], &work[0], &expected[0, 0], &derivative[0, 0])
+    return found, alignment, moved
 
 
 # --- series, one pair or many ----------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ def test_value_and_alignment_equal_the_reference(shape, gamma):
     np.testing.assert_allclose(alignment, reference.alignment(cost, gamma), rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (2, 2), (30, 17), (500, 500)])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (2, 2), (30, 17), (450, 450)])
 def test_value_is_minus_gamma_log_delannoy_for_zero_cost(shape):
     for gamma in (1e-6, 1.0, 1e6):
         expected = -gamma * reference.log_delannoy(*shape)

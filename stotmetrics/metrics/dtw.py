@@ -1,0 +1,88 @@
+"""Hard DTW: dynamic time warping, the limit of soft-DTW at gamma = 0."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import costs
+from ..kernels import _softdtw
+from ..parameters import parameter
+from ..reference import softdtw as reference
+from ..result import Batch, FloatArray, IntArray, Result
+from ..series import Series
+from ..spec import MetricSpec, Traits
+from .softdtw import BAND_DOC, radius_of, values
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Parameters of DTW."""
+
+    squared: bool = parameter(True, doc="the sum of squared differences along the path; False: its square root")
+    band: int | None = parameter(None, doc=BAND_DOC, kind=int, low=0, allow=(None,))
+
+
+def pair(x: Series, y: Series, params: Parameters) -> Result:
+    def alignment() -> FloatArray:
+        cost = costs.squared_euclidean(x.values, y.values)
+        return _softdtw.value_and_alignment(cost, 0.0, radius_of(params.band))[1]
+
+    total = _softdtw.pair_value(x.values, y.values, 0.0, radius_of(params.band))
+    return Result(
+        total if params.squared else np.sqrt(total),
+        extras={"alignment": alignment, "cost": lambda: costs.squared_euclidean(x.values, y.values)},
+    )
+
+
+def block(left: Sequence[Series], right: Sequence[Series], rows: IntArray, cols: IntArray, params: Parameters) -> Batch:
+    totals = values(left, right, rows, cols, 0.0, params.band)
+    return Batch(totals if params.squared else np.sqrt(totals))
+
+
+def slow(x: Series, y: Series, params: Parameters) -> float:
+    total = reference.value(reference.banded(reference.squared_euclidean(x.values, y.values), params.band), 0.0)
+    return total if params.squared else float(np.sqrt(total))
+
+
+SPEC = MetricSpec(
+    name="dtw",
+    params=Parameters,
+    pair=pair,
+    block=block,
+    reference=slow,
+    traits=Traits(symmetric=True, zero_self=True, nonnegative=True, unequal_length=True, multivariate=True),
+    summary="Least cost over all alignments of two series; no triangle inequality.",
+    citation="Sakoe, Chiba, Dynamic Programming Algorithm Optimization for Spoken Word Recognition, IEEE TASSP 1978",
+)
+
+
+def dtw(x: npt.ArrayLike, y: npt.ArrayLike, squared: bool = True, band: int | None = None) -> float:
+    """Dynamic time warping with the squared Euclidean cost.
+
+    Parameters
+    ----------
+    x, y : array_like of shape (T,) or (T, d)
+        The lengths may differ.
+    squared : bool, default True
+        The sum of squared differences along the best path, as in aeon and sktime; False takes its square root, as in
+        tslearn and dtaidistance.
+    band : int, optional
+        Sakoe-Chiba radius around the rescaled diagonal, in steps of the shorter series.
+
+    Returns
+    -------
+    float
+
+    References
+    ----------
+    Sakoe, Chiba, *Dynamic Programming Algorithm Optimization for Spoken Word Recognition*, IEEE TASSP 1978.
+
+    Examples
+    --------
+    >>> import stotmetrics
+    >>> stotmetrics.distance("dtw", [0.0, 1.0, 5.0], [0.0, 2.0, 2.0, 5.0])
+    2.0
+    """
+    return SPEC.bind(squared=squared, band=band)(x, y)

@@ -1,0 +1,87 @@
+"""dtw by name: hard DTW, its band and its unit."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import stotmetrics
+from stotmetrics.kernels import _softdtw as kernel
+from stotmetrics.metrics.dtw import dtw
+from stotmetrics.reference import softdtw as reference
+from stotmetrics.testing import strategies as our
+
+
+@st.composite
+def pairs(draw):
+    dims = draw(st.integers(1, 3))
+    return tuple(draw(our.series(min_length=1, max_length=15, dims=dims)) for _ in range(2))
+
+
+@given(pairs(), st.sampled_from([None, 0, 2]))
+def test_value_is_the_least_cost_over_all_alignments_in_the_band(pair, band):
+    x, y = pair
+    cost = reference.banded(reference.squared_euclidean(x, y), band)
+    np.testing.assert_allclose(dtw(x, y, band=band), reference.value(cost, 0.0), rtol=1e-13)
+    np.testing.assert_allclose(dtw(x, y, squared=False, band=band) ** 2, dtw(x, y, band=band), rtol=1e-13)
+
+
+@given(pairs())
+def test_zero_on_itself_symmetric_and_never_negative(pair):
+    x, y = pair
+    assert dtw(x, x) == 0
+    assert dtw(x, y) == dtw(y, x) >= 0
+
+
+@given(pairs())
+def test_equals_softdtw_at_gamma_zero_and_bounds_it_from_above(pair):
+    x, y = pair
+    assert dtw(x, y) == stotmetrics.softdtw(x, y, gamma=0.0)
+    scale = reference.squared_euclidean(x, y).max()
+    assert stotmetrics.softdtw(x, y, gamma=0.3) <= dtw(x, y) + 1e-13 * (1 + scale)
+
+
+def test_alignment_is_one_on_the_unique_best_path():
+    result = stotmetrics.solve("dtw", [0.0, 1.0, 5.0], [0.0, 2.0, 2.5, 5.0])
+    np.testing.assert_array_equal(result.alignment, [[1, 0, 0, 0], [0, 1, 1, 0], [0, 0, 0, 1]])
+    assert (result.alignment * result.cost).sum() == result.value
+
+
+@given(st.integers(1, 20), st.integers(1, 20), st.integers(0, 6))
+def test_band_is_feasible_symmetric_and_grows_with_its_radius(n, m, radius):
+    first, last = kernel.band(n, m, radius)
+    inside = np.zeros((n, m), dtype=bool)
+    for i in range(n):
+        inside[i, first[i] : last[i] + 1] = True
+    np.testing.assert_array_equal(inside, np.isfinite(reference.banded(np.zeros((n, m)), radius)))
+    assert np.isfinite(reference.value(np.where(inside, 0.0, np.inf), 0.0))
+    first_t, last_t = kernel.band(m, n, radius)
+    np.testing.assert_array_equal(
+        inside.T, [(first_t[j] <= np.arange(n)) & (np.arange(n) <= last_t[j]) for j in range(m)]
+    )
+    wider_first, wider_last = kernel.band(n, m, radius + 1)
+    assert (wider_first <= first).all()
+    assert (wider_last >= last).all()
+
+
+@pytest.mark.parametrize("radius", [0, 1, 4, 30])
+def test_band_is_the_distance_to_the_diagonal_for_equal_lengths_as_in_tslearn(radius):
+    x, y = np.random.default_rng(radius).normal(size=(2, 25, 1))
+    i, j = np.indices((25, 25))
+    cost = np.where(abs(i - j) <= radius, reference.squared_euclidean(x, y), np.inf)
+    np.testing.assert_allclose(dtw(x, y, band=radius), reference.value(cost, 0.0), rtol=1e-12)
+
+
+def test_band_costs_in_proportion_to_its_width():
+    first, last = kernel.band(1000, 1000, 5)
+    assert (last - first + 1).sum() < 11 * 1000 + 1
+
+
+@given(st.data())
+def test_matrix_equals_pairs_whatever_the_lengths(data):
+    X = [data.draw(our.series(min_length=1, max_length=20, dims=2)) for _ in range(5)]
+    band = data.draw(st.sampled_from([None, 1]))
+    D = stotmetrics.pairwise(X, metric="dtw", squared=False, band=band)
+    for i, x in enumerate(X):
+        for j, y in enumerate(X):
+            assert D[i, j] == dtw(x, y, squared=False, band=band)
