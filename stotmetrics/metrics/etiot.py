@@ -57,7 +57,13 @@ SPEC = MetricSpec(
     pair=_pair,
     params=Parameters,
     traits=Traits(
-        symmetric=True, nonnegative=True, unequal_length=True, multivariate=True, uses_times=True, uses_weights=True
+        symmetric=True,
+        nonnegative=True,
+        unequal_length=True,
+        multivariate=True,
+        uses_times=True,
+        time_invariant=True,
+        uses_weights=True,
     ),
     prepare=_prepare,
     reference=_reference,

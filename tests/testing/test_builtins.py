@@ -13,6 +13,8 @@ POWERS = st.sampled_from([2.0, 1.0, 1.5, 3.0])
 PARAMS = {"taot": {"p": POWERS}, "tiot": {"p": POWERS}, "etiot": {"p": POWERS}}
 
 
-@parametrize_with_checks(["softdtw", "taot", "tiot"], params=PARAMS, max_examples=EXAMPLES, max_length=5)
+@parametrize_with_checks(
+    ["softdtw", "sta", "taot", "tiot", "etiot"], params=PARAMS, max_examples=EXAMPLES, max_length=4
+)
 def test_conforms(check):
     check()
