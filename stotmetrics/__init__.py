@@ -18,6 +18,7 @@ from .series import Series, as_dataset, as_series
 from .spec import BoundMetric, MetricSpec, Traits
 
 if TYPE_CHECKING:
+    from .gammas import sta_over_gamma
     from .ground import Ground
     from .metrics.etiot import etiot
     from .metrics.softdtw import softdtw
@@ -35,6 +36,7 @@ _LAZY = {
     "show_versions": ".versions",
     "softdtw": ".metrics.softdtw",
     "sta": ".metrics.sta",
+    "sta_over_gamma": ".gammas",
     "taot": ".metrics.taot",
     "tiot": ".metrics.tiot",
 }
@@ -66,6 +68,7 @@ __all__ = [
     "softdtw",
     "solve",
     "sta",
+    "sta_over_gamma",
     "taot",
     "tiot",
     "unregister",

@@ -101,10 +101,9 @@ def self_terms(problem: Problem, mass: FloatArray, u: FloatArray | None = None) 
     """Solve (x_i, x_i) for every frame, from the potentials ``u`` (in units of epsilon) if they are known."""
     logmass = _sinkhorn.log_mass(mass)
     u = _blank(logmass) if u is None else u.copy()
-    if len(problem.costs[0]):
-        for stage in problem.path(float(mass.sum(axis=1).max())):
-            u = _symmetric(stage, mass, logmass, u)[0] * (stage.epsilon / max(stage.epsilon / _STEP, problem.epsilon))
-            u = _masked(u, logmass)
+    for stage in problem.path(float(mass.sum(axis=1).max())):
+        u = _symmetric(stage, mass, logmass, u)[0] * (stage.epsilon / max(stage.epsilon / _STEP, problem.epsilon))
+        u = _masked(u, logmass)
     u, logku, dual, gap, sweeps, converged = _symmetric(problem, mass, logmass, u)
     everyone = np.arange(len(mass))
     frames = Frames(mass, logmass, u, logku, dual + gap / 2, gap / 2, sweeps, converged, everyone)
@@ -129,7 +128,8 @@ def cross_terms(problem: Problem, x: Frames, y: Frames) -> Cross:
     def settle(which: IntArray, start: FloatArray) -> None:
         for k in range(0, len(which), _COLUMNS):
             part = which[k : k + _COLUMNS]
-            found = solve(problem, x, y, rows[part], cols[part], start[k : k + _COLUMNS])
+            sides = (x.mass, x.logmass, y.mass, y.logmass, rows[part], cols[part])
+            found = solve_batch(problem, *sides, start[k : k + _COLUMNS])
             u[part], v[part], logku[part], logkv[part], dual, gap, sweeps[part], converged[part] = found
             value[part], error[part] = dual + gap / 2, gap / 2
 
@@ -171,13 +171,22 @@ def divergence(x: Frames, y: Frames, cross: Cross, *, positive: bool) -> tuple[F
     return value, error
 
 
-def solve(problem: Problem, x: Frames, y: Frames, rows: IntArray, cols: IntArray, v: FloatArray) -> tuple[Any, ...]:
-    """Solve (x[rows[k]], y[cols[k]]) from the potentials v[k]."""
-    v = _masked(np.ascontiguousarray(v), y.logmass[cols])
-    sides: Any = (x.mass, x.logmass, y.mass, y.logmass, rows, cols)
-    for stage in problem.path(float(max(x.mass.sum(axis=1).max(), y.mass.sum(axis=1).max()))):
+def solve_batch(
+    problem: Problem,
+    x: FloatArray,
+    logx: FloatArray,
+    y: FloatArray,
+    logy: FloatArray,
+    rows: IntArray,
+    cols: IntArray,
+    v: FloatArray,
+) -> tuple[Any, ...]:
+    """Solve (x[rows[k]], y[cols[k]]) from the potentials v[k]: see the kernel for what it returns."""
+    sides = (x, logx, y, logy, rows, cols)
+    v = _masked(v, logy[cols])
+    for stage in problem.path(float(max(x.sum(axis=1).max(), y.sum(axis=1).max()))):
         v = _solve(stage, *sides, v)[1]
-        v = _masked(v * (stage.epsilon / max(stage.epsilon / _STEP, problem.epsilon)), y.logmass[cols])
+        v = _masked(v * (stage.epsilon / max(stage.epsilon / _STEP, problem.epsilon)), logy[cols])
     return _solve(problem, *sides, v)
 
 

@@ -31,7 +31,7 @@ class Ground:
     >>> ground
     Ground.grid(shape=(4, 5), spacing=(1.0, 1.0), p=2.0)
     >>> ground.size, ground.median()
-    (20, 4.0)
+    (20, 5.0)
     """
 
     __slots__ = ("_config", "_digest", "_scale", "costs", "positive")

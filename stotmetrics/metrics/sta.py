@@ -1,7 +1,7 @@
 """Spatio-temporal alignments: soft-DTW whose cost is the unbalanced Sinkhorn divergence of two frames."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -68,7 +68,8 @@ def traits(params: Parameters) -> Traits:
         nonnegative=params.gamma == 0 and positive,
         unequal_length=True,
         multivariate=True,
-        differentiable=params.gamma > 0 and params.signed != "split",
+        # Split parts have points without mass, where the slope of KL is infinite; balanced, mass cannot change.
+        differentiable=params.gamma > 0 and params.signed != "split" and bool(np.isfinite(params.rho)),
         needs_mass=params.signed == "refuse",
     )
 
@@ -109,7 +110,7 @@ def _problem(ground: Ground, epsilon: float | str, rho: float, tol: float, max_i
 
 
 def pair(x: Prepared, y: Prepared, params: Parameters) -> Result:
-    costs = [_Cost(x, y, k) for k in range(len(x.parts))]
+    costs = costs_of(x, y)
     alone = costs[0]
     extras = {
         "cost": lambda: alone.value,
@@ -123,6 +124,11 @@ def pair(x: Prepared, y: Prepared, params: Parameters) -> Result:
         gap=float(np.mean([gap for _, gap in bounds])),
         extras=extras if len(costs) == 1 else None,
     )
+
+
+def costs_of(x: Prepared, y: Prepared) -> "list[_Cost]":
+    """The cost matrix of each part of two series."""
+    return [_Cost(x, y, part) for part in range(len(x.parts))]
 
 
 class _Cost:
@@ -178,6 +184,40 @@ def block(
     )
 
 
+def grad(x: Prepared, y: Prepared, params: Parameters) -> tuple[float, FloatArray, FloatArray]:
+    for side, name in ((x, "x"), (y, "y")):
+        if not side.parts[0].mass.all():
+            t, p = (int(k) for k in np.argwhere(side.parts[0].mass == 0)[0])
+            raise InvalidSeriesError(
+                f"{name} has no mass at time index {t}, point {p}, where the gradient of sta is infinite; "
+                "add a small background to every frame"
+            )
+    problem = _tight(x, y)
+    left, right = (self_terms(problem, side.parts[0].mass, side.parts[0].u) for side in (x, y))
+    cross = cross_terms(problem, left, right)
+    value, _ = divergence(left, right, cross, positive=x.positive)
+    total, alignment = _softdtw.value_and_alignment(value, params.gamma)
+    slope_x = slopes(problem, left.u[:, None, :], cross.u)
+    slope_y = slopes(problem, right.u[None, :, :], cross.v)
+    grad_x, grad_y = (np.einsum("ij,ijp->" + out, alignment, s) for out, s in (("ip", slope_x), ("jp", slope_y)))
+    if params.signed == "abs":
+        grad_x, grad_y = np.sign(x.series.values) * grad_x, np.sign(y.series.values) * grad_y
+    return total, grad_x, grad_y
+
+
+def slopes(problem: Problem, own: FloatArray, cross: FloatArray) -> FloatArray:
+    """Gradient of S in the masses of one side: ``rho (exp(-f_xx / rho) - exp(-f_xy / rho))``."""
+    ratio = problem.epsilon / problem.rho
+    return np.asarray(problem.rho * (np.exp(-ratio * own) - np.exp(-ratio * cross)))
+
+
+def _tight(x: Prepared, y: Prepared) -> Problem:
+    """The problem solved until its potentials are as good as the value was: a gap is quadratic in their error."""
+    scale = max(float(side.parts[0].total.max()) for side in (x, y))
+    floor = 1e-14 * (1 + x.problem.rho) * scale
+    return replace(x.problem, tol=max(x.problem.tol**2, floor))
+
+
 def slow_twin(x: Series, y: Series, params: Parameters) -> float:
     ground = ground_of(x, params)
     epsilon = ground.epsilon() if isinstance(params.epsilon, str) else params.epsilon
@@ -193,6 +233,7 @@ SPEC = MetricSpec(
     traits=traits,
     prepare=prepare,
     block=block,
+    grad=grad,
     reference=slow_twin,
     summary="Aligns two series of histograms over space: soft-DTW of the unbalanced Sinkhorn divergence.",
     citation="Janati, Cuturi, Gramfort, Spatio-Temporal Alignments, AISTATS 2020",

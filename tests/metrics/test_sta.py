@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
 
 import stotmetrics
 from stotmetrics import ConvergenceWarning, InvalidSeriesError
@@ -13,6 +14,13 @@ from stotmetrics.ground import Ground
 from stotmetrics.kernels import _softdtw
 from stotmetrics.reference import sinkhorn as twin
 from stotmetrics.testing import strategies
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_blas_thread():
+    """Products this small do not gain from threads, and idle ones spin."""
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 def series(seed, T=4, P=6, zeros=0.0):
@@ -192,3 +200,72 @@ def test_value_does_not_depend_on_the_batch_or_the_threads():
     np.testing.assert_array_equal(one, two)
     np.testing.assert_array_equal(one[1:4, 1:4], stotmetrics.pairwise(X[1:4], metric="sta"))
     assert one[0, 3] == pytest.approx(stotmetrics.sta(X[0], X[3]), abs=1e-6)
+
+
+@pytest.mark.parametrize("signed", ["refuse", "abs"])
+@pytest.mark.parametrize("rho", [0.5, 5.0])
+def test_gradient_is_that_of_finite_differences(signed, rho):
+    x, y = series(0, 3, 5), series(1, 4, 5)
+    if signed == "abs":
+        x[1] *= -1.0
+    params = {"gamma": 0.3, "rho": rho, "signed": signed, "epsilon": 0.2, "tol": 1e-7}
+    value, grad_x, grad_y = stotmetrics.value_and_grad("sta", x, y, **params)
+    assert value == pytest.approx(stotmetrics.sta(x, y, **params), abs=1e-5)
+    exact = {**params, "tol": 1e-13}
+    for array, grad, at in ((x, grad_x, (1, 2)), (x, grad_x, (2, 0)), (y, grad_y, (3, 4)), (y, grad_y, (0, 1))):
+        step, keep = 1e-4, array[at]
+        ends = []
+        for sign in (1, -1):
+            array[at] = keep + sign * step
+            with warnings.catch_warnings():
+                # As exact as rounding allows, which is less than it asks for.
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                ends.append(stotmetrics.sta(x, y, max_iter=300, **exact))
+        array[at] = keep
+        assert grad[at] == pytest.approx((ends[0] - ends[1]) / (2 * step), abs=3e-6, rel=1e-5)
+
+
+def test_gradient_vanishes_between_equal_frames_only():
+    """Prop. 8 of the paper: the only stationary points are the equal ones."""
+    x, y = series(0, 1, 6), series(1, 1, 6)
+    _, grad_x, grad_y = stotmetrics.value_and_grad("sta", x, x.copy(), tol=1e-8)
+    np.testing.assert_allclose(grad_x, 0, atol=1e-6)
+    np.testing.assert_allclose(grad_y, 0, atol=1e-6)
+    assert abs(stotmetrics.value_and_grad("sta", x, y)[1]).max() > 1e-2
+
+
+def test_gradient_where_there_is_no_mass_is_refused():
+    x, y = series(0), series(1)
+    x[1, 2] = 0.0
+    with pytest.raises(InvalidSeriesError, match="x has no mass at time index 1, point 2"):
+        stotmetrics.value_and_grad("sta", x, y)
+
+
+def test_several_gammas_are_the_matrices_of_each():
+    X = [series(k, 3 + k % 2, 6, zeros=0.2) for k in range(4)]
+    gammas = [0.0, 0.1, 1.0]
+    found = stotmetrics.sta_over_gamma(X, gammas=gammas, n_jobs=2, rho=0.5)
+    for gamma, matrix in zip(gammas, found, strict=True):
+        np.testing.assert_array_equal(matrix, stotmetrics.pairwise(X, metric="sta", gamma=gamma, rho=0.5))
+    between = stotmetrics.sta_over_gamma(X[:1], X[1:], gammas=gammas[:1])
+    np.testing.assert_array_equal(between[0], stotmetrics.pairwise(X[:1], X[1:], metric="sta", gamma=0.0))
+
+
+@given(st.integers(0, 1000))
+@settings(max_examples=10)
+def test_moved_mass_lies_between_the_bounds_of_lemma_2(seed):
+    x, y = series(seed, 1, 6)[0], series(seed + 1, 1, 6)[0]
+    M, epsilon, rho = Ground.grid((6,)).normalized().cost(), 0.4, 0.9
+    mass = twin.plan(*twin.potentials(x, y, M, epsilon, rho), M, epsilon).sum()
+    kappa, power = np.exp(-M.max() / rho), 2 + epsilon / rho
+    product = x.sum() * y.sum()
+    assert kappa * product <= mass**power * (1 + 1e-12)
+    assert mass**power <= 6 ** (2 * (1 + epsilon / rho)) * product
+
+
+def test_divergence_is_coercive():
+    """Prop. 7 of the paper: it grows without bound with either mass."""
+    x, y = series(0, 1), series(1, 1)
+    values = [cost(x * factor, y)[0, 0] for factor in (1.0, 1e1, 1e2, 1e3)]
+    assert np.all(np.diff(values) > 0)
+    assert values[-1] > 10 * values[1]

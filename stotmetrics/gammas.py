@@ -1,0 +1,87 @@
+"""STA matrices at several gammas: the divergences of all frames are computed once for all of them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from . import parameters
+from .destination import Destination
+from .metrics import sta
+from .result import Batch, FloatArray, IntArray
+from .series import as_dataset, check_sets
+from .spec import BoundMetric
+
+
+def sta_over_gamma(
+    X: Any,
+    Y: Any = None,
+    *,
+    gammas: Sequence[float],
+    n_jobs: int | None = None,
+    progress: bool | Callable[[int, int], None] = False,
+    **params: Any,
+) -> FloatArray:
+    """Matrices of :func:`sta` at several gammas for little more than the price of one.
+
+    Parameters
+    ----------
+    X, Y, n_jobs, progress
+        See :func:`pairwise`.
+    gammas : sequence of float
+        Smoothings of the soft minimum, each >= 0.
+    **params
+        The other parameters of :func:`sta`.
+
+    Returns
+    -------
+    array of shape (len(gammas), n, m)
+        ``result[k]`` is ``pairwise(X, Y, metric="sta", gamma=gammas[k], **params)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import stotmetrics
+    >>> X = np.random.default_rng(0).random((3, 4, 5))
+    >>> stotmetrics.sta_over_gamma(X, gammas=[0.0, 0.1, 1.0]).shape
+    (3, 3, 3)
+    """
+    # joblib and tqdm take longer to import than all the rest.
+    from . import engine
+
+    found = tuple(parameters.make("sta", sta.Parameters, {**params, "gamma": gamma}) for gamma in gammas)
+    if not found:
+        return np.zeros((0, 0, 0))
+    # The largest gamma makes the weakest claims, so that no entry is skipped that another gamma needs.
+    weakest = max(found, key=lambda one: one.gamma)
+    bound = BoundMetric(replace(sta.SPEC, block=partial(_block, found), grad=None), weakest)
+    left = as_dataset(X, name="X")
+    right = None if Y is None else as_dataset(Y, name="Y")
+    others = left if right is None else right
+    check_sets(left, others, bound.traits, bound.name, ("X", "X" if right is None else "Y"))
+    destination = Destination(np.zeros((len(left), len(others), len(found))))
+    side = engine.tile_side(left, others)
+    engine.fill(bound, left, right, destination, side, n_jobs=n_jobs, progress=progress)
+    return np.ascontiguousarray(np.moveaxis(destination.array, 2, 0))
+
+
+def _block(
+    found: tuple[sta.Parameters, ...],
+    left: Sequence[sta.Prepared],
+    right: Sequence[sta.Prepared],
+    rows: IntArray,
+    cols: IntArray,
+    params: sta.Parameters,
+) -> Batch:
+    values = np.empty((len(rows), len(found)))
+    converged, gap = np.ones(len(rows), dtype=np.bool_), np.zeros(len(rows))
+    for k, (i, j) in enumerate(zip(rows, cols, strict=True)):
+        costs = sta.costs_of(left[i], right[j])
+        converged[k] = all(cost.converged for cost in costs)
+        for g, one in enumerate(found):
+            bounds = [cost.bounds(one.gamma) for cost in costs]
+            values[k, g] = np.mean([value for value, _ in bounds])
+            gap[k] = max(gap[k], float(np.mean([error for _, error in bounds])))
+    return Batch(values, converged=converged, gap=gap)
