@@ -124,9 +124,9 @@ def solve(metric: Metric, x: Any, y: Any, /, **params: Any) -> Result:
     --------
     >>> import stotmetrics
     >>> stotmetrics.solve("softdtw", [0.0, 1.0, 2.0], [0.0, 2.0], gamma=0.0).alignment
-    array([[1., 0.],
-           [1., 0.],
-           [0., 1.]])
+    array([[1. , 0. ],
+           [0.5, 0.5],
+           [0. , 1. ]])
     """
     return get_metric(metric, **params).solve(x, y)
 

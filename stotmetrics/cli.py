@@ -1,4 +1,4 @@
-"""The command line: classify · list · show · dist · matrix."""
+"""The command line: classify · list · show · dist · matrix · check."""
 
 import argparse
 import ast
@@ -55,22 +55,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0, 2 for what the user can mend, 130 after Ctrl-C.
+        The exit status: 0, 1 if ``check`` found a broken claim, 2 for what the user can mend, 130 after Ctrl-C.
     """
     options = parser().parse_args(argv)
     with _warnings_in_one_line():
         try:
-            options.run(options)
+            return int(options.run(options) or 0)
         except BrokenPipeError:
             # The reader of a pipe has had enough; nothing may be written to it at exit either.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
         except EXPECTED as error:
             print(f"stotmetrics: error: {_one_line(error)}", file=sys.stderr)
             return 2
         except KeyboardInterrupt:
             print("stotmetrics: interrupted", file=sys.stderr)
             return 130
-    return 0
 
 
 def parser() -> argparse.ArgumentParser:
@@ -79,7 +79,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"stotmetrics {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(run: Callable[[argparse.Namespace], None], about: str) -> argparse.ArgumentParser:
+    def command(run: Callable[[argparse.Namespace], int | None], about: str) -> argparse.ArgumentParser:
         found = commands.add_parser(run.__name__.removesuffix("_metrics"), help=about, description=run.__doc__)
         found.set_defaults(run=run)
         return found
@@ -108,6 +108,12 @@ def parser() -> argparse.ArgumentParser:
     _add_metric(filling, default="softdtw")
     _add_work(filling)
     filling.add_argument("--out", type=Path, required=True, metavar="D.npy", help="where the matrix goes")
+
+    checking = command(check, "whether a metric keeps what it claims")
+    checking.add_argument("metric", metavar="NAME", help="a name from 'list', or package.module:SPEC")
+    _add_params(checking)
+    checking.add_argument("--max-examples", type=_positive, default=100, metavar="N", help="examples (default 100)")
+    checking.add_argument("--seed", type=int, default=0, metavar="N", help="of the draws (default 0)")
     return top
 
 
@@ -191,6 +197,20 @@ def matrix(options: argparse.Namespace) -> None:
     print(f"{options.out}: {D.shape[0]} x {D.shape[1]} distances, {metric!r}")
 
 
+def check(options: argparse.Namespace) -> int:
+    """Check by properties whether a metric keeps what it claims. The status is 1 if it does not."""
+    try:
+        from .testing import report
+    except ImportError as error:
+        if error.name not in ("hypothesis", "pytest"):
+            raise
+        raise MetricLoadError(f"the checks need {error.name}: pip install 'stotmetrics[test]'") from error
+    if ":" not in options.metric:
+        _bound(options)
+    kept = report(options.metric, params=_params(options), max_examples=options.max_examples, seed=options.seed)
+    return 0 if kept else 1
+
+
 def vote(labels: npt.NDArray[Any], nearest: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
     """The commonest label among the neighbours in each row; the smallest one where several are equally common.
 
@@ -235,12 +255,15 @@ def _series(source: str, name: str) -> Series:
 
 
 def _bound(options: argparse.Namespace) -> BoundMetric:
-    given = dict(_param(text) for text in options.param)
     try:
-        return api.get_metric(options.metric, **given)
+        return api.get_metric(options.metric, **_params(options))
     except TypeError as error:
         # An unknown parameter name is a programmer's TypeError in Python; here it is a word mistyped.
         raise InvalidParameterError(str(error)) from error
+
+
+def _params(options: argparse.Namespace) -> dict[str, Any]:
+    return dict(_param(text) for text in options.param)
 
 
 def _param(text: str) -> tuple[str, Any]:

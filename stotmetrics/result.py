@@ -34,7 +34,7 @@ class Result:
     >>> import stotmetrics
     >>> result = stotmetrics.solve("softdtw", [0.0, 1.0, 2.0], [0.0, 2.0], gamma=0.1)
     >>> result.available
-    ('alignment',)
+    ('alignment', 'cost')
     >>> result.alignment.shape
     (3, 2)
     """

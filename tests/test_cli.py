@@ -26,6 +26,10 @@ def gap(x, y, params):
     return float(differences.sum() if params.mode == "sum" else differences.max())
 
 
+def first_difference(x, y, params):
+    return float(x.values[0, 0] - y.values[0, 0])
+
+
 @pytest.fixture(autouse=True)
 def metric():
     spec = MetricSpec(
@@ -141,6 +145,16 @@ def test_show_tells_parameters_ranges_traits_and_source(capsys):
     assert (claims["symmetric"], claims["triangle"], claims["min_length"]) == ("yes", "no", "1")
 
 
+def test_check_passes_a_metric_that_keeps_its_claims_and_fails_one_that_does_not(capsys):
+    assert run("check", "ruler", "--max-examples", 2) == 0
+    stotmetrics.register(MetricSpec("lopsided", first_difference, traits=Traits(symmetric=True)))
+    try:
+        assert run("check", "lopsided", "--max-examples", 5) == 1
+        assert "symmetry failed" in capsys.readouterr().out
+    finally:
+        stotmetrics.unregister("lopsided")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -160,6 +174,9 @@ def test_show_tells_parameters_ranges_traits_and_source(capsys):
         (["dist", "[1]", "[]", "--metric", "ruler"], "B"),
         (["dist", "[1, 2]", "[1]", "--metric", "ruler"], "length"),
         (["show", "nothing"], "no metric is called 'nothing'"),
+        (["check", "nothing"], "no metric is called 'nothing'"),
+        (["check", "absent_package:SPEC"], "absent_package:SPEC cannot be loaded"),
+        (["check", "ruler", "--param", "pover=2"], "no parameter 'pover'"),
     ],
 )
 def test_what_the_user_can_mend_is_one_line_and_status_two(tmp_path, monkeypatch, capsys, arguments, message):
