@@ -18,10 +18,14 @@ from .series import Series, as_dataset, as_series
 from .spec import BoundMetric, MetricSpec, Traits
 
 if TYPE_CHECKING:
+    from .averaging import Barycenter, barycenter
     from .gammas import sta_over_gamma
     from .ground import Ground
+    from .metrics.dtw import dtw
     from .metrics.etiot import etiot
     from .metrics.softdtw import softdtw
+    from .metrics.softdtw_divergence import softdtw_divergence
+    from .metrics.softdtw_sharp import softdtw_sharp
     from .metrics.sta import sta
     from .metrics.taot import taot
     from .metrics.tiot import tiot
@@ -31,10 +35,15 @@ __version__ = "0.1.0"
 
 # Public names that load a metric or a kernel, and the module each comes from: imported when first asked for.
 _LAZY = {
+    "Barycenter": ".averaging",
     "Ground": ".ground",
+    "barycenter": ".averaging",
+    "dtw": ".metrics.dtw",
     "etiot": ".metrics.etiot",
     "show_versions": ".versions",
     "softdtw": ".metrics.softdtw",
+    "softdtw_divergence": ".metrics.softdtw_divergence",
+    "softdtw_sharp": ".metrics.softdtw_sharp",
     "sta": ".metrics.sta",
     "sta_over_gamma": ".gammas",
     "taot": ".metrics.taot",
@@ -42,6 +51,7 @@ _LAZY = {
 }
 
 __all__ = [
+    "Barycenter",
     "Batch",
     "BoundMetric",
     "ConvergenceWarning",
@@ -57,7 +67,9 @@ __all__ = [
     "UnknownMetricError",
     "as_dataset",
     "as_series",
+    "barycenter",
     "distance",
+    "dtw",
     "etiot",
     "get_metric",
     "list_metrics",
@@ -66,6 +78,8 @@ __all__ = [
     "register",
     "show_versions",
     "softdtw",
+    "softdtw_divergence",
+    "softdtw_sharp",
     "solve",
     "sta",
     "sta_over_gamma",

@@ -15,6 +15,9 @@ from .series import Series, as_series, check_pair, check_series
 
 API_VERSION = 1
 
+# Values, gradients in the left series and in the right series of many pairs.
+GradBatch = tuple[FloatArray, list[FloatArray], list[FloatArray]]
+
 
 @dataclass(frozen=True, slots=True)
 class Traits:
@@ -86,6 +89,9 @@ class MetricSpec:
         of prepared series. By default a loop of ``pair``.
     grad : callable, optional
         ``grad(x, y, params) -> (value, grad_x, grad_y)`` for prepared series, each gradient of shape (T, d).
+    grad_block : callable, optional
+        ``grad_block(left, right, rows, cols, params) -> (values, grads_left, grads_right)``: ``grad`` of many pairs,
+        indexed as in ``block``; the gradients are lists with one array for each pair. By default a loop of ``grad``.
     reference : callable, optional
         ``reference(x, y, params) -> float`` for two Series: the slow twin, written to be read beside the paper.
     lower_bound : callable, optional
@@ -117,6 +123,7 @@ class MetricSpec:
     prepare: Callable[[Series, Any], Any] | None = None
     block: Callable[[Sequence[Any], Sequence[Any], IntArray, IntArray, Any], Batch] | None = None
     grad: Callable[[Any, Any, Any], tuple[float, FloatArray, FloatArray]] | None = None
+    grad_block: Callable[[Any, Any, IntArray, IntArray, Any], GradBatch] | None = None
     reference: Callable[[Series, Series, Any], float] | None = None
     lower_bound: Callable[[Any, Any, Any], float] | None = None
     summary: str = ""
@@ -248,6 +255,15 @@ class BoundMetric:
             gap=np.array([np.nan if r.gap is None else r.gap for r in results], dtype=np.float64),
             n_iter=np.array([r.n_iter for r in results], dtype=np.intp),
         )
+
+    def grad_block(self, left: Sequence[Any], right: Sequence[Any], rows: IntArray, cols: IntArray) -> GradBatch:
+        """Values and gradients of the pairs ``(left[rows[k]], right[cols[k]])`` of prepared series."""
+        if self._spec.grad is None or not self._traits.differentiable:
+            raise NotImplementedError(f"{self.name} has no gradient at {self!r}")
+        if self._spec.grad_block is not None:
+            return self._spec.grad_block(left, right, rows, cols, self._params)
+        found = [self._spec.grad(left[i], right[j], self._params) for i, j in zip(rows, cols, strict=True)]
+        return np.array([value for value, _, _ in found]), [x for _, x, _ in found], [y for _, _, y in found]
 
     def config(self) -> dict[str, Any]:
         """Name and parameters as JSON-ready data."""

@@ -12,7 +12,7 @@ from ..parameters import parameter
 from ..reference import softdtw as reference
 from ..result import Batch, FloatArray, IntArray, Result
 from ..series import Series
-from ..spec import MetricSpec, Traits
+from ..spec import GradBatch, MetricSpec, Traits
 
 BAND_DOC = "Sakoe-Chiba radius around the rescaled diagonal, in steps of the shorter series; None: no band"
 
@@ -92,6 +92,16 @@ def grad(x: Series, y: Series, params: Parameters) -> tuple[float, FloatArray, F
     return _softdtw.pair_gradient(x.values, y.values, gamma_of(x, y, params.gamma), radius_of(params.band))
 
 
+def grad_block(
+    left: Sequence[Series], right: Sequence[Series], rows: IntArray, cols: IntArray, params: Parameters
+) -> GradBatch:
+    gammas = gammas_of(left, right, rows, cols, params.gamma)
+    found, grad_x, grad_y = _softdtw.gradients(*stack(left), *stack(right), rows, cols, gammas, radius_of(params.band))
+    ends_x = np.cumsum([len(left[i]) for i in rows])
+    ends_y = np.cumsum([len(right[j]) for j in cols])
+    return found, np.split(grad_x, ends_x[:-1]), np.split(grad_y, ends_y[:-1])
+
+
 def slow(x: Series, y: Series, params: Parameters) -> float:
     cost = reference.squared_euclidean(x.values, y.values)
     return reference.value(reference.banded(cost, params.band), gamma_of(x, y, params.gamma))
@@ -115,6 +125,7 @@ SPEC = MetricSpec(
     pair=pair,
     block=block,
     grad=grad,
+    grad_block=grad_block,
     reference=slow,
     traits=traits,
     summary="Cost of the soft minimum over all alignments of two series, smooth in both.",

@@ -1,0 +1,80 @@
+"""The barycenter under a differentiable metric."""
+
+import numpy as np
+import pytest
+
+import stotmetrics
+
+
+def bumps(lengths, seed=0):
+    rng = np.random.default_rng(seed)
+    return [np.exp(-(((np.arange(n) - n / 2 - rng.normal()) / 2) ** 2))[:, None] for n in lengths]
+
+
+@pytest.mark.parametrize("metric", ["softdtw", "softdtw_divergence", "softdtw_sharp"])
+def test_objective_has_no_slope_at_the_barycenter_and_is_below_its_start(metric):
+    X, weights = bumps([9, 12, 11]), np.array([1.0, 2.0, 3.0])
+    bound = stotmetrics.get_metric(metric, gamma=0.5)
+    found = stotmetrics.barycenter(X, metric=bound, weights=weights, init=10)
+    assert found.converged
+    assert found.values.shape == (10, 1)
+    parts = [bound.value_and_grad(found.values, x) for x in X]
+    shares = weights / weights.sum()
+    np.testing.assert_allclose(found.objective, sum(s * p[0] for s, p in zip(shares, parts, strict=True)), rtol=1e-12)
+    slope = sum(s * p[1] for s, p in zip(shares, parts, strict=True))
+    np.testing.assert_allclose(slope, 0, atol=1e-5)
+    start = np.zeros((10, 1))
+    assert found.objective < sum(s * bound(start, x) for s, x in zip(shares, X, strict=True))
+
+
+def test_barycenter_of_one_series_under_hard_enough_softdtw_is_that_series():
+    (x,) = bumps([12])
+    found = stotmetrics.barycenter([x], metric="softdtw", gamma=1e-7, init=x + 0.01, tol=1e-9)
+    np.testing.assert_allclose(stotmetrics.dtw(found.values, x), 0, atol=1e-6)
+
+
+def test_barycenter_is_equivariant_under_translation_and_blind_to_the_scale_of_the_weights():
+    X = bumps([8, 9, 10])
+    first = stotmetrics.barycenter(X, gamma=1.0, weights=[1, 1, 2], tol=1e-9)
+    moved = stotmetrics.barycenter([x + 5.0 for x in X], gamma=1.0, weights=[10, 10, 20], tol=1e-9)
+    np.testing.assert_allclose(moved.values, first.values + 5.0, atol=1e-6)
+    np.testing.assert_allclose(moved.objective, first.objective, rtol=1e-9)
+
+
+def test_too_few_steps_are_reported_as_not_converged():
+    found = stotmetrics.barycenter(bumps([20, 22, 24]), gamma=0.01, max_iter=1, init=np.full(20, 3.0))
+    assert not found.converged
+    assert found.n_iter == 1
+
+
+def test_batched_gradients_equal_single_ones():
+    X = [stotmetrics.as_series(x) for x in bumps([5, 9, 7])]
+    rows, cols = np.array([0, 2, 1, 0], dtype=np.intp), np.array([1, 1, 2, 0], dtype=np.intp)
+    for metric in ("softdtw", "softdtw_divergence", "softdtw_sharp"):
+        bound = stotmetrics.get_metric(metric, gamma=0.3)
+        prepared = [bound.prepare(x) for x in X]
+        values, grads_x, grads_y = bound.grad_block(prepared, prepared, rows, cols)
+        for k, (i, j) in enumerate(zip(rows, cols, strict=True)):
+            value, grad_x, grad_y = bound.value_and_grad(X[i], X[j])
+            assert values[k] == value
+            np.testing.assert_array_equal(grads_x[k], grad_x)
+            np.testing.assert_array_equal(grads_y[k], grad_y)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"weights": [1.0]}, "weights must be 2 non-negative numbers"),
+        ({"weights": [0.0, 0.0]}, "weights must be 2 non-negative numbers"),
+        ({"init": 0}, "init must be a series or its length >= 1"),
+        ({"init": np.zeros((4, 2))}, "init must have as many dimensions"),
+    ],
+)
+def test_bad_arguments_are_refused_by_name(arguments, message):
+    with pytest.raises(stotmetrics.InvalidParameterError, match=message):
+        stotmetrics.barycenter(bumps([6, 7]), **arguments)
+
+
+def test_a_metric_without_gradient_is_refused():
+    with pytest.raises(NotImplementedError, match="dtw has no gradient"):
+        stotmetrics.barycenter(bumps([6, 7]), metric="dtw")
