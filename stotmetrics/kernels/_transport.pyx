@@ -5,10 +5,11 @@ arc without flow points towards the root, and the method cannot cycle. A basis s
 that is what makes the maximum over w cheap.
 """
 
-from libc.math cimport INFINITY, fabs, llround, pow, sqrt
+from libc.math cimport INFINITY, llround
 from libc.stdint cimport INT64_MAX
 
 from ._core cimport NOT_CONVERGED, OK
+from ._costs cimport powers
 
 import numpy as np
 
@@ -288,30 +289,6 @@ cdef void round_masses(const double *a, Py_ssize_t n, long long *whole) noexcept
         if whole[i] > whole[largest]:
             largest = i
     whole[largest] += missing
-
-
-cdef void powers(
-    const double *x, Py_ssize_t n, const double *y, Py_ssize_t m, Py_ssize_t d, double p, double *out
-) noexcept nogil:
-    """Euclidean distances between the rows of x and of y, to the power p."""
-    cdef Py_ssize_t i, j, k
-    cdef double gap = 0.0, total
-    if d == 1 and p == 2.0:
-        for i in range(n):
-            for j in range(m):
-                out[i * m + j] = (x[i] - y[j]) * (x[i] - y[j])
-        return
-    for i in range(n):
-        for j in range(m):
-            total = 0.0
-            for k in range(d):
-                gap = x[i * d + k] - y[j * d + k]
-                total += gap * gap
-            if p == 1.0:
-                total = sqrt(total)
-            elif p != 2.0:
-                total = pow(total, 0.5 * p) if d > 1 else pow(fabs(gap), p)
-            out[i * m + j] = total
 
 
 cdef void levels(Network *net, const double *A, const double *B, double unit, double *la, double *lb) noexcept nogil:

@@ -1,14 +1,16 @@
 """eTiOT: TiOT with entropic regularisation, solved to a certified gap."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
+import numpy as np
 from numpy.typing import ArrayLike
 
-from ..clouds import Cloud, cost_matrices, prepare_cloud, spread_plan, spread_potentials
+from ..clouds import Cloud, prepare_cloud, spread_plan, spread_potentials
+from ..kernels._entropic import Workspace
 from ..parameters import parameter
-from ..reference.etiot import EntropicProblem, reference_etiot
-from ..result import Result
+from ..reference.etiot import reference_etiot
+from ..result import Batch, IntArray, Result
 from ..series import Series
 from ..spec import MetricSpec, Traits
 
@@ -25,22 +27,55 @@ class Parameters:
     max_iter: int = parameter(200, doc="most Newton steps", low=1)
 
 
+def _solve(work: Workspace, x: Cloud, y: Cloud, params: Parameters) -> tuple[int, float, float, float, float, int]:
+    """(status, value, objective, gap, w, steps) without the root."""
+    status, value, objective, gap, w, steps = work.etiot(
+        x.values,
+        x.times,
+        x.weights,
+        y.values,
+        y.times,
+        y.weights,
+        params.p,
+        params.epsilon,
+        params.tol,
+        params.max_iter,
+    )
+    return status, max(value, 0.0), objective, max(gap, 0.0), w, steps
+
+
+def _rooted(value: float, params: Parameters) -> float:
+    return value ** (1.0 / params.p) if params.root else value
+
+
 def _pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
-    A, B = cost_matrices(x, y, params.p)
-    found = EntropicProblem(A, B, x.weights, y.weights).solve(params.epsilon)
-    value = found.value ** (1.0 / params.p) if params.root else found.value
+    work = Workspace()
+    status, value, objective, gap, w, steps = _solve(work, x, y, params)
+    f, g = work.potentials()
     return Result(
-        value,
-        converged=found.gap <= params.tol * max(1.0, abs(found.objective)),
-        gap=max(found.gap, 0.0),
+        _rooted(value, params),
+        converged=status == 0,
+        n_iter=steps,
+        gap=gap,
         extras={
-            "plan": partial(spread_plan, found.plan, x, y),
-            "w": lambda: found.w,
-            "objective": lambda: found.objective,
+            "plan": lambda: spread_plan(work.plan(), x, y),
+            "w": lambda: w,
+            "objective": lambda: objective,
             "potentials": lambda: spread_potentials(
-                found.f, found.g, x, y, lambda A, B: found.w * A + (1.0 - found.w) * B, params.p, params.epsilon
+                f, g, x, y, lambda A, B: w * A + (1.0 - w) * B, params.p, params.epsilon
             ),
         },
+    )
+
+
+def _block(left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray, params: Parameters) -> Batch:
+    work = Workspace()
+    found = [_solve(work, left[i], right[j], params) for i, j in zip(rows, cols, strict=True)]
+    return Batch(
+        np.array([_rooted(value, params) for _, value, *_ in found], dtype=np.float64),
+        converged=np.array([status == 0 for status, *_ in found], dtype=np.bool_),
+        gap=np.array([gap for _, _, _, gap, *_ in found], dtype=np.float64),
+        n_iter=np.array([steps for *_, steps in found], dtype=np.intp),
     )
 
 
@@ -55,6 +90,7 @@ def _reference(x: Series, y: Series, params: Parameters) -> float:
 SPEC = MetricSpec(
     name="etiot",
     pair=_pair,
+    block=_block,
     params=Parameters,
     traits=Traits(
         symmetric=True,

@@ -1,20 +1,22 @@
 """TAOT: transport between series on one fixed mixture of value and time costs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..clouds import Cloud, cost_matrices, dense_plan, prepare_cloud, spread_plan, spread_potentials
-from ..kernels._transport import Workspace
+from ..kernels import _entropic as entropic
+from ..kernels import _transport as transport
 from ..parameters import parameter
-from ..reference.etiot import EntropicProblem
 from ..reference.taot import reference_taot
-from ..result import FloatArray, Result
+from ..result import Batch, FloatArray, IntArray, Result
 from ..series import Series
 from ..spec import MetricSpec, Traits
+
+# The stopping rule of the entropic solver: certified gap, Newton steps.
+TOL, MAX_ITER = 1e-9, 200
 
 Mixture = Callable[[FloatArray, FloatArray], FloatArray]
 
@@ -49,12 +51,16 @@ def _mixture(x: Cloud, y: Cloud, params: Parameters) -> tuple[FloatArray, float,
 
 def _pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
     C, of_values, of_times = _mixture(x, y, params)
+
+    def mix(A: FloatArray, B: FloatArray) -> FloatArray:
+        return of_values * A + of_times * B
+
     solve = _exact if params.epsilon == 0 else _entropic
-    return solve(x, y, C, lambda A, B: of_values * A + of_times * B, params)
+    return solve(x, y, C, mix, params)
 
 
 def _exact(x: Cloud, y: Cloud, C: FloatArray, mix: Mixture, params: Parameters) -> Result:
-    work = Workspace()
+    work = transport.Workspace()
     status, value, below, _ = work.transport(C, x.weights, x.order, y.weights, y.order, x.uniform and y.uniform)
     coupling, (f, g) = work.coupling(), work.potentials()
     return Result(
@@ -72,17 +78,42 @@ def _exact(x: Cloud, y: Cloud, C: FloatArray, mix: Mixture, params: Parameters) 
 
 
 def _entropic(x: Cloud, y: Cloud, C: FloatArray, mix: Mixture, params: Parameters) -> Result:
-    found = EntropicProblem(C, C, x.weights, y.weights).solve(params.epsilon)
+    work = entropic.Workspace()
+    status, value, objective, gap, steps = work.sinkhorn(C, x.weights, y.weights, params.epsilon, TOL, MAX_ITER)
+    f, g = work.potentials()
     return Result(
-        found.value,
-        converged=found.gap <= 1e-9 * max(1.0, abs(found.objective)),
-        gap=max(found.gap, 0.0),
+        max(value, 0.0),
+        converged=status == 0,
+        n_iter=steps,
+        gap=max(gap, 0.0),
         extras={
-            "plan": partial(spread_plan, found.plan, x, y),
-            "objective": lambda: found.objective,
-            "potentials": lambda: spread_potentials(found.f, found.g, x, y, mix, params.p, params.epsilon),
+            "plan": lambda: spread_plan(work.plan(), x, y),
+            "objective": lambda: objective,
+            "potentials": lambda: spread_potentials(f, g, x, y, mix, params.p, params.epsilon),
             "cost": lambda: C,
         },
+    )
+
+
+def _block(left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray, params: Parameters) -> Batch:
+    exact, soft = transport.Workspace(), entropic.Workspace()
+    found = np.empty((len(rows), 4))
+    for k, (i, j) in enumerate(zip(rows, cols, strict=True)):
+        x, y = left[i], right[j]
+        C, _, _ = _mixture(x, y, params)
+        if params.epsilon == 0:
+            status, value, below, _ = exact.transport(
+                C, x.weights, x.order, y.weights, y.order, x.uniform and y.uniform
+            )
+            found[k] = status, value, value - below, 1
+        else:
+            status, value, _, gap, steps = soft.sinkhorn(C, x.weights, y.weights, params.epsilon, TOL, MAX_ITER)
+            found[k] = status, value, gap, steps
+    return Batch(
+        np.maximum(found[:, 1], 0.0),
+        converged=found[:, 0] == 0,
+        gap=np.maximum(found[:, 2], 0.0),
+        n_iter=found[:, 3].astype(np.intp),
     )
 
 
@@ -113,6 +144,7 @@ def _traits(params: Parameters) -> Traits:
 SPEC = MetricSpec(
     name="taot",
     pair=_pair,
+    block=_block,
     params=Parameters,
     traits=_traits,
     prepare=_prepare,

@@ -1,4 +1,4 @@
-"""Entropic TiOT by Newton's method on its dual, which is smooth and jointly concave in (f, g, w).
+"""Entropic TiOT by bisection over w, and by Newton's method on the dual in (f, g) at each w.
 
 ``D(f, g, w) = <a, f> + <b, g> - epsilon * sum_ij a_i b_j exp((f_i + g_j - C_ij) / epsilon) + epsilon`` with
 ``C = B + w (A - B)``; its plan is ``P_ij = a_i b_j exp((f_i + g_j - C_ij) / epsilon)``.
@@ -7,6 +7,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import logsumexp
 
 from ..clouds import cost_matrices, prepare_cloud
@@ -44,19 +45,33 @@ class EntropicProblem:
     a: FloatArray
     b: FloatArray
 
-    def solve(self, epsilon: float, steps: int = 60) -> Saddle:
-        """Follow the maximiser while the regularisation shrinks from the scale of the costs to ``epsilon``."""
-        f, g, w = np.zeros(len(self.a)), np.zeros(len(self.b)), 0.5
-        stage = max(epsilon, float(max(self.A.max(), self.B.max())))
+    def solve(self, epsilon: float) -> Saddle:
+        """Bisect the slope of the concave g(w), which falls with w."""
+
+        def slope(w: float) -> float:
+            return float(((self.A - self.B) * self.plan(*self.potentials(w, epsilon), w, epsilon)).sum())
+
+        if slope(0.0) <= 0:
+            w = 0.0
+        elif slope(1.0) >= 0:
+            w = 1.0
+        else:
+            w = float(brentq(slope, 0.0, 1.0, xtol=1e-15, rtol=1e-14))
+        return self.saddle(*self.potentials(w, epsilon), w, epsilon)
+
+    def potentials(self, w: float, epsilon: float, steps: int = 300) -> tuple[FloatArray, FloatArray]:
+        """Follow the maximiser in (f, g) while the regularisation shrinks from the scale of the costs."""
+        f, g = np.zeros(len(self.a)), np.zeros(len(self.b))
+        stage = max(epsilon, float(self.cost(w).max()))
         while True:
             f, g = self.sweep(g, w, stage)
             for _ in range(steps):
                 moved = self.newton(f, g, w, stage)
                 if moved is None:
                     break
-                f, g, w = moved
+                f, g = moved
             if stage == epsilon:
-                return self.saddle(f, g, w, epsilon)
+                return f, g
             stage = max(epsilon, stage / 4.0)
 
     def cost(self, w: float) -> FloatArray:
@@ -80,42 +95,23 @@ class EntropicProblem:
         g = -epsilon * logsumexp((f[:, None] - C) / epsilon, b=self.a[:, None], axis=0)
         return f, g
 
-    def newton(
-        self, f: FloatArray, g: FloatArray, w: float, epsilon: float
-    ) -> tuple[FloatArray, FloatArray, float] | None:
-        """One damped step, or None when the dual cannot be raised any more."""
-        n, m = self.A.shape
-        P, D = self.plan(f, g, w, epsilon), self.A - self.B
-        gradient = np.concatenate([self.a - P.sum(1), self.b - P.sum(0), [(D * P).sum()]])
-        hessian = np.zeros((n + m + 1, n + m + 1))
-        hessian[:n, :n], hessian[n:-1, n:-1] = np.diag(P.sum(1)), np.diag(P.sum(0))
-        hessian[:n, n:-1] = P
-        hessian[:n, -1], hessian[n:-1, -1] = -(P * D).sum(1), -(P * D).sum(0)
-        hessian = np.triu(hessian) + np.triu(hessian, 1).T
-        hessian[-1, -1] = (P * D * D).sum()
-        # (1, -1, 0) changes nothing: only sums f_i + g_j count. Filling that direction makes the matrix regular.
-        null = np.concatenate([np.ones(n), -np.ones(m), [0.0]])
-        hessian += np.outer(null, null) / (n + m)
-        outwards = (w == 0.0 and gradient[-1] <= 0) or (w == 1.0 and gradient[-1] >= 0)
-        free = n + m if outwards else n + m + 1
-        step = np.zeros(n + m + 1)
-        step[:free] = epsilon * np.linalg.lstsq(hessian[:free, :free], gradient[:free], rcond=1e-15)[0]
-        if not 0.0 <= w + step[-1] <= 1.0:
-            # The best w is on the border: go there, and let f and g follow.
-            step[-1] = float(np.clip(w + step[-1], 0.0, 1.0) - w)
-            right = epsilon * gradient[:-1] - hessian[:-1, -1] * step[-1]
-            step[:-1] = np.linalg.lstsq(hessian[:-1, :-1], right, rcond=1e-15)[0]
+    def newton(self, f: FloatArray, g: FloatArray, w: float, epsilon: float) -> tuple[FloatArray, FloatArray] | None:
+        """One damped step in (f, g), or None at the maximum."""
+        P = self.plan(f, g, w, epsilon)
+        gradient = np.concatenate([self.a - P.sum(1), self.b - P.sum(0)])
+        hessian = np.block([[np.diag(P.sum(1)), P], [P.T, np.diag(P.sum(0))]])
+        step = epsilon * np.linalg.lstsq(hessian, gradient, rcond=1e-13)[0]
         gain = float(gradient @ step)
-        if gain <= 1e-24 * epsilon:
+        if np.abs(gradient).sum() <= 1e-14:
             return None
         start, size = self.dual(f, g, w, epsilon), 1.0
         while size > 1e-6:
-            to = f + size * step[:n], g + size * step[n:-1], float(np.clip(w + size * step[-1], 0.0, 1.0))
+            to = f + size * step[: len(f)], g + size * step[len(f) :]
             # So close to the maximum the dual changes by less than its rounding, and the full step is safe.
-            if self.dual(*to, epsilon) > start or gain < 1e-10 * epsilon:
+            if self.dual(*to, w, epsilon) > start or 0 <= gain < 1e-10 * epsilon:
                 return to
             size /= 2.0
-        return None
+        return self.sweep(g, w, epsilon)
 
     def saddle(self, f: FloatArray, g: FloatArray, w: float, epsilon: float) -> Saddle:
         """The value with its certificate: what a true coupling near the plan costs, against the dual."""

@@ -1,0 +1,40 @@
+# Entropic transport under w A + (1 - w) B and its maximum over w: Newton's method on the concave dual in (f, g, w).
+
+cdef struct Entropic:
+    Py_ssize_t n, m
+    double *A               # (n, m), row-major
+    double *B
+    double *P               # the plan of the current potentials; scaled in place while a step is solved
+    double *S               # (m, m)
+    double *log_a
+    double *log_b
+    double *a
+    double *b
+    double *f               # potentials
+    double *g
+    double w
+    double *rows            # marginals of P, and of P (A - B)
+    double *columns
+    double *row_products
+    double *column_products
+    double slope            # dD/dw = <A - B, P>
+    double curvature        # <(A - B)^2, P>
+    double dual
+    double *step_f
+    double *step_g
+    double step_w
+    double *old_f
+    double *old_g
+    double *one             # (m,)
+    double *two
+    double *three           # (n,)
+    double *beta
+    double scale            # the largest cost
+    bint fixed              # w stays where it is
+
+
+cdef struct Saddle:
+    double value            # <C_w, P> at a true coupling next to the plan
+    double objective        # the dual value: a lower bound on the regularised optimum
+    double gap              # certified: what that coupling costs, regularised, less the dual value
+    Py_ssize_t steps

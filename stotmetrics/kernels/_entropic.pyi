@@ -1,0 +1,24 @@
+import numpy as np
+import numpy.typing as npt
+
+_Floats = npt.NDArray[np.float64]
+
+class Workspace:
+    def etiot(
+        self,
+        x: _Floats,
+        t: _Floats,
+        a: _Floats,
+        y: _Floats,
+        s: _Floats,
+        b: _Floats,
+        p: float,
+        epsilon: float,
+        tol: float,
+        max_iter: int,
+    ) -> tuple[int, float, float, float, float, int]: ...
+    def sinkhorn(
+        self, cost: _Floats, a: _Floats, b: _Floats, epsilon: float, tol: float, max_iter: int
+    ) -> tuple[int, float, float, float, int]: ...
+    def plan(self) -> _Floats: ...
+    def potentials(self) -> tuple[_Floats, _Floats]: ...

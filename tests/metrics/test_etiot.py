@@ -1,0 +1,153 @@
+"""etiot against its saddle-point conditions, its limits and its slow twin."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+
+import stotmetrics
+from stotmetrics import as_series
+from stotmetrics.metrics.etiot import SPEC
+from stotmetrics.reference.etiot import reference_etiot
+from stotmetrics.reference.taot import sinkhorn_plan
+from stotmetrics.testing.strategies import clouds
+
+
+@st.composite
+def cloud_pairs(draw, **options):
+    d = draw(st.integers(1, 2))
+    drawn = draw(clouds(dims=d, **options)), draw(clouds(dims=d, **options))
+    return tuple(as_series(c.values, times=c.times, weights=c.weights) for c in drawn)
+
+
+def zscored(x):
+    return (x - x.mean()) / x.std()
+
+
+def random_walks(seed, n=12, m=9):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=n).cumsum(), rng.normal(size=m).cumsum()
+
+
+@pytest.mark.parametrize("epsilon", [1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0])
+def test_gap_is_certified_at_any_epsilon(epsilon):
+    for seed in range(5):
+        x, y = random_walks(seed, 40, 31)
+        found = stotmetrics.solve("etiot", x, y, epsilon=epsilon)
+        assert found.converged
+        assert 0 <= found.gap <= 1e-9
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.3, 1.0, 5.0]))
+@settings(max_examples=6)
+def test_value_equals_sinkhorn_under_a_search_over_w(seed, epsilon):
+    x, y = random_walks(seed, 7, 6)
+    t, s = zscored(np.arange(7.0)), zscored(np.arange(6.0))
+    A, B = (zscored(x)[:, None] - zscored(y)) ** 2, (t[:, None] - s) ** 2
+    a, b = np.full(7, 1 / 7), np.full(6, 1 / 6)
+
+    def minus_g(w):
+        C = w * A + (1 - w) * B
+        P = sinkhorn_plan(C, a, b, epsilon)
+        return -((C * P).sum() + epsilon * (P * np.log(P / np.outer(a, b))).sum())
+
+    best = minimize_scalar(minus_g, bounds=(0, 1), method="bounded", options={"xatol": 1e-10})
+    found = stotmetrics.solve("etiot", x, y, epsilon=epsilon)
+    assert found.objective == pytest.approx(-best.fun, abs=1e-8)
+    assert found.w == pytest.approx(best.x, abs=1e-4)
+
+
+@given(cloud_pairs(), st.sampled_from([0.01, 0.2, 3.0]), st.sampled_from([1.0, 2.0]), st.booleans(), st.booleans())
+def test_value_equals_the_slow_twin(pair, epsilon, p, standardize, root):
+    x, y = pair
+    found = stotmetrics.solve("etiot", x, y, epsilon=epsilon, p=p, standardize=standardize, root=False)
+    truth = reference_etiot(x, y, epsilon, p, standardize, False)
+    assert found.value == pytest.approx(truth, rel=1e-5, abs=1e-6)
+    rooted = stotmetrics.distance("etiot", x, y, epsilon=epsilon, p=p, standardize=standardize, root=root)
+    assert rooted == pytest.approx(found.value ** (1 / p) if root else found.value, rel=1e-9)
+
+
+@given(cloud_pairs(), st.sampled_from([0.01, 0.5]))
+def test_result_satisfies_the_saddle_point_conditions(pair, epsilon):
+    x, y = pair
+    found = stotmetrics.solve("etiot", x, y, epsilon=epsilon, standardize=False, root=False)
+    a, b = x.weights / x.weights.sum(), y.weights / y.weights.sum()
+    plan, w = found.plan, found.w
+    np.testing.assert_allclose(plan.sum(1), a, atol=1e-12)
+    np.testing.assert_allclose(plan.sum(0), b, atol=1e-12)
+    A = ((x.values[:, None] - y.values[None]) ** 2).sum(-1)
+    B = (x.times[:, None] - y.times) ** 2
+    scale = max(1.0, A.max(), B.max())
+    slope = ((A - B) * plan).sum()
+    tolerance = 1e-3 * scale
+    assert 0 <= w <= 1
+    assert abs(slope) <= tolerance or (w == 1 and slope > 0) or (w == 0 and slope < 0)
+    C = w * A + (1 - w) * B
+    f, g = found.potentials
+    assert f.shape == a.shape
+    assert g.shape == b.shape
+    gibbs = np.outer(a, b) * np.exp((f[:, None] + g - C) / epsilon)
+    np.testing.assert_allclose(plan, gibbs, atol=1e-4)
+    assert a @ f + b @ g == pytest.approx(found.objective, abs=1e-6 * scale)
+    assert found.value == pytest.approx((C * plan).sum(), abs=1e-6 * scale)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_tends_to_tiot_and_so_does_w_as_epsilon_vanishes(seed):
+    x, y = random_walks(seed)
+    exact = stotmetrics.solve("tiot", x, y, root=False)
+    found = [stotmetrics.solve("etiot", x, y, epsilon=epsilon, root=False) for epsilon in (1e-1, 1e-2, 1e-3)]
+    errors = [result.objective - exact.value for result in found]
+    # The regularised objective lies above g by epsilon KL(P | a b'), at most epsilon log min(n, m).
+    assert 0 <= errors[2] <= errors[1] <= errors[0]
+    assert errors[2] <= 1e-3 * np.log(9) + 1e-9
+    assert abs(found[2].value - exact.value) <= 1e-3 * np.log(9) + 1e-9
+    assert abs(found[2].w - exact.w) <= abs(found[0].w - exact.w) + 0.02
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=20)
+def test_objective_grows_with_epsilon(seed):
+    x, y = random_walks(seed)
+    found = [stotmetrics.solve("etiot", x, y, epsilon=epsilon).objective for epsilon in (0.01, 0.03, 0.1, 1.0, 10.0)]
+    assert (np.diff(found) >= -1e-9).all()
+
+
+@given(cloud_pairs(), st.sampled_from([0.01, 1.0]))
+def test_is_symmetric(pair, epsilon):
+    x, y = pair
+    d = SPEC.bind(epsilon=epsilon)
+    assert d(x, y) == pytest.approx(d(y, x), rel=1e-5, abs=1e-6)
+
+
+@given(cloud_pairs())
+def test_large_epsilon_gives_the_independent_coupling(pair):
+    x, y = pair
+    found = stotmetrics.solve("etiot", x, y, epsilon=1e5)
+    a, b = x.weights / x.weights.sum(), y.weights / y.weights.sum()
+    np.testing.assert_allclose(found.plan, np.outer(a, b), atol=1e-3)
+
+
+def test_length_one_and_constant_series():
+    assert stotmetrics.etiot([3.0], [7.0], standardize=False) == pytest.approx(4.0, rel=1e-12)
+    assert stotmetrics.etiot([3.0], [7.0]) == 0.0
+    assert stotmetrics.etiot([5.0] * 6, [1.0] * 6, epsilon=1e-3) == pytest.approx(0.0, abs=1e-2)
+    found = stotmetrics.solve("etiot", [0.0, 0.0, 0.0], [0.0, 1.0, 0.0], epsilon=1e-3)
+    assert found.value == pytest.approx(1.0, abs=1e-6)
+    assert found.converged
+
+
+def test_an_atom_of_weight_zero_takes_no_part():
+    x = as_series([5.0, 1.0, 2.0], times=[0, 1, 2], weights=[0.0, 0.5, 0.5])
+    y = as_series([1.0, 3.0], times=[1, 2])
+    found = stotmetrics.solve("etiot", x, y, standardize=False)
+    without = stotmetrics.distance("etiot", as_series([1.0, 2.0], times=[1, 2]), y, standardize=False)
+    assert found.value == without
+    assert (found.plan[0] == 0).all()
+    assert np.isfinite(found.potentials[0]).all()
+
+
+def test_epsilon_zero_is_refused_by_name():
+    with pytest.raises(stotmetrics.InvalidParameterError, match="epsilon"):
+        SPEC.bind(epsilon=0.0)

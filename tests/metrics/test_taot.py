@@ -1,0 +1,98 @@
+"""taot against brute force over permutations, its linear program and plain Sinkhorn sweeps."""
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import stotmetrics
+from stotmetrics import as_series
+from stotmetrics.metrics.taot import SPEC, Parameters
+from stotmetrics.testing.strategies import clouds
+
+
+@st.composite
+def cloud_pairs(draw, **options):
+    d = draw(st.integers(1, 2))
+    drawn = draw(clouds(dims=d, **options)), draw(clouds(dims=d, **options))
+    return tuple(as_series(c.values, times=c.times, weights=c.weights) for c in drawn)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.floats(0, 3))
+def test_uniform_equal_lengths_are_solved_by_a_permutation(seed, n, omega):
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(size=n), rng.normal(size=n)
+    t = np.arange(n)
+    C = (x[:, None] - y) ** 2 + omega * (t[:, None] - t) ** 2
+    best = min(C[t, list(order)].mean() for order in permutations(range(n)))
+    assert stotmetrics.taot(x, y, omega=omega, standardize=False) == pytest.approx(best, rel=1e-12, abs=1e-14)
+
+
+@given(cloud_pairs(), st.sampled_from([1.0, 2.0, 3.0]), st.booleans(), st.sampled_from([None, "median"]))
+def test_exact_value_equals_the_linear_program(pair, p, standardize, scale):
+    x, y = pair
+    params = Parameters(p=p, standardize=standardize, scale=scale, omega=0.7)
+    truth = SPEC.reference(x, y, params)
+    found = stotmetrics.solve("taot", x, y, p=p, standardize=standardize, scale=scale, omega=0.7)
+    assert found.value == pytest.approx(truth, abs=1e-8 * max(1.0, truth))
+    assert found.gap <= 1e-12 * max(1.0, found.value)
+    assert found.converged
+
+
+@given(cloud_pairs(max_length=5), st.sampled_from([0.3, 1.0, 10.0]), st.sampled_from([None, "median"]))
+def test_entropic_value_equals_plain_sinkhorn(pair, epsilon, scale):
+    x, y = pair
+    params = Parameters(epsilon=epsilon, scale=scale)
+    found = stotmetrics.solve("taot", x, y, epsilon=epsilon, scale=scale)
+    assert found.converged
+    assert found.value == pytest.approx(SPEC.reference(x, y, params), rel=1e-7, abs=1e-9)
+
+
+@given(cloud_pairs())
+def test_entropic_plan_has_the_marginals_and_the_potentials_explain_it(pair):
+    x, y = pair
+    found = stotmetrics.solve("taot", x, y, epsilon=0.05)
+    a, b = x.weights / x.weights.sum(), y.weights / y.weights.sum()
+    np.testing.assert_allclose(found.plan.sum(1), a, atol=1e-7)
+    np.testing.assert_allclose(found.plan.sum(0), b, atol=1e-7)
+    f, g = found.potentials
+    kept = np.ix_(a > 0, b > 0)
+    gibbs = np.outer(a, b)[kept] * np.exp((f[a > 0][:, None] + g[b > 0] - found.cost) / 0.05)
+    np.testing.assert_allclose(found.plan[kept], gibbs, atol=1e-6)
+
+
+@given(cloud_pairs())
+def test_tends_to_the_exact_value_as_epsilon_vanishes(pair):
+    x, y = pair
+    exact = stotmetrics.distance("taot", x, y)
+    errors = [stotmetrics.distance("taot", x, y, epsilon=epsilon) - exact for epsilon in (1.0, 0.1, 0.01)]
+    # <C, P> at the entropic plan P grows with epsilon and stays within epsilon log n of the exact value.
+    assert -1e-8 <= errors[2] <= errors[1] + 1e-8 <= errors[0] + 2e-8
+    assert errors[2] <= 0.01 * np.log(8) + 1e-9
+
+
+@given(cloud_pairs())
+def test_both_published_conventions_agree_up_to_their_unit(pair):
+    x, y = pair
+    mixed = stotmetrics.distance("taot", x, y, w=0.25)
+    assert mixed == pytest.approx(0.25 * stotmetrics.distance("taot", x, y, omega=3.0), rel=1e-9, abs=1e-10)
+
+
+@given(cloud_pairs())
+def test_is_symmetric(pair):
+    x, y = pair
+    d = SPEC.bind(omega=2.0, scale="median")
+    assert d(x, y) == pytest.approx(d(y, x), rel=1e-9, abs=1e-9)
+
+
+def test_median_scale_survives_a_median_of_zero():
+    assert stotmetrics.taot([1.0], [1.0], scale="median") == 0.0
+    assert stotmetrics.taot([0, 0, 0, 1.0], [0, 0, 0, 1.0], omega=0.0, scale="median", standardize=False) == 0.0
+
+
+def test_parameters_are_refused_by_name():
+    for bad in ({"w": 1.5}, {"scale": "mean"}, {"omega": -1.0}, {"epsilon": -0.1}):
+        with pytest.raises(stotmetrics.InvalidParameterError, match=next(iter(bad))):
+            SPEC.bind(**bad)
