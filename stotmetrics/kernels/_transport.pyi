@@ -1,10 +1,12 @@
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import disjoint_base
 
 _Floats = npt.NDArray[np.float64]
 _Orders = npt.NDArray[np.intc]
 _Indices = npt.NDArray[np.intp]
 
+@disjoint_base
 class Workspace:
     def tiot(
         self,

@@ -1,8 +1,8 @@
 """Optimal transport by the network simplex on the dense bipartite graph, parametric in the costs.
 
-Masses are integers, so flows are exact: a basis stays a strongly feasible spanning tree (Cunningham 1976) in which every
-arc without flow points towards the root, and the method cannot cycle. A basis stays feasible when the costs change;
-that is what makes the maximum over w cheap.
+Masses are integers, so flows are exact: a basis stays a strongly feasible spanning tree (Cunningham 1976) in which
+every arc without flow points towards the root, and the method cannot cycle. A basis stays feasible when the costs
+change; that is what makes the maximum over w cheap.
 """
 
 from libc.math cimport INFINITY, llround
@@ -139,11 +139,11 @@ cdef void set_potentials(Network *net) noexcept nogil:
 
 cdef bint enter(Network *net, double tolerance, int *source, int *sink) noexcept nogil:
     """Block pricing: the least reduced cost of the next rows that have a negative one; False at an optimum."""
-    cdef Py_ssize_t n = net.n, m = net.m, scanned, row = net.row, best_row = -1, block, j, left
+    cdef Py_ssize_t n = net.n, m = net.m, _scanned, row = net.row, best_row = -1, block, j, left
     cdef double best = -tolerance, low
     cdef const double *costs
     block = left = 1 + n // 24
-    for scanned in range(n):
+    for _scanned in range(n):
         low = least(net.cost + row * m, net.potential + n, m) - net.potential[row]
         if low < best:
             best = low
