@@ -38,3 +38,10 @@ cdef struct Saddle:
     double objective        # the dual value: a lower bound on the regularised optimum
     double gap              # certified: what that coupling costs, regularised, less the dual value
     Py_ssize_t steps
+
+
+cdef Py_ssize_t entropic_doubles(Py_ssize_t n, Py_ssize_t m) noexcept nogil
+cdef void place(Entropic *e, Py_ssize_t n, Py_ssize_t m, double *work) noexcept nogil
+cdef void evaluate(Entropic *e, double epsilon) noexcept nogil
+cdef void certify(Entropic *e, double epsilon, Saddle *found) noexcept nogil
+cdef int hybrid(Entropic *e, double epsilon, double tol, Py_ssize_t max_sweeps, Saddle *found) noexcept nogil

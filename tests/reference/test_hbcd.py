@@ -1,0 +1,72 @@
+"""The paper's own algorithm: its kernel equals its slow twin, and its trace obeys the paper's lemmas."""
+
+import numpy as np
+import pytest
+
+import stotmetrics
+from stotmetrics.clouds import cost_matrices, prepare_cloud
+from stotmetrics.reference.etiot import EntropicProblem
+from stotmetrics.reference.hbcd import hbcd
+
+
+def problem(seed, n=20, m=15):
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(size=n).cumsum(), rng.normal(size=m).cumsum()
+    cx, cy = (prepare_cloud(stotmetrics.as_series(v), True) for v in (x, y))
+    return x, y, (*cost_matrices(cx, cy, 2.0), cx.weights, cy.weights)
+
+
+@pytest.mark.parametrize("epsilon", [0.05, 0.1, 1.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_kernel_equals_the_slow_twin(seed, epsilon):
+    x, y, (A, B, a, b) = problem(seed)
+    *_, last = hbcd(A, B, a, b, epsilon)
+    found = stotmetrics.solve("etiot", x, y, epsilon=epsilon, root=False, stopping="paper")
+    C = last.w * A + (1 - last.w) * B
+    assert found.converged
+    assert found.w == pytest.approx(last.w, abs=1e-9)
+    assert found.value == pytest.approx((C * last.plan).sum(), rel=1e-8)
+    assert found.objective == pytest.approx(last.dual, rel=1e-8)
+
+
+@pytest.mark.parametrize("epsilon", [1e-3, 1e-4])
+def test_stays_finite_where_the_scalings_of_the_paper_underflow(epsilon):
+    x, y, _ = problem(0)
+    bound = stotmetrics.get_metric("etiot", epsilon=epsilon, stopping="paper")
+    result = bound.pair(*(bound.prepare(stotmetrics.as_series(v)) for v in (x, y)))
+    assert np.isfinite(result.value)
+    assert np.isfinite(result.gap)
+
+
+def test_gap_certifies_how_far_the_paper_stops_from_the_optimum():
+    for seed in range(5):
+        x, y, _ = problem(seed)
+        loose = stotmetrics.solve("etiot", x, y, epsilon=0.1, stopping="paper")
+        tight = stotmetrics.solve("etiot", x, y, epsilon=0.1)
+        assert loose.objective <= tight.objective + 1e-9
+        assert tight.objective <= loose.objective + loose.gap + 1e-9
+
+
+@pytest.mark.parametrize("epsilon", [0.05, 0.5])
+@pytest.mark.parametrize("seed", range(3))
+def test_iterates_stay_bounded_and_the_dual_rises_enough_and_at_rate_one_over_k(seed, epsilon):
+    _, _, (A, B, a, b) = problem(seed)
+    trace = list(hbcd(A, B, a, b, epsilon, tol=1e-9, sweeps=400))
+    best = EntropicProblem(A, B, a, b).solve(epsilon).objective
+    spread = max(A.max(), B.max())
+    slack = 1e-11 * spread
+    duals = np.array([it.dual for it in trace])
+    # Bounded iterates (Lemma 3.1): after a sweep the potentials oscillate by no more than the costs do.
+    for it in trace:
+        assert np.ptp(it.f) <= 2 * spread + slack
+        assert np.ptp(it.g) <= 2 * spread + slack
+        assert 0 <= it.w <= 1
+    # Sufficient ascent (Lemma 3.3): the next sweep gains epsilon KL(a | P 1), at least epsilon / 2 |P 1 - a|_1^2.
+    errors = np.array([it.marginal_error for it in trace])
+    assert (np.diff(duals) >= 0.5 * epsilon * errors[:-1] ** 2 - slack).all()
+    # O(1/k) (Theorem 3.6), with a constant from the first iterates that the later ones must not exceed.
+    k = np.arange(1, len(duals) + 1)
+    residual = (best - duals) * k
+    assert (best - duals >= -slack).all()
+    assert residual[20:].max(initial=0.0) <= 20 * max(residual[:20].max(), slack)
+    assert best - duals[-1] <= 1e-3
