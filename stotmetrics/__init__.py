@@ -15,7 +15,8 @@ from .parameters import parameter
 from .registry import register, unregister
 from .result import Batch, Result
 from .series import Series, as_dataset, as_series
-from .spec import BoundMetric, MetricSpec, Traits
+from .spec import BoundMetric, MetricSpec
+from .traits import Traits
 
 if TYPE_CHECKING:
     from .averaging import Barycenter, barycenter

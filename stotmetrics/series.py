@@ -1,19 +1,15 @@
 """Series, and all checking of input data: no other module raises about it."""
 
-from __future__ import annotations
-
 import math
 import numbers
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import InvalidSeriesError
 from .result import FloatArray
-
-if TYPE_CHECKING:
-    from .spec import Traits
+from .traits import Traits
 
 # Integers beyond this are not representable in float64, and int64 nanosecond stamps are.
 _LARGEST_EXACT = 2**53

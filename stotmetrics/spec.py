@@ -12,60 +12,13 @@ from .errors import ConvergenceWarning
 from .parameters import NoParameters, Parameter
 from .result import Batch, FloatArray, IntArray, Result
 from .series import Series, as_series, check_pair, check_series
+from .traits import NO_CLAIMS
+from .traits import Traits as Traits  # a spec is written with both
 
 API_VERSION = 1
 
 # Values, gradients in the left series and in the right series of many pairs.
 GradBatch = tuple[FloatArray, list[FloatArray], list[FloatArray]]
-
-
-@dataclass(frozen=True, slots=True)
-class Traits:
-    """What a metric claims about itself. Every default is the weaker claim.
-
-    The conformance kit verifies these claims and the engine exploits them: only a ``symmetric`` metric fills one
-    triangle of a matrix, only ``zero_self`` skips the diagonal.
-
-    Parameters
-    ----------
-    symmetric : bool
-        ``d(x, y) == d(y, x)``.
-    zero_self : bool
-        ``d(x, x) == 0``.
-    nonnegative : bool
-        ``d(x, y) >= 0``.
-    triangle : bool
-        ``d(x, z) <= d(x, y) + d(y, z)``.
-    unequal_length : bool
-        Accepts two series of different lengths.
-    multivariate : bool
-        Accepts more than one value dimension.
-    differentiable : bool
-        Has a gradient in the values of both series, given by ``grad``.
-    uses_times : bool
-        The times of a series matter; otherwise given times are refused.
-    time_invariant : bool
-        Adding one number to the times of both series leaves the value.
-    uses_weights : bool
-        The weights of a series matter; otherwise given weights are refused.
-    needs_mass : bool
-        Every frame is a non-negative histogram; negative values are refused.
-    min_length : int
-        The shortest series it accepts.
-    """
-
-    symmetric: bool = False
-    zero_self: bool = False
-    nonnegative: bool = False
-    triangle: bool = False
-    unequal_length: bool = False
-    multivariate: bool = False
-    differentiable: bool = False
-    uses_times: bool = False
-    time_invariant: bool = False
-    uses_weights: bool = False
-    needs_mass: bool = False
-    min_length: int = 1
 
 
 @dataclass(frozen=True)
@@ -119,7 +72,7 @@ class MetricSpec:
     name: str
     pair: Callable[[Any, Any, Any], Result | float]
     params: type = NoParameters
-    traits: Traits | Callable[[Any], Traits] = Traits()
+    traits: Traits | Callable[[Any], Traits] = NO_CLAIMS
     prepare: Callable[[Series, Any], Any] | None = None
     block: Callable[[Sequence[Any], Sequence[Any], IntArray, IntArray, Any], Batch] | None = None
     grad: Callable[[Any, Any, Any], tuple[float, FloatArray, FloatArray]] | None = None
