@@ -4,7 +4,7 @@ Almost every problem runs in the exponential domain along anti-diagonals (``_sof
 so large beside gamma that their exponents leave the integers of a double, the recursion in the log domain takes over.
 """
 
-from libc.math cimport INFINITY, M_LN2, fabs, fmax, fmin, log
+from libc.math cimport INFINITY, fabs, fmax, fmin
 
 from ._core cimport NO_PATH, OK
 
@@ -30,6 +30,12 @@ cdef extern from "_softdtw_variants.h" nogil:
         double *x
         double *y
         double *alignment
+    ctypedef struct sdtw_lanes:
+        Py_ssize_t n, m, d
+        Py_ssize_t rows[4]
+        Py_ssize_t cols[4]
+        double scale[4]
+        double *work
     ctypedef struct sdtw_variant:
         const char *name
         void soft(const sdtw_problem *, int, double *, double *, double *, sdtw_total *) noexcept nogil
@@ -38,11 +44,41 @@ cdef extern from "_softdtw_variants.h" nogil:
             const sdtw_gradient *
         ) noexcept nogil
         double hard(const sdtw_problem *, int, double *) noexcept nogil
+        void lanes(const sdtw_lanes *, sdtw_total *) noexcept nogil
+        double exponentials(const sdtw_lanes *) noexcept nogil
+    void sdtw_fill_lane(const sdtw_lanes *, int, const double *, const double *)
+    double sdtw_value_of(const sdtw_total *, double)
     void sdtw_pack(const double *, Py_ssize_t, Py_ssize_t, int, double *)
     void sdtw_unpack(const double *, Py_ssize_t, Py_ssize_t, int, double *)
     const sdtw_variant *sdtw_get_variant(int)
     int sdtw_variant_count
     bint sdtw_runs(int)
+
+
+cdef extern from "_softdtw_pairs.h" nogil:
+    ctypedef struct sdtw_pairs:
+        const double *left
+        const double *right
+        const Py_ssize_t *left_at
+        const Py_ssize_t *right_at
+        const double *left_low
+        const double *left_high
+        const double *right_low
+        const double *right_high
+        const Py_ssize_t *rows
+        const Py_ssize_t *cols
+        const double *gammas
+        Py_ssize_t d
+    double sdtw_scale(double gamma)
+    Py_ssize_t sdtw_rows_of(const sdtw_pairs *, Py_ssize_t)
+    Py_ssize_t sdtw_cols_of(const sdtw_pairs *, Py_ssize_t)
+    const double *sdtw_x_of(const sdtw_pairs *, Py_ssize_t)
+    const double *sdtw_y_of(const sdtw_pairs *, Py_ssize_t)
+    bint sdtw_in_range(const sdtw_pairs *, Py_ssize_t)
+    bint sdtw_lanes_pay(const sdtw_pairs *, const Py_ssize_t *, sdtw_lanes *)
+    void sdtw_run_lanes(const sdtw_variant *, const sdtw_pairs *, const Py_ssize_t *, const sdtw_lanes *, double *)
+    Py_ssize_t sdtw_lanes_work(Py_ssize_t n, Py_ssize_t m, Py_ssize_t d)
+    double *sdtw_aligned(double *)
 
 
 cdef extern from "_softdtw_log.h" nogil:
@@ -70,17 +106,13 @@ cdef inline Py_ssize_t kept_work(Py_ssize_t n, Py_ssize_t m) noexcept nogil:
     return 2 * (n * m + SDTW_W)
 
 
-cdef inline double to_scale(double gamma) noexcept nogil:
-    return 1.0 / (gamma * M_LN2)
-
-
 cdef double value_of(const sdtw_problem *p, int kind, double gamma, double *work) noexcept nogil:
     cdef sdtw_total total
     # A single row or column has one path: its sum needs no exponentials and keeps every digit at a huge gamma.
     if gamma == 0.0 or p.n == 1 or p.m == 1:
         return active.hard(p, kind, work)
     active.soft(p, kind, work, NULL, NULL, &total)
-    return -gamma * (total.exponent * M_LN2 + log(total.mantissa))
+    return sdtw_value_of(&total, gamma)
 
 
 cdef double gradient_of(
@@ -98,7 +130,7 @@ cdef double gradient_of(
     active.gradient(p, kind, work, kept + cells, kept + 2 * cells + SDTW_W, &total, gradient)
     if p.n == 1 or p.m == 1:
         return active.hard(p, kind, work)
-    return -gamma * (total.exponent * M_LN2 + log(total.mantissa))
+    return sdtw_value_of(&total, gamma)
 
 
 cdef bint costs_in_range(const sdtw_problem *p) noexcept nogil:
@@ -166,16 +198,24 @@ cdef inline int kind_of(const sdtw_problem *p) noexcept nogil:
     return SDTW_LINE if p.d == 1 else SDTW_SPACE
 
 
+cdef double value_in_range(
+    sdtw_problem *p, const double *x, const double *y, double gamma, double *work
+) noexcept nogil:
+    """work: lines_work and packed_work doubles."""
+    p.scale = 0.0 if gamma == 0.0 else sdtw_scale(gamma)
+    set_series(p, x, y, work + lines_work(p.n))
+    return value_of(p, kind_of(p), gamma, work)
+
+
 cdef bint series_value(
     sdtw_problem *p, const double *x, const double *y, double gamma, double *work, double *value
 ) noexcept nogil:
     """False where the log domain must take over. work: lines_work and packed_work doubles."""
     if gamma > 0.0:
-        p.scale = to_scale(gamma)
+        p.scale = sdtw_scale(gamma)
         if not series_in_range(x, y, p):
             return False
-    set_series(p, x, y, work + lines_work(p.n))
-    value[0] = value_of(p, kind_of(p), gamma, work)
+    value[0] = value_in_range(p, x, y, gamma, work)
     return True
 
 
@@ -189,7 +229,7 @@ cdef bint series_gradient(
     cdef double *at = work + lines_work(p.n) + kept_work(p.n, p.m)
     if gamma == 0.0:
         return False
-    p.scale = to_scale(gamma)
+    p.scale = sdtw_scale(gamma)
     if not series_in_range(x, y, p):
         return False
     set_series(p, x, y, at)
@@ -215,7 +255,7 @@ cdef Py_ssize_t softdtw_alignment_work(Py_ssize_t n, Py_ssize_t m) noexcept nogi
 
 
 cdef int solve_costs(sdtw_problem *p, double gamma, double *work, double *value) noexcept nogil:
-    p.scale = 0.0 if gamma == 0.0 else to_scale(gamma)
+    p.scale = 0.0 if gamma == 0.0 else sdtw_scale(gamma)
     if gamma == 0.0 or costs_in_range(p):
         value[0] = value_of(p, SDTW_MATRIX, gamma, work)
     else:
@@ -228,7 +268,7 @@ cdef int solve_alignment(
 ) noexcept nogil:
     cdef sdtw_gradient gradient
     cdef Py_ssize_t k
-    p.scale = 0.0 if gamma == 0.0 else to_scale(gamma)
+    p.scale = 0.0 if gamma == 0.0 else sdtw_scale(gamma)
     if gamma > 0.0 and costs_in_range(p):
         gradient.x = gradient.y = NULL
         gradient.alignment = alignment
@@ -353,13 +393,9 @@ def pair_gradient(const double[:, ::1] x, const double[:, ::1] y, double gamma, 
     return (found, grad_x, grad_y) if done else _far_gradient(x, y, gamma, radius)
 
 
-cdef (Py_ssize_t, Py_ssize_t) longest(const Py_ssize_t[::1] left_at, const Py_ssize_t[::1] right_at) noexcept nogil:
-    cdef Py_ssize_t n = 1, m = 1, k
-    for k in range(left_at.shape[0] - 1):
-        n = max(n, left_at[k + 1] - left_at[k])
-    for k in range(right_at.shape[0] - 1):
-        m = max(m, right_at[k + 1] - right_at[k])
-    return n, m
+def _pack_ranges(const double[:, ::1] values, const Py_ssize_t[::1] at):
+    starts = np.asarray(at)[:at.shape[0] - 1]
+    return np.minimum.reduceat(values, starts, axis=0), np.maximum.reduceat(values, starts, axis=0)
 
 
 def values(
@@ -369,23 +405,48 @@ def values(
 ):
     """dtw_gamma of the pairs (left[rows[k]], right[cols[k]]) at gammas[k].
 
-    The series stand one behind the other: series s of left is ``left[left_at[s]:left_at[s + 1]]``.
+    The series stand one behind the other: series s of left is ``left[left_at[s]:left_at[s + 1]]``. The value of a pair
+    does not depend on the others, to the last bit.
     """
-    cdef sdtw_problem p
-    cdef Py_ssize_t n, m, k, i, j, d = left.shape[1], count = rows.shape[0]
-    n, m = longest(left_at, right_at)
+    cdef Py_ssize_t count = rows.shape[0], at = 0, k, d = left.shape[1]
     found = np.empty(count)
-    missed = np.zeros(count, dtype=np.uint8)
+    if count == 0:
+        return found
+    lengths_x, lengths_y = np.diff(left_at), np.diff(right_at)
+    cdef Py_ssize_t n = lengths_x.max(), m = lengths_y.max()
+    cdef double[:, ::1] left_low, left_high, right_low, right_high
+    left_low, left_high = _pack_ranges(left, left_at)
+    right_low, right_high = _pack_ranges(right, right_at)
+    # Pairs of similar lengths next to each other fill the lanes best.
+    cdef Py_ssize_t[::1] order = np.lexsort((lengths_y[cols], lengths_x[rows])).astype(np.intp, copy=False)
     cdef double[::1] out = found
+    missed = np.zeros(count, dtype=np.uint8)
     cdef unsigned char[::1] far = missed
-    cdef double[::1] work = np.empty(lines_work(n) + packed_work(n, m, d))
+    cdef double[::1] work = np.empty(max(lines_work(n) + packed_work(n, m, d), sdtw_lanes_work(n, m, d)))
     cdef Py_ssize_t[::1] room = np.empty(2 * n, dtype=np.intp)
+    cdef sdtw_problem p
+    cdef sdtw_lanes lanes
+    cdef sdtw_pairs pairs
+    pairs.left, pairs.right, pairs.d = &left[0, 0], &right[0, 0], d
+    pairs.left_at, pairs.right_at = &left_at[0], &right_at[0]
+    pairs.left_low, pairs.left_high = &left_low[0, 0], &left_high[0, 0]
+    pairs.right_low, pairs.right_high = &right_low[0, 0], &right_high[0, 0]
+    pairs.rows, pairs.cols, pairs.gammas = &rows[0], &cols[0], &gammas[0]
     with nogil:
-        for k in range(count):
-            i, j = left_at[rows[k]], right_at[cols[k]]
-            p.n, p.m, p.d = left_at[rows[k] + 1] - i, right_at[cols[k] + 1] - j, d
+        lanes.work = sdtw_aligned(&work[0])
+        while at < count:
+            if radius < 0 and at + SDTW_W <= count and sdtw_lanes_pay(&pairs, &order[at], &lanes):
+                sdtw_run_lanes(active, &pairs, &order[at], &lanes, &out[0])
+                at += SDTW_W
+                continue
+            k = order[at]
+            at += 1
+            p.n, p.m, p.d = sdtw_rows_of(&pairs, k), sdtw_cols_of(&pairs, k), d
+            if gammas[k] > 0.0 and not sdtw_in_range(&pairs, k):
+                far[k] = True
+                continue
             set_band(&p, radius, &room[0])
-            far[k] = not series_value(&p, &left[i, 0], &right[j, 0], gammas[k], &work[0], &out[k])
+            out[k] = value_in_range(&p, sdtw_x_of(&pairs, k), sdtw_y_of(&pairs, k), gammas[k], &work[0])
     for k in np.flatnonzero(missed):
         x = left[left_at[rows[k]]:left_at[rows[k] + 1]]
         y = right[right_at[cols[k]]:right_at[cols[k] + 1]]
@@ -401,7 +462,7 @@ def gradients(
     """(values, gradients in left, gradients in right) of the pairs as in `values`, the gradients in their order."""
     cdef sdtw_problem p
     cdef Py_ssize_t n, m, k, i, j, d = left.shape[1], count = rows.shape[0], at_x = 0, at_y = 0
-    n, m = longest(left_at, right_at)
+    n, m = np.diff(left_at).max(), np.diff(right_at).max()
     found = np.empty(count)
     missed = np.zeros(count, dtype=np.uint8)
     lengths_x, lengths_y = np.diff(left_at)[rows], np.diff(right_at)[cols]
@@ -439,6 +500,22 @@ def band(Py_ssize_t n, Py_ssize_t m, Py_ssize_t radius):
     p.n, p.m = n, m
     set_band(&p, radius, &room[0, 0])
     return both[0], both[1]
+
+
+def exponentials(Py_ssize_t n, Py_ssize_t m, Py_ssize_t rounds):
+    """Evaluate the costs and exponentials of rounds problems of n x m cells and nothing else: for benchmarks."""
+    cdef sdtw_lanes lanes
+    cdef double[::1] work = np.zeros(sdtw_lanes_work(n, m, 1))
+    cdef double total = 0.0
+    cdef Py_ssize_t k, _k
+    lanes.n, lanes.m, lanes.d = n, m, 1
+    for k in range(SDTW_W):
+        lanes.scale[k] = 1.0
+    with nogil:
+        lanes.work = sdtw_aligned(&work[0])
+        for _k in range(rounds // SDTW_W):
+            total += active.exponentials(&lanes)
+    return total
 
 
 # --- which variant ---------------------------------------------------------------------------------------------------

@@ -254,5 +254,3 @@ static SDTW_TARGET double SDTW(hard)(const sdtw_problem *p, int kind, double *wo
     if (kind == SDTW_SPACE) return SDTW(hard_run)(p, SDTW_SPACE, work);
     return SDTW(hard_run)(p, SDTW_MATRIX, work);
 }
-
-static const sdtw_variant SDTW(sdtw_variant) = {SDTW_NAME, SDTW(soft), SDTW(gradient), SDTW(hard)};

@@ -35,6 +35,14 @@ typedef struct {
     double scale;        /* log2(e) / gamma */
 } sdtw_problem;
 
+/* W pairs of series side by side. */
+typedef struct {
+    ptrdiff_t n, m, d;                        /* the longest lengths */
+    ptrdiff_t rows[SDTW_W], cols[SDTW_W];     /* the lengths of each lane */
+    double scale[SDTW_W];
+    double *work; /* aligned to a vector: (n + 1 + m) d vectors of points, filled by sdtw_fill_lane, and 4 m more */
+} sdtw_lanes;
+
 typedef struct {
     double mantissa, exponent; /* Z of the last cell = mantissa * 2^exponent */
 } sdtw_total;
@@ -90,6 +98,22 @@ static void sdtw_pack(const double *series, ptrdiff_t n, ptrdiff_t d, int revers
     }
 }
 
+/* Put a pair of C-ordered series into lane l; a shorter one repeats its last point. */
+static void sdtw_fill_lane(const sdtw_lanes *p, int l, const double *x, const double *y) {
+    double *out = p->work + l;
+    for (ptrdiff_t i = 0; i < p->n + 1; i++)
+        for (ptrdiff_t k = 0; k < p->d; k++, out += SDTW_W) *out = x[(i < p->rows[l] ? i : p->rows[l] - 1) * p->d + k];
+    for (ptrdiff_t j = 0; j < p->m; j++)
+        for (ptrdiff_t k = 0; k < p->d; k++, out += SDTW_W) *out = y[(j < p->cols[l] ? j : p->cols[l] - 1) * p->d + k];
+}
+
+/* -gamma log Z. The mantissa is brought to one range first, so that every route to it gives the same bits. */
+static double sdtw_value_of(const sdtw_total *total, double gamma) {
+    int power;
+    const double mantissa = frexp(total->mantissa, &power);
+    return -gamma * ((total->exponent + power) * 0.69314718055994530942 + log(mantissa));
+}
+
 /* Undo sdtw_pack. */
 static void sdtw_unpack(const double *packed, ptrdiff_t n, ptrdiff_t d, int reversed, double *out) {
     for (ptrdiff_t k = 0; k < d; k++)
@@ -109,6 +133,8 @@ typedef struct {
         const sdtw_gradient *
     );
     double (*hard)(const sdtw_problem *, int kind, double *work);
+    void (*lanes)(const sdtw_lanes *, sdtw_total *);
+    double (*exponentials)(const sdtw_lanes *);
 } sdtw_variant;
 
 #if defined(__x86_64__) || defined(__i386__)
@@ -120,6 +146,8 @@ typedef struct {
 #define SDTW_MAX(a, b) ((sdtw_vec)_mm256_max_pd((__m256d)(a), (__m256d)(b)))
 #define SDTW_MIN(a, b) ((sdtw_vec)_mm256_min_pd((__m256d)(a), (__m256d)(b)))
 #include "_softdtw_diagonals.h"
+#include "_softdtw_lanes.h"
+static const sdtw_variant SDTW(sdtw_variant) = {SDTW_NAME, SDTW(soft), SDTW(gradient), SDTW(hard), SDTW(lanes), SDTW(exponentials)};
 #undef SDTW_VARIANT
 #undef SDTW_NAME
 #undef SDTW_TARGET
@@ -155,6 +183,8 @@ SDTW_INLINE sdtw_vec sdtw_select(sdtw_bits mask, sdtw_vec a, sdtw_vec b) {
 #define SDTW_MIN(a, b) sdtw_select((sdtw_bits)((a) < (b)), a, b)
 #endif
 #include "_softdtw_diagonals.h"
+#include "_softdtw_lanes.h"
+static const sdtw_variant SDTW(sdtw_variant) = {SDTW_NAME, SDTW(soft), SDTW(gradient), SDTW(hard), SDTW(lanes), SDTW(exponentials)};
 #undef SDTW_VARIANT
 #undef SDTW_NAME
 #undef SDTW_TARGET

@@ -92,3 +92,78 @@ def test_forbidden_cells_are_avoided_and_no_path_gives_infinity(gamma):
     assert (alignment[1, 1:] == 0).all()
     cost[1] = np.inf
     assert kernel.value(cost, gamma) == np.inf
+
+
+def stacked(X):
+    ends = np.cumsum([len(x) for x in X], dtype=np.intp)
+    return np.concatenate(X), np.concatenate([np.zeros(1, dtype=np.intp), ends])
+
+
+def batch(X, rows, cols, gammas, radius=-1):
+    indices = np.asarray(rows, dtype=np.intp), np.asarray(cols, dtype=np.intp)
+    return kernel.values(*stacked(X), *stacked(X), *indices, np.asarray(gammas, dtype=np.float64), radius)
+
+
+@pytest.fixture(params=kernel.cpu_variants())
+def variant(request):
+    before = kernel.cpu_variant()
+    kernel.use_cpu_variant(request.param)
+    yield request.param
+    kernel.use_cpu_variant(before)
+
+
+@pytest.mark.parametrize("dims", [1, 3])
+def test_side_by_side_equals_one_at_a_time_to_the_last_bit(variant, dims):
+    rng = np.random.default_rng(0)
+    # Lengths on both sides of every clean-up of the mantissas, odd and even.
+    X = [rng.normal(size=(n, dims)) for n in (1, 2, 3, 30, 31, 32, 33, 64, 65, 66, 127, 128, 129, 130, 200, 201)]
+    rows, cols = np.indices((len(X), len(X))).reshape(2, -1)
+    gammas = rng.choice([0.0, 1e-3, 0.3, 1.0, 1e4], size=len(rows))
+    single = [kernel.pair_value(X[i], X[j], gamma) for i, j, gamma in zip(rows, cols, gammas, strict=True)]
+    np.testing.assert_array_equal(batch(X, rows, cols, gammas), single)
+
+
+def test_value_does_not_depend_on_lane_position_or_company(variant):
+    rng = np.random.default_rng(1)
+    X = [rng.normal(size=(n, 1)) for n in rng.integers(40, 48, size=12)]
+    rows, cols = np.indices((12, 12)).reshape(2, -1)
+    gammas = np.full(len(rows), 0.1)
+    whole = batch(X, rows, cols, gammas)
+    for _ in range(5):
+        some = rng.permutation(len(rows))[: rng.integers(1, len(rows))]
+        np.testing.assert_array_equal(batch(X, rows[some], cols[some], gammas[some]), whole[some])
+
+
+@pytest.mark.parametrize("gamma", [1e-3, 1.0, 1e3])
+def test_all_cpu_variants_agree(variant, gamma):
+    rng = np.random.default_rng(2)
+    x, y = rng.normal(size=(37, 2)), rng.normal(size=(50, 2))
+    cost = reference.squared_euclidean(x, y)
+    value = reference.value(cost, gamma)
+    np.testing.assert_allclose(kernel.pair_value(x, y, gamma), value, rtol=1e-13)
+    np.testing.assert_allclose(batch([x, y] * 2, [0] * 8, [1] * 8, [gamma] * 8), value, rtol=1e-13)
+    np.testing.assert_allclose(kernel.pair_value(x, y, 0.0), reference.value(cost, 0.0), rtol=1e-14)
+    np.testing.assert_allclose(kernel.value_and_alignment(cost, gamma)[1], reference.alignment(cost, gamma), atol=1e-10)
+
+
+def test_an_unknown_cpu_variant_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match="baseline"):
+        kernel.use_cpu_variant("abacus")
+
+
+@pytest.mark.parametrize("radius", [-1, 0, 3])
+def test_gradient_in_the_series_is_the_alignment_applied_to_the_cost(variant, radius):
+    rng = np.random.default_rng(3)
+    X = [rng.normal(size=(n, 2)) + 1e4 for n in (1, 5, 9, 6)]
+    rows, cols = (np.asarray(side, dtype=np.intp) for side in ([0, 1, 2, 3, 3], [1, 2, 2, 0, 1]))
+    values, grad_x, grad_y = kernel.gradients(*stacked(X), *stacked(X), rows, cols, np.full(5, 0.7), radius)
+    at_x = at_y = 0
+    for k, (i, j) in enumerate(zip(rows, cols, strict=True)):
+        x, y = X[i], X[j]
+        cost = reference.squared_euclidean(x, y)
+        banded = reference.banded(cost, None if radius < 0 else radius)
+        gaps = 2 * reference.alignment(banded, 0.7)[:, :, None] * (x[:, None] - y[None])
+        np.testing.assert_allclose(values[k], reference.value(banded, 0.7), rtol=1e-12, atol=1e-13 * cost.max())
+        np.testing.assert_allclose(grad_x[at_x : at_x + len(x)], gaps.sum(axis=1), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(grad_y[at_y : at_y + len(y)], -gaps.sum(axis=0), rtol=1e-9, atol=1e-9)
+        at_x, at_y = at_x + len(x), at_y + len(y)

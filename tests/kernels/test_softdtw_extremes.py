@@ -1,0 +1,89 @@
+"""Soft-DTW far from the unit scale, against the definition in many digits, and its memory."""
+
+import mpmath
+import numpy as np
+import pytest
+
+from stotmetrics.kernels import _softdtw as kernel
+
+GAMMAS = [10.0**k for k in range(-12, 13, 3)]
+COSTS = [1e-300, 1e-160, 1e-12, 1.0, 1e12, 1e160, 1e300]
+
+
+def exact(cost, gamma):
+    """The recursion on exp(-R / gamma) with 60 digits beyond the smallest cost, and unlimited exponents."""
+    n, m = cost.shape
+    smallest = cost[cost > 0].min(initial=1e300)
+    with mpmath.workdps(60 + max(0, int(np.log10(gamma) - np.log10(smallest)))):
+        Z = {(-1, -1): mpmath.mpf(1)}
+        for i in range(n):
+            for j in range(m):
+                before = sum(Z.get(cell, mpmath.mpf(0)) for cell in ((i - 1, j - 1), (i - 1, j), (i, j - 1)))
+                Z[i, j] = before * mpmath.exp(-mpmath.mpf(cost[i, j]) / mpmath.mpf(gamma))
+        return float(-mpmath.mpf(gamma) * mpmath.log(Z[n - 1, m - 1]))
+
+
+@pytest.mark.parametrize("gamma", GAMMAS)
+@pytest.mark.parametrize("scale", COSTS)
+@pytest.mark.parametrize("shape", [(1, 1), (1, 6), (6, 1), (5, 7)])
+def test_value_on_costs_of_any_size_at_any_gamma(shape, scale, gamma):
+    rng = np.random.default_rng(0)
+    for cost in (scale * rng.random(shape), scale * rng.integers(0, 3, size=shape), np.full(shape, scale)):
+        true = exact(cost, gamma)
+        # Where value and -gamma log D cancel, the last digits of the larger one are what can be had.
+        slack = 1e-15 * (gamma * (shape[0] > 1 and shape[1] > 1) + min(abs(true), 1e300))
+        np.testing.assert_allclose(kernel.value(cost, gamma), true, rtol=1e-13, atol=20 * slack)
+        value, alignment = kernel.value_and_alignment(cost, gamma)
+        np.testing.assert_allclose(value, true, rtol=1e-13, atol=20 * slack)
+        assert np.isfinite(alignment).all()
+        assert alignment[0, 0] == pytest.approx(1)
+        assert alignment[-1, -1] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("gamma", GAMMAS)
+@pytest.mark.parametrize("scale", [1e-150, 1e-80, 1e-6, 1.0, 1e6, 1e80, 1e150])
+def test_value_and_gradient_on_series_of_any_size_at_any_gamma(scale, gamma):
+    rng = np.random.default_rng(1)
+    for x, y in (
+        (rng.normal(size=(6, 1)), rng.normal(size=(5, 1))),
+        (np.ones((6, 1)), np.ones((5, 1))),
+        (np.ones((1, 1)), rng.normal(size=(5, 1))),
+    ):
+        x, y = scale * x, scale * y
+        cost = (x - y.T) ** 2
+        true = exact(cost, gamma)
+        single = kernel.pair_value(x, y, gamma)
+        np.testing.assert_allclose(single, true, rtol=1e-13, atol=2e-14 * (gamma * (len(x) > 1) + 1e-310))
+        at_x, at_y, zero = np.array([0, len(x)]), np.array([0, len(y)]), np.zeros(4, dtype=np.intp)
+        many = kernel.values(x, at_x, y, at_y, zero, zero, np.full(4, gamma))
+        np.testing.assert_array_equal(many, single)
+        value, grad_x, grad_y = kernel.pair_gradient(x, y, gamma)
+        assert value == single
+        assert np.isfinite(grad_x).all()
+        assert np.isfinite(grad_y).all()
+        # Soft-DTW does not change under a common shift of both series.
+        np.testing.assert_allclose(grad_x.sum() + grad_y.sum(), 0, atol=1e-12 * scale * 40)
+
+
+@pytest.mark.parametrize("gamma", GAMMAS)
+def test_long_constant_series_give_the_log_of_the_number_of_alignments(gamma):
+    x = np.full((300, 1), 7.0)
+    row = np.zeros(300)
+    for _ in range(299):
+        new = np.zeros(300)
+        for j in range(1, 300):
+            new[j] = np.logaddexp(np.logaddexp(row[j - 1], row[j]), new[j - 1])
+        row = new
+    np.testing.assert_allclose(kernel.pair_value(x, x, gamma), -gamma * row[-1], rtol=1e-12)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 1e-6, 1.0])
+def test_long_ramps_meet_a_large_range_of_exponents(gamma):
+    # Off the diagonal the costs reach 1e6: exp(-R / gamma) spans far more than the exponents of a double.
+    x, y = np.linspace(0, 1000, 700)[:, None], np.linspace(0, 1000, 650)[:, None]
+    cost = (x - y.T) ** 2
+    log_domain = cost.copy()
+    log_domain[0, -1] = np.inf  # a forbidden cell no good path wants: the recursion in the log domain answers
+    np.testing.assert_allclose(kernel.pair_value(x, y, gamma), kernel.value(log_domain, gamma), rtol=1e-12)
+    _, alignment = kernel.value_and_alignment(cost, gamma)
+    np.testing.assert_allclose(alignment, kernel.value_and_alignment(log_domain, gamma)[1], atol=1e-8)
