@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+from sphinx.errors import ExtensionError
+
 import stotmetrics
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -30,4 +32,16 @@ html_title = f"stotmetrics {release}"
 
 
 def setup(app):
-    app.connect("builder-inited", lambda app: metric_pages.write(Path(app.srcdir) / "metrics"))
+    app.connect("builder-inited", write_metric_pages)
+    app.connect("env-updated", refuse_undocumented_names)
+
+
+def write_metric_pages(app):
+    metric_pages.write(Path(app.srcdir) / "metrics")
+
+
+def refuse_undocumented_names(app, env):
+    documented = {name for name, *_ in env.get_domain("py").get_objects()}
+    missing = [name for name in stotmetrics.__all__ if f"stotmetrics.{name}" not in documented]
+    if missing:
+        raise ExtensionError(f"public names without a place in api.md: {', '.join(missing)}")
