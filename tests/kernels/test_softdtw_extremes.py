@@ -1,5 +1,7 @@
 """Soft-DTW far from the unit scale, against the definition in many digits, and its memory."""
 
+import tracemalloc
+
 import mpmath
 import numpy as np
 import pytest
@@ -87,3 +89,15 @@ def test_long_ramps_meet_a_large_range_of_exponents(gamma):
     np.testing.assert_allclose(kernel.pair_value(x, y, gamma), kernel.value(log_domain, gamma), rtol=1e-12)
     _, alignment = kernel.value_and_alignment(cost, gamma)
     np.testing.assert_allclose(alignment, kernel.value_and_alignment(log_domain, gamma)[1], atol=1e-8)
+
+
+def test_value_needs_memory_in_proportion_to_the_lengths():
+    x, y = np.random.default_rng(0).normal(size=(2, 3000, 1))
+    tracemalloc.start()
+    try:
+        kernel.pair_value(x, y, 1.0)
+        kernel.pair_value(x, y, 1.0, 10)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 20 * 8 * (len(x) + len(y))
