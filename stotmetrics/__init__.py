@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .metrics.sta import sta
     from .metrics.taot import taot
     from .metrics.tiot import tiot
+    from .neighbors import Neighbors, kneighbors
     from .versions import show_versions
 
 __version__ = "0.1.0"
@@ -40,7 +41,9 @@ _LAZY = {
     "Ground": ".ground",
     "barycenter": ".averaging",
     "dtw": ".metrics.dtw",
+    "Neighbors": ".neighbors",
     "etiot": ".metrics.etiot",
+    "kneighbors": ".neighbors",
     "show_versions": ".versions",
     "softdtw": ".metrics.softdtw",
     "softdtw_divergence": ".metrics.softdtw_divergence",
@@ -62,6 +65,7 @@ __all__ = [
     "InvalidSeriesError",
     "MetricLoadError",
     "MetricSpec",
+    "Neighbors",
     "Result",
     "Series",
     "Traits",
@@ -73,6 +77,7 @@ __all__ = [
     "dtw",
     "etiot",
     "get_metric",
+    "kneighbors",
     "list_metrics",
     "pairwise",
     "parameter",

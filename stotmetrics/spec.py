@@ -49,6 +49,9 @@ class MetricSpec:
         ``reference(x, y, params) -> float`` for two Series: the slow twin, written to be read beside the paper.
     lower_bound : callable, optional
         ``lower_bound(x, y, params) -> float`` for two prepared series: never above the value.
+    abandon : callable, optional
+        ``abandon(x, y, params, cutoff) -> float or None`` for two prepared series: the value, or None as soon as it is
+        known to lie above ``cutoff``.
     summary : str
         One sentence: what it measures.
     citation : str
@@ -79,6 +82,7 @@ class MetricSpec:
     grad_block: Callable[[Any, Any, IntArray, IntArray, Any], GradBatch] | None = None
     reference: Callable[[Series, Series, Any], float] | None = None
     lower_bound: Callable[[Any, Any, Any], float] | None = None
+    abandon: Callable[[Any, Any, Any, float], float | None] | None = None
     summary: str = ""
     citation: str = ""
     api_version: int = API_VERSION

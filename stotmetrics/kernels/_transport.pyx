@@ -377,6 +377,11 @@ cdef int maximise(
         found.solves += 1
         levels(net, A, B, unit, &found.level_a, &found.level_b)
         at = w * found.level_a + (1.0 - w) * found.level_b
+        if at > cutoff:
+            found.lower = dual_value(net, a, b)
+            found.value = upper
+            if found.lower > cutoff:
+                return NOT_CONVERGED
         if status != OK or found.solves > 200:
             finish(net, A, B, a, b, w, found.level_a, found.level_b, upper, found)
             return NOT_CONVERGED

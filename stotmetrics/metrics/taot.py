@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..clouds import Cloud, cost_matrices, dense_plan, prepare_cloud, spread_plan, spread_potentials
+from ..clouds import Cloud, cost_matrices, dense_plan, line_costs, prepare_cloud, spread_plan, spread_potentials
 from ..kernels import _entropic as entropic
 from ..kernels import _transport as transport
 from ..parameters import parameter
@@ -117,6 +117,17 @@ def _block(left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: 
     )
 
 
+def _lower_bound(x: Cloud, y: Cloud, params: Parameters) -> float:
+    # Entropic or not, the plan is a coupling.
+    of_values, of_times = (1.0, params.omega) if params.w is None else (params.w, 1.0 - params.w)
+    A, B = line_costs(x, y, params.p)
+    bound = of_values * A + of_times * B
+    if params.scale == "median":
+        _, scaled_values, _ = _mixture(x, y, params)
+        bound *= scaled_values / of_values if of_values > 0 else 0.0
+    return max(bound * (1.0 - 1e-12) - (TOL if params.epsilon > 0 else 0.0), 0.0)
+
+
 def _prepare(series: Series, params: Parameters) -> Cloud:
     return prepare_cloud(series, params.standardize)
 
@@ -149,6 +160,7 @@ SPEC = MetricSpec(
     traits=_traits,
     prepare=_prepare,
     reference=_reference,
+    lower_bound=_lower_bound,
     summary="Optimal transport of values and times on one fixed mixture of their costs, exact or entropic.",
     citation="Zhang, Tang, Corpetti. Time Adaptive Optimal Transport. IEEE Access, 2020.",
 )

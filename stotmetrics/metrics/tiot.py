@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..clouds import Cloud, dense_plan, prepare_cloud, spread_plan, spread_potentials
+from ..clouds import Cloud, dense_plan, prepare_cloud, spread_plan, spread_potentials, transport_bound
 from ..kernels._transport import Workspace
 from ..parameters import parameter
 from ..reference.tiot import reference_tiot
@@ -73,6 +73,18 @@ def _block(left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: 
     )
 
 
+def _lower_bound(x: Cloud, y: Cloud, params: Parameters) -> float:
+    return _rooted(transport_bound(x, y, params.p), 0.0, params)[0]
+
+
+def _abandon(x: Cloud, y: Cloud, params: Parameters, cutoff: float) -> float | None:
+    above = cutoff**params.p if params.root else cutoff
+    # A little above the cutoff: a tie must be solved to the end.
+    above += 1e-9 * above
+    status, value, gap, _, _ = _solve(Workspace(), x, y, params.p, above)
+    return None if status != 0 and value - gap > above else _rooted(value, gap, params)[0]
+
+
 def _prepare(series: Series, params: Parameters) -> Cloud:
     return prepare_cloud(series, params.standardize)
 
@@ -103,6 +115,8 @@ SPEC = MetricSpec(
     traits=_traits,
     prepare=_prepare,
     reference=_reference,
+    lower_bound=_lower_bound,
+    abandon=_abandon,
     summary="Exact optimal transport of values and times, at the balance between them that costs most.",
     citation="Nguyen, Chu, Toh. Time-integrated Optimal Transport: A Robust Minimax Framework. 2025.",
 )

@@ -87,7 +87,8 @@ def test_result_satisfies_the_saddle_point_conditions(pair, epsilon):
     f, g = found.potentials
     assert f.shape == a.shape
     assert g.shape == b.shape
-    gibbs = np.outer(a, b) * np.exp((f[:, None] + g - C) / epsilon)
+    # Between two atoms without mass the exponent may be anything.
+    gibbs = np.outer(a, b) * np.exp(np.minimum((f[:, None] + g - C) / epsilon, 700.0))
     np.testing.assert_allclose(plan, gibbs, atol=1e-4)
     assert a @ f + b @ g == pytest.approx(found.objective, abs=1e-6 * scale)
     assert found.value == pytest.approx((C * plan).sum(), abs=1e-6 * scale)
