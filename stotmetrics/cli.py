@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import __version__, api, datasets, registry
-from .datasets import DataFileError, Dataset
+from . import __version__, api, datasets, neighbors, registry
+from .datasets import DataFileError
 from .errors import (
     ConvergenceWarning,
     DuplicateMetricError,
@@ -125,15 +125,18 @@ def classify(options: argparse.Namespace) -> None:
     if options.k > len(data.y_train):
         raise DataFileError(f"--k {options.k} neighbours are more than the {len(data.y_train)} training series")
     start = time.perf_counter()
-    nearest = _neighbours(metric, data, options)
+    found = neighbors.kneighbors(
+        data.X_train, data.X_test, metric, options.k, n_jobs=options.n_jobs, progress=_wants_bar(options)
+    )
     seconds = time.perf_counter() - start
-    predicted = vote(data.y_train, nearest)
+    predicted = vote(data.y_train, found.indices)
     wrong = int((predicted != data.y_test).sum())
     error = wrong / len(predicted)
     print(f"data set    {data.describe()}")
     print(f"metric      {metric!r}")
     print(f"neighbours  {options.k}")
     print(f"error rate  {error:.4f} ({wrong} of {len(predicted)} wrong)")
+    print(f"pairs       {found.pairs}, of which {found.solved} solved to the end and {found.abandoned} broken off")
     print(f"seconds     {seconds:.2f}")
     print("\nconfusion: a row for each true class, a column for each predicted one")
     for line in confusion_lines(data.y_test, predicted):
@@ -145,6 +148,8 @@ def classify(options: argparse.Namespace) -> None:
             "k": options.k,
             "error_rate": error,
             "seconds": seconds,
+            "pairs": found.pairs,
+            "solved": found.solved,
             "true": data.y_test.tolist(),
             "predicted": predicted.tolist(),
         }
@@ -238,15 +243,13 @@ def confusion_lines(true: npt.NDArray[Any], predicted: npt.NDArray[Any]) -> list
     return ["  ".join(str(cell).rjust(width) for cell in row) for row in rows]
 
 
-def _neighbours(metric: BoundMetric, data: Dataset, options: argparse.Namespace) -> npt.NDArray[np.intp]:
-    D = _pairwise(metric, data.X_test, data.X_train, options)
-    return np.argsort(D, axis=1, kind="stable")[:, : options.k]
+def _wants_bar(options: argparse.Namespace) -> bool:
+    # A bar is for a person at a terminal, not for a log.
+    return bool(options.progress and sys.stderr.isatty())
 
 
 def _pairwise(metric: BoundMetric, X: Any, Y: Any, options: argparse.Namespace, out: Path | None = None) -> FloatArray:
-    # A bar is for a person at a terminal, not for a log.
-    progress = options.progress and sys.stderr.isatty()
-    return api.pairwise(X, Y, metric=metric, n_jobs=options.n_jobs, progress=progress, out=out)
+    return api.pairwise(X, Y, metric=metric, n_jobs=options.n_jobs, progress=_wants_bar(options), out=out)
 
 
 def _series(source: str, name: str) -> Series:
