@@ -355,9 +355,8 @@ cdef int hybrid(Entropic *e, double epsilon, double tol, Py_ssize_t max_sweeps, 
     cdef double *u = e.step_f
     cdef double *v = e.step_g
     cdef double *sums = e.one
-    cdef double *row
-    cdef double cost, low
-    cdef int status = NOT_CONVERGED
+    cdef double low, one = 1.0, zero = 0.0
+    cdef int status = NOT_CONVERGED, size = <int>e.m, rows = <int>e.n, step = 1
     for j in range(m):
         e.g[j] = -epsilon * (log(<double>m) + e.log_b[j])
         v[j] = 1.0
@@ -369,15 +368,11 @@ cdef int hybrid(Entropic *e, double epsilon, double tol, Py_ssize_t max_sweeps, 
         e.f[i] = low
     evaluate(e, epsilon)
     for done in range(max_sweeps):
-        memset(sums, 0, m * sizeof(double))
+        # Row-major P is column-major P': (m, n).
+        dgemv("T", &size, &rows, &one, e.P, &size, v, &step, &zero, u, &step)
         for i in range(n):
-            row = e.P + i * m
-            cost = 0.0
-            for j in range(m):
-                cost += row[j] * v[j]
-            u[i] = e.a[i] / cost
-            for j in range(m):
-                sums[j] += u[i] * row[j]
+            u[i] = e.a[i] / u[i]
+        dgemv("N", &size, &rows, &one, e.P, &size, u, &step, &zero, sums, &step)
         for j in range(m):
             v[j] = e.b[j] / sums[j]
         if done % 20 == 0 or done == max_sweeps - 1:

@@ -10,6 +10,7 @@ from ..clouds import Cloud, prepare_cloud, spread_plan, spread_potentials, trans
 from ..kernels._entropic import Workspace
 from ..parameters import parameter
 from ..reference.etiot import reference_etiot
+from ..reference.hbcd import reference_hbcd
 from ..result import Batch, IntArray, Result
 from ..series import Series
 from ..spec import MetricSpec, Traits
@@ -97,7 +98,22 @@ def _prepare(series: Series, params: Parameters) -> Cloud:
 
 
 def _reference(x: Series, y: Series, params: Parameters) -> float:
+    if params.stopping == "paper":
+        return reference_hbcd(x, y, params.epsilon, params.p, params.standardize, params.root)
     return reference_etiot(x, y, params.epsilon, params.p, params.standardize, params.root)
+
+
+def _traits(params: Parameters) -> Traits:
+    # The paper's sweeps treat x and y in turn, and stop far from where the order no longer matters.
+    return Traits(
+        symmetric=params.stopping == "gap",
+        nonnegative=True,
+        unequal_length=True,
+        multivariate=True,
+        uses_times=True,
+        time_invariant=True,
+        uses_weights=True,
+    )
 
 
 SPEC = MetricSpec(
@@ -105,15 +121,7 @@ SPEC = MetricSpec(
     pair=_pair,
     block=_block,
     params=Parameters,
-    traits=Traits(
-        symmetric=True,
-        nonnegative=True,
-        unequal_length=True,
-        multivariate=True,
-        uses_times=True,
-        time_invariant=True,
-        uses_weights=True,
-    ),
+    traits=_traits,
     prepare=_prepare,
     reference=_reference,
     lower_bound=_lower_bound,

@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import logsumexp
 
+from ..clouds import cost_matrices, prepare_cloud
 from ..result import FloatArray
+from ..series import Series
 
 
 @dataclass(frozen=True)
 class Iterate:
-    """The state after one sweep: potentials, w, plan and dual value, and the dual value before the sweep's halves."""
+    """The state after one sweep."""
 
     f: FloatArray
     g: FloatArray
@@ -28,33 +31,41 @@ def hbcd(
 ) -> Iterator[Iterate]:
     """The iterates up to the stop: an L1 error of the first marginal below ``tol``, looked at every 20 sweeps."""
     D, w = A - B, 0.5
-    h = np.ones(len(b)) / len(b)
+    # The scalings g, h of the paper are kept as potentials: a exp(f / epsilon) and b exp(k / epsilon).
+    k = -epsilon * np.log(len(b) * b)
     for sweep in range(sweeps):
-        K = np.exp(-(B + w * D) / epsilon)
-        g = a / (K @ h)
-        h = b / (K.T @ g)
+        C = B + w * D
+        f = -epsilon * logsumexp((k - C) / epsilon, b=b, axis=1)
+        k = -epsilon * logsumexp((f[:, None] - C) / epsilon, b=a[:, None], axis=0)
+        base = (f[:, None] + k) / epsilon + np.log(a)[:, None] + np.log(b)
         if sweep % 20 == 0:
-            w = ascend(g, h, w, B, D, epsilon)
-        plan = g[:, None] * np.exp(-(B + w * D) / epsilon) * h
-        # In the units of KL(P | a b'): the scalings without the weights.
-        f, k = epsilon * np.log(g / a), epsilon * np.log(h / b)
+            w = ascend(base, w, B, D, epsilon)
+        plan = np.exp(base - (B + w * D) / epsilon)
         error = float(np.abs(plan.sum(1) - a).sum())
         yield Iterate(f, k, w, plan, float(a @ f + b @ k - epsilon * plan.sum() + epsilon), error)
         if sweep % 20 == 0 and error < tol:
             return
 
 
-def ascend(g: FloatArray, h: FloatArray, w: float, B: FloatArray, D: FloatArray, epsilon: float) -> float:
+def ascend(base: FloatArray, w: float, B: FloatArray, D: FloatArray, epsilon: float) -> float:
     """At most 50 projected gradient steps in w, at a tenth (a twentieth of a long one) of the Newton step's length."""
 
     def plan(w: float) -> FloatArray:
-        found: FloatArray = g[:, None] * np.exp(-(B + w * D) / epsilon) * h
-        return found
+        return np.asarray(np.exp(base - (B + w * D) / epsilon))
 
-    newton = epsilon / float((plan(w) * D * D).sum())
+    newton = epsilon / max(float((plan(w) * D * D).sum()), 1e-300)
     eta = newton / 20 if newton >= 10 else newton / 10
     for _ in range(50):
         before, w = w, float(np.clip(w + eta * (plan(w) * D).sum(), 0.0, 1.0))
         if abs(w - before) < 1e-7:
             break
     return w
+
+
+def reference_hbcd(x: Series, y: Series, epsilon: float, p: float, standardize: bool, root: bool) -> float:
+    """The value at which the paper's algorithm stops."""
+    cx, cy = prepare_cloud(x, standardize), prepare_cloud(y, standardize)
+    A, B = cost_matrices(cx, cy, p)
+    *_, last = hbcd(A, B, cx.weights, cy.weights, epsilon)
+    value = float(((last.w * A + (1.0 - last.w) * B) * last.plan).sum())
+    return value ** (1.0 / p) if root else value
