@@ -4,6 +4,7 @@ Values here leave out the constant ``epsilon * sum(K)`` of W, which cancels in t
 bound: half the distance between a dual and a primal value, of which the value is the middle.
 """
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -34,6 +35,7 @@ class Problem:
     max_iter: int
     kernels: tuple[tuple[FloatArray, ...], tuple[FloatArray, ...]]
     depth: int = 5
+    symmetric: bool = True
     spread: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -47,7 +49,17 @@ class Problem:
     @property
     def limits(self) -> dict[str, Any]:
         """What an iteration needs to know."""
-        return {**self.constants, "tol": self.tol, "max_iter": self.max_iter, "depth": self.depth}
+        return {
+            **self.constants,
+            "tol": self.tol,
+            "max_iter": self.max_iter,
+            "depth": self.depth,
+            "symmetric": self.symmetric,
+        }
+
+    def leading(self) -> "Problem":
+        """Twice as strict: what is left of the tolerance is for the frames that follow a leader."""
+        return replace(self, tol=0.5 * self.tol)
 
     def path(self, mass: float) -> "Iterator[Problem]":
         """Problems of falling epsilon that lead to a steep one; nothing where the kernel is harmless."""
@@ -66,7 +78,8 @@ class Problem:
 class Frames:
     """The frames of one series with the solutions of their symmetric problems.
 
-    ``leader[i]`` is an earlier frame whose solution is good enough for frame i, or i itself.
+    ``leader[i]`` is an earlier frame whose solution is good enough for frame i, or i itself; equal frames have equal
+    ``digest``.
     """
 
     mass: FloatArray
@@ -78,6 +91,7 @@ class Frames:
     sweeps: IntArray
     converged: BoolArray
     leader: IntArray
+    digest: IntArray
 
     @property
     def total(self) -> FloatArray:
@@ -87,12 +101,13 @@ class Frames:
 
 @dataclass(frozen=True, slots=True)
 class Cross:
-    """The solutions of all problems (x_i, y_j), each array of leading shape (n, m)."""
+    """The solutions of all problems (x_i, y_j): arrays (n, m); the potentials of (i, j) are at ``state[i, j]``."""
 
     value: FloatArray
     error: FloatArray
     sweeps: IntArray
     converged: BoolArray
+    state: IntArray
     u: FloatArray
     v: FloatArray
 
@@ -104,9 +119,11 @@ def self_terms(problem: Problem, mass: FloatArray, u: FloatArray | None = None) 
     for stage in problem.path(float(mass.sum(axis=1).max())):
         u = _symmetric(stage, mass, logmass, u)[0] * (stage.epsilon / max(stage.epsilon / _STEP, problem.epsilon))
         u = _masked(u, logmass)
-    u, logku, dual, gap, sweeps, converged = _symmetric(problem, mass, logmass, u)
-    everyone = np.arange(len(mass))
-    frames = Frames(mass, logmass, u, logku, dual + gap / 2, gap / 2, sweeps, converged, everyone)
+    u, logku, dual, gap, sweeps, converged = _symmetric(problem.leading(), mass, logmass, u)
+    everyone = np.arange(len(mass), dtype=np.intp)
+    digests = [hashlib.blake2b(frame.tobytes(), digest_size=8).digest() for frame in mass]
+    digest = np.frombuffer(b"".join(digests), dtype=np.int64)
+    frames = Frames(mass, logmass, u, logku, dual + gap / 2, gap / 2, sweeps, converged, everyone, digest)
     return replace(frames, leader=_leaders(problem, frames))
 
 
@@ -116,44 +133,53 @@ def cross_terms(problem: Problem, x: Frames, y: Frames) -> Cross:
     Leaders are solved first. The potentials of two leaders are tried on the frames they stand for: a certificate costs
     no product with the kernel, and where it holds nothing is left to do.
     """
-    n, m, size = len(x.mass), len(y.mass), (x.mass.shape[1], y.mass.shape[1])
-    u, logku = np.empty((n * m, size[0])), np.empty((n * m, size[1]))
-    v, logkv = np.empty((n * m, size[1])), np.empty((n * m, size[0]))
-    value, error = np.empty(n * m), np.empty(n * m)
-    sweeps, converged = np.zeros(n * m, dtype=np.intp), np.ones(n * m, dtype=np.bool_)
-    every = np.arange(n * m, dtype=np.intp)
-    rows, cols = np.divmod(every, m)
+    n, m = len(x.mass), len(y.mass)
+    rows, cols = np.divmod(np.arange(n * m, dtype=np.intp), m)
     lead = x.leader[rows] * m + y.leader[cols]
-
-    def settle(which: IntArray, start: FloatArray) -> None:
-        for k in range(0, len(which), _COLUMNS):
-            part = which[k : k + _COLUMNS]
-            sides = (x.mass, x.logmass, y.mass, y.logmass, rows[part], cols[part])
-            found = solve_batch(problem, *sides, start[k : k + _COLUMNS])
-            u[part], v[part], logku[part], logkv[part], dual, gap, sweeps[part], converged[part] = found
-            value[part], error[part] = dual + gap / 2, gap / 2
-
-    first = np.flatnonzero(lead == every)
-    settle(first, y.u[cols[first]])
-    others = np.flatnonzero(lead != every)
-    if len(others):
-        state: Any = (u, logku, lead[others], v, logkv, lead[others])
-        dual, gap = _sinkhorn.certify(
-            x.mass, x.logmass, y.mass, y.logmass, rows[others], cols[others], *state, **problem.constants
-        )
-        value[others], error[others] = dual + gap / 2, gap / 2
-        u[others], v[others] = u[lead[others]], v[lead[others]]
-        late = others[~(error[others] <= problem.tol)]
-        settle(late, v[late])
-    shape = (n, m)
-    return Cross(
-        value.reshape(shape),
-        error.reshape(shape),
-        sweeps.reshape(shape),
-        converged.reshape(shape),
-        u.reshape(*shape, -1),
-        v.reshape(*shape, -1),
+    first = np.flatnonzero(lead == np.arange(n * m))
+    others = np.flatnonzero(lead != np.arange(n * m))
+    state, value, error = np.empty(n * m, dtype=np.intp), np.empty(n * m), np.empty(n * m)
+    sweeps, converged = np.zeros(n * m, dtype=np.intp), np.ones(n * m, dtype=np.bool_)
+    u, v, logku, logkv, dual, gap, sweeps[first], converged[first] = _in_parts(
+        problem.leading(), x, y, rows[first], cols[first], y.u[cols[first]]
     )
+    value[first], error[first] = dual + gap / 2, gap / 2
+    state[first] = np.arange(len(first))
+    if len(others):
+        known = state[others] = state[lead[others]]
+        sides: Any = (x.mass, x.logmass, y.mass, y.logmass, rows[others], cols[others])
+        states: Any = (u, logku, known, v, logkv, known)
+        dual, gap = _sinkhorn.certify(*sides, *states, **problem.constants)
+        value[others], error[others] = dual + gap / 2, gap / 2
+        late = others[~(error[others] <= problem.tol)]
+        if len(late):
+            late_u, late_v, _, _, dual, gap, sweeps[late], converged[late] = _in_parts(
+                problem, x, y, rows[late], cols[late], v[state[late]]
+            )
+            value[late], error[late] = dual + gap / 2, gap / 2
+            state[late] = len(u) + np.arange(len(late))
+            u, v = np.concatenate([u, late_u]), np.concatenate([v, late_v])
+    # A leader that missed its stricter goal may have reached the one that counts.
+    converged |= error <= problem.tol
+    table = (n, m)
+    return Cross(
+        value.reshape(table),
+        error.reshape(table),
+        sweeps.reshape(table),
+        converged.reshape(table),
+        state.reshape(table),
+        u,
+        v,
+    )
+
+
+def _in_parts(problem: Problem, x: Frames, y: Frames, rows: IntArray, cols: IntArray, v: FloatArray) -> tuple[Any, ...]:
+    """``solve_batch`` a few columns at a time."""
+    sides: Any = (x.mass, x.logmass, y.mass, y.logmass)
+    parts = [slice(k, k + _COLUMNS) for k in range(0, len(rows), _COLUMNS)]
+    index: Any = (rows, cols, v)
+    found = [solve_batch(problem, *sides, *(array[part] for array in index)) for part in parts]
+    return found[0] if len(found) == 1 else tuple(np.concatenate(arrays) for arrays in zip(*found, strict=True))
 
 
 def divergence(x: Frames, y: Frames, cross: Cross, *, positive: bool) -> tuple[FloatArray, FloatArray]:
@@ -165,9 +191,8 @@ def divergence(x: Frames, y: Frames, cross: Cross, *, positive: bool) -> tuple[F
     error = cross.error + 0.5 * (x.error[:, None] + y.error[None, :])
     if positive:
         value = np.maximum(value, 0.0)
-    for i, j in np.argwhere(x.total[:, None] == y.total[None, :]):
-        if np.array_equal(x.mass[i], y.mass[j]):
-            value[i, j] = error[i, j] = 0.0
+    equal = x.digest[:, None] == y.digest[None, :]
+    value[equal] = error[equal] = 0.0
     return value, error
 
 
@@ -219,7 +244,7 @@ def _leaders(problem: Problem, frames: Frames) -> IntArray:
         sides: Any = (frames.mass, frames.logmass, frames.mass, frames.logmass, here, here)
         state: Any = (frames.u, frames.logku, candidates, frames.u, frames.logku, candidates)
         _, gap = _sinkhorn.certify(*sides, *state, **problem.constants)
-        good = np.flatnonzero(gap <= problem.tol)
+        good = np.flatnonzero(0.5 * gap <= problem.tol)
         if len(good):
             found[i] = candidates[good[0]]
             recent.remove(int(found[i]))

@@ -382,7 +382,7 @@ class _Call:
             tol = max(self.stop**2, 1e-14) * (self.reg + self.reg_m) * mass
         with np.errstate(over="ignore", under="ignore"):
             kernels = (np.minimum(np.exp(-scaled), 1e300),)
-        problem = Problem((cost,), self.reg, self.reg_m, tol, self.max_iter, (kernels, (scaled,)))
+        problem = Problem((cost,), self.reg, self.reg_m, tol, self.max_iter, (kernels, (scaled,)), symmetric=False)
         log_b = _sinkhorn.log_mass(b)
         start = np.zeros(b.shape) if self.warmstart is None else self._start(b.shape)
         sides = (self.a[None, :], _sinkhorn.log_mass(self.a[None, :]), b, log_b)

@@ -9,6 +9,7 @@ cdef enum:
 # The kernel exp(-cost): one matrix (n, m), or one symmetric matrix per axis of a grid, whose Kronecker product it is.
 cdef struct Operator:
     int axes
+    int symmetric                     # whether the one matrix is its own transpose
     Py_ssize_t n
     Py_ssize_t m
     Py_ssize_t size[MAX_AXES]

@@ -24,6 +24,7 @@ def solve(
     tol: float,
     max_iter: int,
     depth: int = 5,
+    symmetric: bool = False,
 ) -> tuple[_Array, _Array, _Array, _Array, _Array, _Array, _Index, _Bool]: ...
 def solve_symmetric(
     kernels: _Matrices,
@@ -38,6 +39,7 @@ def solve_symmetric(
     tol: float,
     max_iter: int,
     depth: int = 5,
+    symmetric: bool = True,
 ) -> tuple[_Array, _Array, _Array, _Array, _Index, _Bool]: ...
 def certify(
     x: _Array,

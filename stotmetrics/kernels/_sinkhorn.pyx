@@ -21,6 +21,8 @@ cdef extern from "_sinkhorn_loops.h" nogil:
     double sink_do_log(const double *sums, double shift, const double *logmass, double *out, Py_ssize_t n)
     double sink_do_update(const double *mass, const double *logmass, const double *logsum, double omega, double ratio,
                           double *u, Py_ssize_t n)
+    double sink_do_image(const double *logmass, const double *logsum, const double *v, const double *target,
+                         double omega, double ratio, double *g, Py_ssize_t n)
     void sink_do_residual(const double *mass, const double *logmass, const double *logsum, const double *v,
                           double omega, double ratio, double *weight, double *sums, Py_ssize_t n)
     void sink_do_remember(const double *v, double *g, double shift, double *lastg, double *lastr, double *dg,
@@ -30,6 +32,8 @@ cdef extern from "_sinkhorn_loops.h" nogil:
     double sink_do_logsumexp(const double *v, const double *cost, double *top, Py_ssize_t n)
     void sink_do_raise(const double *cost, double sign, double v, double *top, Py_ssize_t n)
     void sink_do_gather(const double *cost, double sign, double v, const double *top, double *sum, Py_ssize_t n)
+    void sink_do_product(const double *matrix, Py_ssize_t height, Py_ssize_t length, const double *vectors,
+                         Py_ssize_t count, double *out)
     void sink_do_finish(double *top, const double *sum, Py_ssize_t n)
 
 
@@ -39,6 +43,8 @@ cdef double TINY = 1e-280
 cdef double NOISE = 1e-14
 # What the residual of a potential without mass adds up to.
 cdef double FORBIDDEN = 1e299
+# Vectors for which a product of our own, which does not pack the kernel first, is faster than BLAS.
+cdef Py_ssize_t FEW = 16
 # Products in the log domain after which a problem stays there.
 cdef int STRIKES = 3
 
@@ -71,6 +77,9 @@ cdef void apply_kernel(
     cdef const double *now = source
     cdef double *into
     cdef Py_ssize_t inner = 1, total = count * op.n
+    if op.axes == 1 and op.symmetric and count <= FEW:
+        sink_do_product(kernel, op.n, op.n, source, count, target)
+        return
     if op.axes == 1:
         # Row-major (n, m) is column-major (m, n).
         if transpose:
@@ -241,6 +250,7 @@ cdef struct Memory:
     double *dg
     double *dr
     double *best
+    double *sent
     double *bestg
     Py_ssize_t *active
     Py_ssize_t *steps
@@ -249,7 +259,7 @@ cdef struct Memory:
 
 cdef Py_ssize_t doubles_needed(const Operator *op, Py_ssize_t count, int depth) noexcept nogil:
     cdef Py_ssize_t large = op.n if op.n > op.m else op.m
-    return 3 * large + count * (3 * large + (2 * depth + 3) * op.m + 1)
+    return 3 * large + count * (3 * large + (2 * depth + 3) * op.m + 2)
 
 
 cdef Py_ssize_t integers_needed(Py_ssize_t count) noexcept nogil:
@@ -270,7 +280,8 @@ cdef Memory lay_out(const Operator *op, Py_ssize_t count, int depth, double *wor
     at.dg = at.lastr + count * op.m
     at.dr = at.dg + count * depth * op.m
     at.best = at.dr + count * depth * op.m
-    at.bestg = at.best + count
+    at.sent = at.best + count
+    at.bestg = at.sent + count
     at.active = iwork
     at.steps = iwork + count
     at.strikes = iwork + 2 * count
@@ -382,31 +393,39 @@ cdef int sinkhorn_solve(
     cdef const double *my
     cdef const double *lx
     cdef const double *ly
-    cdef double sent, kept, shift
+    cdef double kept, shift, mass
+    cdef double sums[6]
     for sweep in range(1, settings.max_iter + 1):
         if running == 0:
             break
         multiply(op, False, &at, running, state.v, state.logkv, x, rows)
         for k in range(running):
             c = at.active[k]
-            sink_do_update(x.mass + rows[c] * n, x.logmass + rows[c] * n, state.logkv + c * n, settings.omega,
-                           settings.ratio, state.u + c * n, n)
+            at.sent[c] = sink_do_update(x.mass + rows[c] * n, x.logmass + rows[c] * n, state.logkv + c * n,
+                                        settings.omega, settings.ratio, state.u + c * n, n)
         multiply(op, True, &at, running, state.u, state.logku, y, cols)
         left = 0
         for k in range(running):
             c = at.active[k]
             mx, lx = x.mass + rows[c] * n, x.logmass + rows[c] * n
             my, ly = y.mass + cols[c] * m, y.logmass + cols[c] * m
-            certify_one(settings, mx, lx, state.logkv + c * n, state.u + c * n, n, my, ly, state.logku + c * m,
-                        state.v + c * m, m, at.weight, state.dual + c, state.gap + c)
             state.sweeps[c] = sweep
-            if 0.5 * state.gap[c] <= settings.tol:
-                state.converged[c] = 1
-                continue
+            # The side of x was just made optimal: the other side is what is left of the gap.
+            sink_do_residual(my, ly, state.logku + c * m, state.v + c * m, settings.omega, settings.ratio, at.weight,
+                             sums, m)
+            if settings.ratio == 0.0 or 0.5 * settings.rho * sums[0] <= settings.tol or sweep == settings.max_iter:
+                certify_one(settings, mx, lx, state.logkv + c * n, state.u + c * n, n, my, ly, state.logku + c * m,
+                            state.v + c * m, m, at.weight, state.dual + c, state.gap + c)
+                if 0.5 * state.gap[c] <= settings.tol:
+                    state.converged[c] = 1
+                    continue
+            else:
+                mass = total_of(mx, n) - at.sent[c]
+                state.dual[c] = settings.rho * (mass + sums[2]) - settings.epsilon * at.sent[c]
             if sweep < settings.max_iter:
-                sent = sink_do_update(mx, lx, state.logkv + c * n, settings.omega, settings.ratio, at.sums, n)
-                kept = sink_do_update(my, ly, state.logku + c * m, settings.omega, settings.ratio, at.next, m)
-                shift = -0.5 * log(sent / kept) / settings.ratio if settings.ratio > 0.0 else 0.0
+                kept = sink_do_image(ly, state.logku + c * m, state.v + c * m, at.weight, settings.omega,
+                                     settings.ratio, at.next, m)
+                shift = -0.5 * log(at.sent[c] / kept) / settings.ratio if settings.ratio > 0.0 else 0.0
                 advance(settings, &at, c, m, shift if isfinite(shift) else 0.0, state.dual[c], state.v + c * m)
             at.active[left] = c
             left += 1
@@ -463,10 +482,11 @@ cdef int sinkhorn_solve_symmetric(
 
 # ---- for Python callers -----------------------------------------------------------------------------------------
 
-cdef int describe(Operator *op, tuple kernels, tuple costs) except -1:
+cdef int describe(Operator *op, tuple kernels, tuple costs, bint symmetric) except -1:
     cdef const double[:, ::1] kernel, cost
     cdef int axis
     op.axes = len(kernels)
+    op.symmetric = symmetric
     op.n = op.m = 1
     for axis in range(op.axes):
         kernel, cost = kernels[axis], costs[axis]
@@ -492,19 +512,28 @@ cdef Settings settle(double epsilon, double rho, double spread, double tol, Py_s
 
 
 def log_mass(mass):
-    """Logarithms of masses, with the kernels' stand-in for log 0."""
-    with np.errstate(divide="ignore"):
-        return np.maximum(np.log(mass), SINK_NONE)
+    """Logarithms of masses, with the kernels' stand-in for log 0.
+
+    One at a time: the last digit of NumPy's vectorised logarithm depends on where an entry is in its array.
+    """
+    flat = np.ascontiguousarray(mass, dtype=np.float64).ravel()
+    out = np.empty(flat.shape)
+    cdef const double[::1] source = flat
+    cdef double[::1] target = out
+    cdef Py_ssize_t i
+    for i in range(source.shape[0]):
+        target[i] = log(source[i]) if source[i] > 0.0 else SINK_NONE
+    return out.reshape(np.shape(mass))
 
 
 def solve(
     tuple kernels, tuple costs, const double[:, ::1] x, const double[:, ::1] logx, const double[:, ::1] y,
     const double[:, ::1] logy, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] cols, v, *, double epsilon,
-    double rho, double spread, double tol, Py_ssize_t max_iter, int depth=5
+    double rho, double spread, double tol, Py_ssize_t max_iter, int depth=5, bint symmetric=False
 ):
     """Problems (x[rows[k]], y[cols[k]]) from the potentials v[k], which are overwritten."""
     cdef Operator op
-    describe(&op, kernels, costs)
+    describe(&op, kernels, costs, symmetric)
     cdef Settings s = settle(epsilon, rho, spread, tol, max_iter, depth)
     cdef Py_ssize_t count = rows.shape[0]
     u, logku, logkv = np.empty((count, op.n)), np.empty((count, op.m)), np.empty((count, op.n))
@@ -529,11 +558,11 @@ def solve(
 
 def solve_symmetric(
     tuple kernels, tuple costs, const double[:, ::1] x, const double[:, ::1] logx, u, *, double epsilon, double rho,
-    double spread, double tol, Py_ssize_t max_iter, int depth=5
+    double spread, double tol, Py_ssize_t max_iter, int depth=5, bint symmetric=True
 ):
     """Problems (x[k], x[k]) from the potentials u[k], which are overwritten."""
     cdef Operator op
-    describe(&op, kernels, costs)
+    describe(&op, kernels, costs, symmetric)
     cdef Settings s = settle(epsilon, rho, spread, tol, max_iter, depth)
     cdef Py_ssize_t count = x.shape[0]
     logku = np.empty((count, op.n))

@@ -29,6 +29,12 @@
 
 #define SINK_INLINE static inline __attribute__((always_inline))
 
+#if defined(__clang__)
+#define SINK_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define SINK_UNROLL _Pragma("GCC unroll 4")
+#endif
+
 typedef double sink_d4 __attribute__((vector_size(32)));
 typedef int64_t sink_i4 __attribute__((vector_size(32)));
 
@@ -182,6 +188,25 @@ SINK_INLINE double body_update(const double *mass, const double *logmass, const 
     return sink_total(sum);
 }
 
+/* The plain image g = omega (log y - logsum) of v, and sum y exp(-g eps/rho) from the target y exp(-v eps/rho): the step
+ * times eps/rho is small, and where it is not the sum only has to be of the right size. */
+SINK_INLINE double body_image(const double *logmass, const double *logsum, const double *v, const double *target,
+                              double omega, double ratio, double *g, ptrdiff_t n)
+{
+    sink_d4 sum = sink_set(0.0);
+    for (ptrdiff_t i = 0; i < n; i += 4) {
+        sink_d4 ly = sink_load(logmass + i, n - i, SINK_NONE);
+        sink_d4 new = (ly - sink_load(logsum + i, n - i, 0.0)) * omega;
+        new = sink_pick(ly > sink_set(SINK_MASSLESS), new, sink_set(SINK_NONE));
+        sink_d4 t = (sink_load(v + i, n - i, SINK_NONE) - new) * ratio;
+        t = sink_max(sink_min(t, sink_set(1.0)), sink_set(-1.0));
+        sink_d4 power = 1.0 + t * (1.0 + t * (0.5 + t * (1.0 / 6.0 + t * (1.0 / 24.0 + t * (1.0 / 120.0)))));
+        sum += sink_load(target + i, n - i, 0.0) * power;
+        sink_store(g + i, n - i, new);
+    }
+    return sink_total(sum);
+}
+
 /* How far the potential v is from optimal, given logsum = log of the kernel applied to the other scaling.
  *
  * With target = y exp(-v eps/rho) and d = log(marginal / target), the fixed point is d = 0. Fills weight with the
@@ -294,6 +319,67 @@ SINK_INLINE void body_finish(double *top, const double *sum, ptrdiff_t n)
         sink_store(top + j, n - j, sink_load(top + j, n - j, 0.0) + sink_log(sink_load(sum + j, n - j, 1.0)));
 }
 
+/* out[j][i] = sum_k matrix[i][k] vectors[j][k] for `rows` x `cols` of them at once. Each sum runs over k in the same order
+ * whatever the block it is in: a vector's product does not depend on its neighbours. */
+SINK_INLINE void sink_block(const double *matrix, const double *vectors, double *out, ptrdiff_t length,
+                            ptrdiff_t stride, const int rows, const int cols)
+{
+    sink_d4 sum[4][3];
+    SINK_UNROLL
+    for (int i = 0; i < rows; i++)
+        SINK_UNROLL
+        for (int j = 0; j < cols; j++) sum[i][j] = sink_set(0.0);
+    ptrdiff_t k = 0;
+    for (; k + 4 <= length; k += 4) {
+        sink_d4 column[3];
+        SINK_UNROLL
+        for (int j = 0; j < cols; j++) memcpy(&column[j], vectors + j * length + k, sizeof(sink_d4));
+        SINK_UNROLL
+        for (int i = 0; i < rows; i++) {
+            sink_d4 row;
+            memcpy(&row, matrix + i * length + k, sizeof row);
+            SINK_UNROLL
+            for (int j = 0; j < cols; j++) sum[i][j] += row * column[j];
+        }
+    }
+    if (k < length)
+        SINK_UNROLL
+        for (int i = 0; i < rows; i++) {
+            sink_d4 row = sink_load(matrix + i * length + k, length - k, 0.0);
+            SINK_UNROLL
+            for (int j = 0; j < cols; j++) sum[i][j] += row * sink_load(vectors + j * length + k, length - k, 0.0);
+        }
+    SINK_UNROLL
+    for (int i = 0; i < rows; i++)
+        SINK_UNROLL
+        for (int j = 0; j < cols; j++) out[j * stride + i] = sink_total(sum[i][j]);
+}
+
+SINK_INLINE void sink_rows(const double *matrix, const double *vectors, double *out, ptrdiff_t length, ptrdiff_t stride,
+                           ptrdiff_t count, const int rows)
+{
+    ptrdiff_t j = 0;
+    for (; j + 3 <= count; j += 3) sink_block(matrix, vectors + j * length, out + j * stride, length, stride, rows, 3);
+    if (count - j == 2) sink_block(matrix, vectors + j * length, out + j * stride, length, stride, rows, 2);
+    if (count - j == 1) sink_block(matrix, vectors + j * length, out + j * stride, length, stride, rows, 1);
+}
+
+/* out (count, height) = vectors (count, length) times the transpose of matrix (height, length). Few vectors at a time, so
+ * that they stay in the second cache while the matrix streams by. */
+SINK_INLINE void body_product(const double *matrix, ptrdiff_t height, ptrdiff_t length, const double *vectors,
+                              ptrdiff_t count, double *out)
+{
+    ptrdiff_t chunk = 24576 / length / 3 * 3;
+    if (chunk < 3) chunk = 3;
+    for (ptrdiff_t j = 0; j < count; j += chunk) {
+        ptrdiff_t width = count - j < chunk ? count - j : chunk, i = 0;
+        for (; i + 4 <= height; i += 4)
+            sink_rows(matrix + i * length, vectors + j * length, out + j * height + i, length, height, width, 4);
+        for (; i < height; i++)
+            sink_rows(matrix + i * length, vectors + j * length, out + j * height + i, length, height, width, 1);
+    }
+}
+
 /* ---- one version per instruction set, and the choice ------------------------------------------------------------ */
 
 #if SINK_X86
@@ -322,6 +408,10 @@ SINK_VERSIONS(double, update,
               (const double *mass, const double *logmass, const double *logsum, double omega, double ratio, double *u,
                ptrdiff_t n),
               (mass, logmass, logsum, omega, ratio, u, n))
+SINK_VERSIONS(double, image,
+              (const double *logmass, const double *logsum, const double *v, const double *target, double omega,
+               double ratio, double *g, ptrdiff_t n),
+              (logmass, logsum, v, target, omega, ratio, g, n))
 SINK_VERSIONS(void, residual,
               (const double *mass, const double *logmass, const double *logsum, const double *v, double omega,
                double ratio, double *weight, double *sums, ptrdiff_t n),
@@ -336,6 +426,10 @@ SINK_VERSIONS(double, logsumexp, (const double *v, const double *cost, double *t
 SINK_VERSIONS(void, raise, (const double *a, double sign, double v, double *top, ptrdiff_t n), (a, sign, v, top, n))
 SINK_VERSIONS(void, gather, (const double *a, double sign, double v, const double *top, double *sum, ptrdiff_t n),
               (a, sign, v, top, sum, n))
+SINK_VERSIONS(void, product,
+              (const double *matrix, ptrdiff_t height, ptrdiff_t length, const double *vectors, ptrdiff_t count,
+               double *out),
+              (matrix, height, length, vectors, count, out))
 SINK_VERSIONS(void, finish, (double *top, const double *sum, ptrdiff_t n), (top, sum, n))
 
 #endif

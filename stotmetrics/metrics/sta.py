@@ -197,8 +197,8 @@ def grad(x: Prepared, y: Prepared, params: Parameters) -> tuple[float, FloatArra
     cross = cross_terms(problem, left, right)
     value, _ = divergence(left, right, cross, positive=x.positive)
     total, alignment = _softdtw.value_and_alignment(value, params.gamma)
-    slope_x = slopes(problem, left.u[:, None, :], cross.u)
-    slope_y = slopes(problem, right.u[None, :, :], cross.v)
+    slope_x = slopes(problem, left.u[:, None, :], cross.u[cross.state])
+    slope_y = slopes(problem, right.u[None, :, :], cross.v[cross.state])
     grad_x, grad_y = (np.einsum("ij,ijp->" + out, alignment, s) for out, s in (("ip", slope_x), ("jp", slope_y)))
     if params.signed == "abs":
         grad_x, grad_y = np.sign(x.series.values) * grad_x, np.sign(y.series.values) * grad_y
