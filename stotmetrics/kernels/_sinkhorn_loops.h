@@ -342,13 +342,23 @@ SINK_INLINE void sink_block(const double *matrix, const double *vectors, double 
             for (int j = 0; j < cols; j++) sum[i][j] += row * column[j];
         }
     }
-    if (k < length)
+    if (k < length) {
+        /* Copied whole, so that the last entries are multiplied and added exactly as the others are. */
+        const size_t left = (size_t)(length - k) * sizeof(double);
+        sink_d4 column[3];
+        SINK_UNROLL
+        for (int j = 0; j < cols; j++) {
+            column[j] = sink_set(0.0);
+            memcpy(&column[j], vectors + j * length + k, left);
+        }
         SINK_UNROLL
         for (int i = 0; i < rows; i++) {
-            sink_d4 row = sink_load(matrix + i * length + k, length - k, 0.0);
+            sink_d4 row = sink_set(0.0);
+            memcpy(&row, matrix + i * length + k, left);
             SINK_UNROLL
-            for (int j = 0; j < cols; j++) sum[i][j] += row * sink_load(vectors + j * length + k, length - k, 0.0);
+            for (int j = 0; j < cols; j++) sum[i][j] += row * column[j];
         }
+    }
     SINK_UNROLL
     for (int i = 0; i < rows; i++)
         SINK_UNROLL
