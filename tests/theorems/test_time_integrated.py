@@ -1,0 +1,71 @@
+"""Entropic TiOT near TiOT: the limit of Theorem 2.9 of Time-integrated Optimal Transport (2025), as finite bounds."""
+
+from itertools import pairwise
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import stotmetrics
+from stotmetrics.testing.strategies import clouds
+
+EPSILONS = (1.0, 0.1, 0.01, 0.001)
+PAIRS = st.tuples(clouds(max_length=5, zeros=False), clouds(max_length=5, zeros=False))
+POWERS = st.sampled_from([1.0, 2.0])
+
+
+def entropy(weights):
+    return float(-(weights * np.log(weights)).sum())
+
+
+def read(cloud):
+    return stotmetrics.as_series(cloud.values, times=cloud.times, weights=cloud.weights)
+
+
+def solutions(pair, p):
+    """Exact and entropic solutions of one pair, and what the regulariser can cost: the smaller entropy."""
+    x, y = (read(cloud) for cloud in pair)
+    exact = stotmetrics.solve("tiot", x, y, p=p, standardize=False, root=False)
+    entropic = [
+        stotmetrics.solve("etiot", x, y, epsilon=epsilon, p=p, standardize=False, root=False) for epsilon in EPSILONS
+    ]
+    return x, y, exact, entropic, min(entropy(cloud.weights) for cloud in pair)
+
+
+@settings(max_examples=15)
+@given(PAIRS, POWERS)
+def test_theorem_2_9_the_entropic_value_tends_to_the_exact_one(pair, p):
+    """0 <= KL(P | a b') <= H bounds the distance from the limit by epsilon H at every epsilon."""
+    _, _, exact, entropic, most = solutions(pair, p)
+    scale = 1e-8 * max(1.0, exact.value)
+    for epsilon, found in zip(EPSILONS, entropic, strict=True):
+        assert exact.value - scale <= found.objective <= exact.value + epsilon * most + scale
+        assert abs(found.value - exact.value) <= epsilon * most + scale
+
+
+@settings(max_examples=15)
+@given(PAIRS, POWERS)
+def test_theorem_2_9_the_entropic_weight_tends_to_the_exact_ones(pair, p):
+    """w of epsilon is epsilon H-optimal for the exact problem, so it tends to w* where that is unique."""
+    x, y, exact, entropic, most = solutions(pair, p)
+    for epsilon, found in zip(EPSILONS, entropic, strict=True):
+        at_w = stotmetrics.distance("taot", x, y, w=float(found.w), p=p, standardize=False)
+        assert at_w >= exact.value - epsilon * most - 1e-8 * max(1.0, exact.value)
+
+
+@settings(max_examples=15)
+@given(PAIRS, POWERS)
+def test_the_regularised_objective_is_nondecreasing_in_epsilon(pair, p):
+    _, _, exact, entropic, _ = solutions(pair, p)
+    objectives = [found.objective for found in entropic]
+    for larger, smaller in pairwise(objectives):
+        assert smaller <= larger + 1e-8 * max(1.0, exact.value)
+
+
+@settings(max_examples=20)
+@given(PAIRS, st.sampled_from([1.0, 2.0, 3.0]), st.integers(0, 10))
+def test_tiot_is_at_least_every_transport_at_a_fixed_weight(pair, p, tenth):
+    x, y = (read(cloud) for cloud in pair)
+    exact = stotmetrics.distance("tiot", x, y, p=p, standardize=False, root=False)
+    fixed = stotmetrics.distance("taot", x, y, w=tenth / 10, p=p, standardize=False)
+    assert exact >= fixed - 1e-9 * max(1.0, fixed)
