@@ -1,0 +1,42 @@
+"""gak against the sum over all alignments and the laws of a positive definite kernel."""
+
+import math
+
+import numpy as np
+import pytest
+
+import stotmetrics
+from stotmetrics.reference.gak import kernel
+from stotmetrics.reference.softdtw import alignments
+
+
+def local(a, b, sigma):
+    g = math.exp(-float((a - b) @ (a - b)) / (2 * sigma**2))
+    return g / (2 - g)
+
+
+def test_kernel_is_the_sum_over_all_alignments_of_products():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(4, 2)), rng.normal(size=(3, 2))
+    brute = sum(math.prod(local(x[i], y[j], 0.8) for i, j in path) for path in alignments(4, 3))
+    assert kernel(x, y, 0.8) == pytest.approx(brute, rel=1e-12)
+
+
+def test_gram_matrix_is_positive_semidefinite():
+    rng = np.random.default_rng(1)
+    series = [rng.normal(size=n) for n in (1, 2, 3, 4, 5, 6, 3, 4)]
+    distances = stotmetrics.pairwise(series, metric="gak", sigma=0.7)
+    gram = 1 - distances**2 / 2
+    assert np.linalg.eigvalsh(gram).min() > -1e-12
+
+
+def test_two_forms_are_of_one_kernel():
+    x, y = [0.0, 1.0, 0.5], [0.2, 0.9]
+    log_form = stotmetrics.distance("gak", x, y, form="log")
+    assert stotmetrics.distance("gak", x, y) == pytest.approx(math.sqrt(2 - 2 * math.exp(-log_form)), rel=1e-12)
+
+
+def test_long_series_do_not_underflow():
+    x, y = np.zeros(400), np.full(400, 40.0)
+    assert stotmetrics.distance("gak", x, y) == pytest.approx(math.sqrt(2), rel=1e-12)
+    assert stotmetrics.distance("gak", x, y, form="log") > 1e5
