@@ -52,7 +52,8 @@ def continuity(metric: BoundMetric, x: Series, seed: int) -> None:
 def gradient(metric: BoundMetric, x: Series, y: Series, seed: int) -> None:
     """The gradient in x and in y is the slope of the value along any direction, and comes with the value itself.
 
-    Tolerance: central differences at the best of the steps 1e-2 to 1e-6 within 1e-5 of the scale of the gradient.
+    Tolerance: central differences at the best of the steps 1e-2 to 1e-6 within 1e-5 of the scale of the gradient, and
+    the root of the certified gap: values that are off by it may differ in slope by its root.
     """
     found = evaluate(metric, x, y)
     try:
@@ -66,9 +67,9 @@ def gradient(metric: BoundMetric, x: Series, y: Series, seed: int) -> None:
         direction = _direction(seed, series)
         slope = float((grad * direction).sum())
         errors = [abs(slope - _slope(metric, x, y, name, step, direction)) for step in _STEPS]
-        size = 1.0 + float(np.abs(grad).max())
+        allowed = 1e-5 * (1.0 + float(np.abs(grad).max())) + float(np.sqrt(found.gap or 0.0))
         require(
-            min(errors) <= 1e-5 * size,
+            min(errors) <= allowed,
             f"along a direction in {name} the gradient says {slope!r}; central differences are {min(errors):.1e} off",
         )
 
