@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .ground import Ground
     from .metrics.dtw import dtw
     from .metrics.etiot import etiot
-    from .metrics.softdtw import softdtw
+    from .metrics.softdtw import softdtw, softdtw_from_cost
     from .metrics.softdtw_divergence import softdtw_divergence
     from .metrics.softdtw_sharp import softdtw_sharp
     from .metrics.sta import sta
@@ -47,6 +47,7 @@ _LAZY = {
     "show_versions": ".versions",
     "softdtw": ".metrics.softdtw",
     "softdtw_divergence": ".metrics.softdtw_divergence",
+    "softdtw_from_cost": ".metrics.softdtw",
     "softdtw_sharp": ".metrics.softdtw_sharp",
     "sta": ".metrics.sta",
     "sta_over_gamma": ".gammas",
@@ -85,6 +86,7 @@ __all__ = [
     "show_versions",
     "softdtw",
     "softdtw_divergence",
+    "softdtw_from_cost",
     "softdtw_sharp",
     "solve",
     "sta",

@@ -4,7 +4,7 @@ Almost every problem runs in the exponential domain along anti-diagonals (``_sof
 so large beside gamma that their exponents leave the integers of a double, the recursion in the log domain takes over.
 """
 
-from libc.math cimport INFINITY, fabs, fmax, fmin
+from libc.math cimport INFINITY
 
 from ._core cimport NO_PATH, OK
 
@@ -15,7 +15,6 @@ import numpy as np
 
 cdef extern from "_softdtw_variants.h" nogil:
     enum: SDTW_W, SDTW_LINE, SDTW_SPACE, SDTW_MATRIX, SDTW_PAD
-    double SDTW_LIMIT
     ctypedef struct sdtw_problem:
         Py_ssize_t n, m, d
         const double *x
@@ -55,6 +54,13 @@ cdef extern from "_softdtw_variants.h" nogil:
     bint sdtw_runs(int)
 
 
+cdef extern from "_softdtw_problem.h" nogil:
+    double sdtw_scale(double gamma)
+    bint sdtw_costs_in_range(const sdtw_problem *)
+    bint sdtw_series_in_range(const double *x, const double *y, const sdtw_problem *)
+    void sdtw_set_band(sdtw_problem *, Py_ssize_t radius, Py_ssize_t *room)
+
+
 cdef extern from "_softdtw_pairs.h" nogil:
     ctypedef struct sdtw_pairs:
         const double *left
@@ -69,7 +75,6 @@ cdef extern from "_softdtw_pairs.h" nogil:
         const Py_ssize_t *cols
         const double *gammas
         Py_ssize_t d
-    double sdtw_scale(double gamma)
     Py_ssize_t sdtw_rows_of(const sdtw_pairs *, Py_ssize_t)
     Py_ssize_t sdtw_cols_of(const sdtw_pairs *, Py_ssize_t)
     const double *sdtw_x_of(const sdtw_pairs *, Py_ssize_t)
@@ -133,57 +138,6 @@ cdef double gradient_of(
     return sdtw_value_of(&total, gamma)
 
 
-cdef bint costs_in_range(const sdtw_problem *p) noexcept nogil:
-    cdef double limit = SDTW_LIMIT / (p.n + p.m)
-    cdef Py_ssize_t k
-    cdef bint beyond = False
-    for k in range(p.n * p.m):
-        beyond |= not (fabs(p.cost[k]) * p.scale <= limit)
-    return not beyond
-
-
-cdef bint series_in_range(const double *x, const double *y, const sdtw_problem *p) noexcept nogil:
-    cdef double low, high, bound = 0.0
-    cdef Py_ssize_t i, k
-    for k in range(p.d):
-        low = high = x[k]
-        for i in range(p.n):
-            low = fmin(low, x[i * p.d + k])
-            high = fmax(high, x[i * p.d + k])
-        for i in range(p.m):
-            low = fmin(low, y[i * p.d + k])
-            high = fmax(high, y[i * p.d + k])
-        bound += (high - low) * (high - low)
-    return bound * p.scale * (p.n + p.m) <= SDTW_LIMIT
-
-
-cdef Py_ssize_t set_band(sdtw_problem *p, Py_ssize_t radius, Py_ssize_t *room) noexcept nogil:
-    """Rows within radius of the rescaled diagonal, counted along the shorter series; room: 2 n sizes."""
-    cdef Py_ssize_t n = p.n, m = p.m, i, low = 0, high = 0
-    cdef Py_ssize_t *first = room
-    cdef Py_ssize_t *last = room + n
-    if radius < 0:
-        p.first = p.last = NULL
-        return 0
-    for i in range(n):
-        if n >= m:
-            # floor and ceil of i (m - 1) / (n - 1), so that neighbouring rows always touch
-            low = i * (m - 1) // (n - 1) if n > 1 else 0
-            high = (i * (m - 1) + n - 2) // (n - 1) if n > 1 else 0
-            first[i] = low - radius if low > radius else 0
-            last[i] = high + radius if high + radius < m else m - 1
-        else:
-            while (low * (n - 1) + m - 2) // (m - 1) + radius < i:
-                low += 1
-            while high + 1 < m and (high + 1) * (n - 1) // (m - 1) - radius <= i:
-                high += 1
-            first[i] = low
-            last[i] = high
-    p.first = first
-    p.last = last
-    return 0
-
-
 cdef void set_series(
     sdtw_problem *p, const double *x, const double *y, double *work
 ) noexcept nogil:
@@ -213,7 +167,7 @@ cdef bint series_value(
     """False where the log domain must take over. work: lines_work and packed_work doubles."""
     if gamma > 0.0:
         p.scale = sdtw_scale(gamma)
-        if not series_in_range(x, y, p):
+        if not sdtw_series_in_range(x, y, p):
             return False
     value[0] = value_in_range(p, x, y, gamma, work)
     return True
@@ -230,7 +184,7 @@ cdef bint series_gradient(
     if gamma == 0.0:
         return False
     p.scale = sdtw_scale(gamma)
-    if not series_in_range(x, y, p):
+    if not sdtw_series_in_range(x, y, p):
         return False
     set_series(p, x, y, at)
     gradient.x = at + packed
@@ -256,7 +210,7 @@ cdef Py_ssize_t softdtw_alignment_work(Py_ssize_t n, Py_ssize_t m) noexcept nogi
 
 cdef int solve_costs(sdtw_problem *p, double gamma, double *work, double *value) noexcept nogil:
     p.scale = 0.0 if gamma == 0.0 else sdtw_scale(gamma)
-    if gamma == 0.0 or costs_in_range(p):
+    if gamma == 0.0 or sdtw_costs_in_range(p):
         value[0] = value_of(p, SDTW_MATRIX, gamma, work)
     else:
         value[0] = sdtw_log_value(p, gamma, work)
@@ -269,7 +223,7 @@ cdef int solve_alignment(
     cdef sdtw_gradient gradient
     cdef Py_ssize_t k
     p.scale = 0.0 if gamma == 0.0 else sdtw_scale(gamma)
-    if gamma > 0.0 and costs_in_range(p):
+    if gamma > 0.0 and sdtw_costs_in_range(p):
         gradient.x = gradient.y = NULL
         gradient.alignment = alignment
         if p.first != NULL:
@@ -310,7 +264,7 @@ def value(const double[:, ::1] cost, double gamma, Py_ssize_t radius=-1):
     cdef double found
     with nogil:
         set_cost(&p, cost)
-        set_band(&p, radius, &room[0])
+        sdtw_set_band(&p, radius, &room[0])
         solve_costs(&p, gamma, &work[0], &found)
     return found
 
@@ -325,7 +279,7 @@ def value_and_alignment(const double[:, ::1] cost, double gamma, Py_ssize_t radi
     cdef double found
     with nogil:
         set_cost(&p, cost)
-        set_band(&p, radius, &room[0])
+        sdtw_set_band(&p, radius, &room[0])
         solve_alignment(&p, gamma, &expected[0, 0], &work[0], &found)
     return found, alignment
 
@@ -341,7 +295,7 @@ def alignment_jvp(const double[:, ::1] cost, double gamma, const double[:, ::1] 
     cdef double found
     with nogil:
         set_cost(&p, cost)
-        set_band(&p, radius, &room[0])
+        sdtw_set_band(&p, radius, &room[0])
         found = sdtw_log_jvp(&p, gamma, &along[0, 0], &work[0], &expected[0, 0], &derivative[0, 0])
     return found, alignment, moved
 
@@ -370,7 +324,7 @@ def pair_value(const double[:, ::1] x, const double[:, ::1] y, double gamma, Py_
     cdef double[::1] work = np.empty(lines_work(p.n) + packed_work(p.n, p.m, p.d))
     cdef Py_ssize_t[::1] room = np.empty(2 * p.n, dtype=np.intp) if radius >= 0 else None
     with nogil:
-        set_band(&p, radius, &room[0] if radius >= 0 else NULL)
+        sdtw_set_band(&p, radius, &room[0] if radius >= 0 else NULL)
         done = series_value(&p, &x[0, 0], &y[0, 0], gamma, &work[0], &found)
     return found if done else value(_cost_of(x, y), gamma, radius)
 
@@ -386,7 +340,7 @@ def pair_gradient(const double[:, ::1] x, const double[:, ::1] y, double gamma, 
     cdef double[::1] work = np.empty(lines_work(p.n) + kept_work(p.n, p.m) + 2 * packed_work(p.n, p.m, p.d))
     cdef Py_ssize_t[::1] room = np.empty(2 * p.n, dtype=np.intp)
     with nogil:
-        set_band(&p, radius, &room[0])
+        sdtw_set_band(&p, radius, &room[0])
         done = series_gradient(
             &p, &x[0, 0], &y[0, 0], gamma, &work[0], &found, &out_x[0, 0], &out_y[0, 0]
         )
@@ -445,7 +399,7 @@ def values(
             if gammas[k] > 0.0 and not sdtw_in_range(&pairs, k):
                 far[k] = True
                 continue
-            set_band(&p, radius, &room[0])
+            sdtw_set_band(&p, radius, &room[0])
             out[k] = value_in_range(&p, sdtw_x_of(&pairs, k), sdtw_y_of(&pairs, k), gammas[k], &work[0])
     for k in np.flatnonzero(missed):
         x = left[left_at[rows[k]]:left_at[rows[k] + 1]]
@@ -476,7 +430,7 @@ def gradients(
         for k in range(count):
             i, j = left_at[rows[k]], right_at[cols[k]]
             p.n, p.m, p.d = left_at[rows[k] + 1] - i, right_at[cols[k] + 1] - j, d
-            set_band(&p, radius, &room[0])
+            sdtw_set_band(&p, radius, &room[0])
             far[k] = not series_gradient(
                 &p, &left[i, 0], &right[j, 0], gammas[k], &work[0], &out[k], &out_x[at_x, 0], &out_y[at_y, 0]
             )
@@ -498,7 +452,7 @@ def band(Py_ssize_t n, Py_ssize_t m, Py_ssize_t radius):
     both = np.empty((2, n), dtype=np.intp)
     cdef Py_ssize_t[:, ::1] room = both
     p.n, p.m = n, m
-    set_band(&p, radius, &room[0, 0])
+    sdtw_set_band(&p, radius, &room[0, 0])
     return both[0], both[1]
 
 

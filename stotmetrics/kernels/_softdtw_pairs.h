@@ -2,7 +2,7 @@
 #ifndef STOTMETRICS_SOFTDTW_PAIRS_H
 #define STOTMETRICS_SOFTDTW_PAIRS_H
 
-#include "_softdtw_variants.h"
+#include "_softdtw_problem.h"
 
 /* Beyond this length the rows of the lanes leave the nearer caches, and single pairs are as fast. */
 #define SDTW_LONGEST_LANE 2048
@@ -17,9 +17,6 @@ typedef struct {
     const double *gammas;
     ptrdiff_t d;
 } sdtw_pairs;
-
-/* log2(e) / gamma */
-static inline double sdtw_scale(double gamma) { return 1.0 / (gamma * 0.69314718055994530942); }
 
 static inline ptrdiff_t sdtw_rows_of(const sdtw_pairs *p, ptrdiff_t k) {
     return p->left_at[p->rows[k] + 1] - p->left_at[p->rows[k]];

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import costs
+from ..errors import InvalidParameterError
 from ..kernels import _softdtw
 from ..parameters import parameter
 from ..reference import softdtw as reference
@@ -33,8 +34,8 @@ class Parameters:
 
 
 def radius_of(band: int | None) -> int:
-    """The kernels' name for no band is -1."""
-    return -1 if band is None else band
+    """The kernels' name for no band is -1, and beyond the longest series a radius makes no difference."""
+    return -1 if band is None else min(band, 2**40)
 
 
 def gamma_of(x: Series, y: Series, gamma: float | str) -> float:
@@ -131,6 +132,66 @@ SPEC = MetricSpec(
     summary="Cost of the soft minimum over all alignments of two series, smooth in both.",
     citation="Cuturi, Blondel, Soft-DTW: a Differentiable Loss Function for Time-Series, ICML 2017",
 )
+
+
+def softdtw_from_cost(C: npt.ArrayLike, gamma: float = 1.0, band: int | None = None) -> Result:
+    """Soft-DTW of a cost matrix of your own.
+
+    Parameters
+    ----------
+    C : array_like of shape (n, m)
+        The cost of matching time i of one series with time j of the other; +inf forbids a match.
+    gamma : float, default 1.0
+        Smoothing of the minimum, in the unit of the costs; 0 is hard DTW.
+    band : int, optional
+        Sakoe-Chiba radius around the rescaled diagonal, in steps of the shorter side.
+
+    Returns
+    -------
+    Result
+        ``value``, and ``alignment``: its gradient in C.
+
+    Raises
+    ------
+    InvalidParameterError
+        If C is not a matrix of numbers, or its forbidden matches leave no alignment.
+
+    References
+    ----------
+    Cuturi, Blondel, *Soft-DTW: a Differentiable Loss Function for Time-Series*, ICML 2017, equation (1).
+
+    Examples
+    --------
+    >>> import stotmetrics
+    >>> result = stotmetrics.softdtw_from_cost([[0.0, float("inf")], [1.0, 2.0]], gamma=0.0)
+    >>> result.value
+    2.0
+    >>> result.alignment
+    array([[1., 0.],
+           [0., 1.]])
+    """
+    params = SPEC.bind(gamma=gamma, band=band).params
+    if isinstance(params.gamma, str):
+        raise InvalidParameterError(f"gamma must be a number >= 0 for a given cost matrix; got {gamma!r}")
+    smoothing, radius = params.gamma, radius_of(params.band)
+    cost = np.asarray(C)
+    if cost.ndim != 2 or 0 in cost.shape or cost.dtype.kind not in "fiub":
+        raise InvalidParameterError(
+            f"C must be a matrix of real numbers, (n, m); got an array of shape {cost.shape} and dtype {cost.dtype}"
+        )
+    cost = np.ascontiguousarray(cost, dtype=np.float64)
+    if np.isnan(cost).any() or np.isneginf(cost).any():
+        raise InvalidParameterError("C must not hold NaN or -inf; forbid a match with +inf")
+    value = _softdtw.value(cost, smoothing, radius)
+    if value == np.inf:
+        raise InvalidParameterError("C must leave at least one alignment; its +inf entries (and the band) forbid all")
+    return Result(
+        value,
+        extras={
+            "alignment": lambda: _softdtw.value_and_alignment(cost, smoothing, radius)[1],
+            "cost": lambda: cost,
+        },
+    )
 
 
 def softdtw(x: npt.ArrayLike, y: npt.ArrayLike, gamma: float | str = 1.0, band: int | None = None) -> float:

@@ -10,7 +10,7 @@ from stotmetrics.reference import softdtw as reference
 from stotmetrics.testing import strategies as our
 
 GAMMAS = st.sampled_from([0.0, 1e-10, 0.01, 1.0, 100.0])
-BANDS = st.sampled_from([None, 0, 1, 3])
+BANDS = st.sampled_from([None, 0, 1, 3, 10**30])
 
 
 @st.composite
@@ -97,3 +97,28 @@ def test_matrix_equals_pairs_whatever_the_lengths(data):
         for j, y in enumerate(X):
             if i != j or gamma > 0:
                 assert D[i, j] == stotmetrics.softdtw(x, y, gamma, band)
+
+
+def test_a_cost_matrix_of_ones_own_gives_the_value_and_its_gradient():
+    C = [[0, 1, 2], [1, 0, 3]]
+    result = stotmetrics.softdtw_from_cost(C, gamma=0.5)
+    value, alignment = reference.enumerate_paths(np.array(C, dtype=float), 0.5)
+    np.testing.assert_allclose(result.value, value, rtol=1e-14)
+    np.testing.assert_allclose(result.alignment, alignment, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("C", "message"),
+    [
+        ([1.0, 2.0], "matrix of real numbers"),
+        (np.zeros((0, 2)), "matrix of real numbers"),
+        ([["a", "b"]], "matrix of real numbers"),
+        ([[0.0, np.nan]], "NaN or -inf"),
+        ([[0.0, -np.inf]], "NaN or -inf"),
+        ([[0.0, np.inf], [np.inf, np.inf]], "at least one alignment"),
+    ],
+)
+def test_a_cost_matrix_that_cannot_be_used_is_refused(C, message):
+    for gamma in (0.0, 1.0):
+        with pytest.raises(stotmetrics.InvalidParameterError, match=message):
+            stotmetrics.softdtw_from_cost(C, gamma=gamma)
