@@ -1,0 +1,1 @@
+"""Two metrics for stotmetrics: one in Python, one with a compiled block."""

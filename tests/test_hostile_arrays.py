@@ -1,0 +1,176 @@
+"""Arrays that lie, overlap or pretend: every door gives the right answer or a clear error, and never a crash."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.lib.stride_tricks import as_strided
+
+import stotmetrics
+from stotmetrics import registry
+from stotmetrics.testing.strategies import series
+
+OWN = sorted(
+    point.name
+    for point in registry.metadata.entry_points(group=registry.GROUP)
+    if point.value.startswith("stotmetrics.")
+)
+# What a person can mend; anything else would be a crash of ours.
+CLEAR = (stotmetrics.InvalidSeriesError, stotmetrics.InvalidParameterError)
+
+
+class Subclass(np.ndarray):
+    """An array of another type with the same numbers."""
+
+
+class Wrapped:
+    """Not an array, but it can become one."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.array, dtype=dtype)
+
+
+class Failing:
+    """It promises to become an array and fails."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("no array today")
+
+
+def misaligned(x):
+    raw = np.zeros(x.nbytes + 1, dtype=np.uint8)
+    shifted = raw[1:].view(np.float64).reshape(x.shape)
+    shifted[...] = x
+    assert not shifted.flags.aligned or x.size == 0
+    return shifted
+
+
+def spread(x, step):
+    wide = np.full((len(x) * abs(step), x.shape[1] + 3), np.nan)
+    wide[::step, 1 : 1 + x.shape[1]] = x
+    return wide[::step, 1 : 1 + x.shape[1]]
+
+
+def record(x):
+    table = np.zeros(x.shape, dtype=[("pad", "i1"), ("value", "f8")])
+    table["value"] = x
+    return table["value"]
+
+
+def read_only(x):
+    x = x.copy()
+    x.flags.writeable = False
+    return x
+
+
+SAME = {
+    "misaligned": misaligned,
+    "big-endian": lambda x: x.astype(">f8"),
+    "long double": lambda x: x.astype(np.longdouble),
+    "negative strides": lambda x: spread(x, -1),
+    "wide strides": lambda x: spread(x, 3),
+    "Fortran order": np.asfortranarray,
+    "field of a record": record,
+    "read-only": read_only,
+    "subclass": lambda x: x.view(Subclass),
+    "mask without a masked entry": lambda x: np.ma.masked_array(x, mask=False),
+    "wrapped": Wrapped,
+    "memory view": lambda x: memoryview(x),
+    "padded with NaN rows": lambda x: np.vstack([x, np.full((2, x.shape[1]), np.nan)]),
+}
+
+
+def positive(x):
+    """Legal for every metric: STA wants mass."""
+    return np.abs(x) + 0.1
+
+
+@pytest.mark.parametrize("form", SAME)
+@given(series(min_length=2, max_length=4))
+def test_the_same_numbers_in_any_memory_give_the_same_value(form, x):
+    x = positive(x)
+    y = x[::-1].copy()
+    for name in ("softdtw", "tiot", "sta", "otw"):
+        wanted = stotmetrics.distance(name, x, y)
+        assert stotmetrics.distance(name, SAME[form](x), SAME[form](y)) == pytest.approx(wanted, rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_zero_strides_repeat_a_value(name):
+    repeated = as_strided(np.array([1.5]), shape=(4, 1), strides=(0, 0))
+    other = np.arange(1.0, 5.0)
+    wanted = stotmetrics.distance(name, np.full((4, 1), 1.5), other)
+    assert stotmetrics.distance(name, repeated, other) == wanted
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_size_that_no_memory_holds_is_a_memory_error(name):
+    claimed = as_strided(np.array([1.0]), shape=(10**15, 1), strides=(0, 0))
+    with pytest.raises(MemoryError):
+        stotmetrics.distance(name, claimed, [1.0])
+
+
+@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize(
+    "bad",
+    [
+        np.ma.masked_array([1.0, 2.0], mask=[True, False]),
+        Failing(),
+        np.array([1.0, None], dtype=object),
+        np.array(["1", "2"]),
+        np.array([1.0 + 2j, 1.0]),
+        np.array([], dtype=np.float64),
+        np.zeros((3, 0)),
+        np.zeros((0, 3)),
+        np.zeros((2, 1, 1, 1)),
+        np.float64(1.0),
+        np.datetime64("2020-01-01"),
+        [[1.0, 2.0], [3.0]],
+        [1.0, [2.0]],
+        {"a": 1.0},
+        "text",
+        b"bytes",
+        object(),
+        np.array([2**63 - 1, 0]),
+        [1e400, 0.0],
+    ],
+    ids=lambda bad: type(bad).__name__,
+)
+def test_what_is_no_series_is_refused_by_name(name, bad):
+    with pytest.raises(CLEAR, match=r"^y "):
+        stotmetrics.distance(name, [1.0, 2.0], bad)
+    with pytest.raises(CLEAR, match=r"^x "):
+        stotmetrics.distance(name, bad, [1.0, 2.0])
+
+
+@pytest.mark.parametrize("name", OWN)
+@given(st.sampled_from([1e-320, 1e-300, 1e-150, 1e100, 1e150, 1e300, 1.7e308]))
+def test_extreme_numbers_give_a_finite_value_or_say_why_not(name, scale):
+    x, y = np.array([0.5, 1.0, 0.25]) * scale, np.array([1.0, 0.5, 0.75]) * scale
+    with np.errstate(all="ignore"):
+        try:
+            value = stotmetrics.distance(name, x, y)
+        except (FloatingPointError, stotmetrics.ConvergenceWarning, *CLEAR):
+            return
+        assert np.isfinite(value)
+
+
+@pytest.mark.parametrize("name", ["softdtw", "tiot", "sta", "otw"])
+def test_a_set_may_be_any_view_of_memory(name):
+    data = positive(np.random.default_rng(0).normal(size=(4, 6)))
+    wanted = stotmetrics.pairwise(data, metric=name)
+    for form in (misaligned, np.asfortranarray, lambda x: x.astype(">f8"), lambda x: spread(x, -1)):
+        np.testing.assert_allclose(stotmetrics.pairwise(form(data), metric=name), wanted, rtol=1e-9, atol=1e-9)
+
+
+def test_overlapping_series_are_read_and_not_written():
+    base = positive(np.random.default_rng(1).normal(size=8))
+    before = base.copy()
+    windows = np.lib.stride_tricks.sliding_window_view(base, 5)
+    for name in OWN:
+        found = stotmetrics.pairwise(windows, metric=name)
+        np.testing.assert_allclose(found, stotmetrics.pairwise(windows.copy(), metric=name), rtol=1e-9, atol=1e-9)
+    assert (base == before).all()
