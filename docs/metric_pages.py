@@ -4,6 +4,7 @@ from pathlib import Path
 
 from numpydoc.docscrape import NumpyDocString
 
+import stotmetrics
 from stotmetrics import Traits, registry
 
 OFFERS = {
@@ -53,7 +54,8 @@ def page(spec):
         ]
         parts += ["## Parameters", table(("name", "default", "legal values", "meaning"), rows)]
     parts += ["## Claims", claims(spec, metric.traits)]
-    parts += ["## Function", f"```{{eval-rst}}\n.. autofunction:: stotmetrics.{spec.name}\n```"]
+    home = "stotmetrics" if spec.name in stotmetrics.__all__ else spec.pair.__module__
+    parts += ["## Function", f"```{{eval-rst}}\n.. autofunction:: {home}.{spec.name}\n```"]
     offers = [f"{meaning} (`{name}`)" for name, meaning in OFFERS.items() if getattr(spec, name) is not None]
     parts += ["## Behind it", "- " + "\n- ".join(["one pair (`pair`)", *offers])]
     parts += ["## Source", spec.citation]
