@@ -1,7 +1,8 @@
 """Entropic TiOT: max over w in [0, 1] of min over couplings P of <w A + (1 - w) B, P> + epsilon KL(P | a b').
 
-Its dual ``<a, f> + <b, g> - epsilon sum P + epsilon`` with ``P_ij = a_i b_j exp((f_i + g_j - C_ij) / epsilon)`` is smooth
-and jointly concave in (f, g, w). Newton's method follows its maximiser while epsilon falls from the scale of the costs.
+Its dual ``<a, f> + <b, g> - epsilon sum P + epsilon`` with ``P_ij = a_i b_j exp((f_i + g_j - C_ij) / epsilon)`` is
+smooth and jointly concave in (f, g, w). Newton's method follows its maximiser while epsilon falls from the scale of the
+costs.
 """
 
 from libc.math cimport INFINITY, fabs, isfinite, log, sqrt
@@ -25,8 +26,9 @@ cdef extern from "_gibbs.h" nogil:
 
 cdef gibbs_fn gibbs = choose_gibbs()
 
-# The continuation: epsilon starts at this share of the largest cost and falls by this factor, after as many sweeps, once
-# the Newton step promises a gain of no more than this share of it. Chosen by the number of steps on series of 70 to 251.
+# The continuation: epsilon starts at this share of the largest cost and falls by this factor, after as many sweeps,
+# once the Newton step promises a gain of no more than this share of it. Chosen by the number of steps on series of 70
+# to 251.
 cdef double START = 0.0625, FACTOR = 4.0, INNER = 0.1
 cdef int SWEEPS = 2
 
@@ -107,7 +109,7 @@ cdef double direction(Entropic *e, double epsilon) noexcept nogil:
 
     f is eliminated by its diagonal block; what is left for g, ``diag(columns) - P' diag(1 / rows) P``, is factorised.
     """
-    cdef int n = <int>e.n, m = <int>e.m, i, j, k = 1, info = 0, two = 2, attempt
+    cdef int n = <int>e.n, m = <int>e.m, i, j, k = 1, info = 0, _attempt
     cdef double zero = 0.0, one = 1.0, minus = -1.0, root, gap_f, right_w, diagonal_w, q_q = 0.0, q_r = 0.0, low, ridge
     cdef double *q = e.one
     cdef double *right = e.two
@@ -132,7 +134,7 @@ cdef double direction(Entropic *e, double epsilon) noexcept nogil:
     dgemv("N", &m, &n, &minus, e.P, &m, e.step_f, &k, &one, right, &k)
     dgemv("N", &m, &n, &one, e.P, &m, e.three, &k, &one, q, &k)
     ridge = 0.0
-    for attempt in range(6):
+    for _attempt in range(6):
         dsyrk("L", "N", &m, &n, &minus, e.P, &m, &zero, e.S, &m)
         low = 0.0
         for j in range(m):
@@ -175,11 +177,11 @@ cdef double direction(Entropic *e, double epsilon) noexcept nogil:
 
 cdef bint move(Entropic *e, double epsilon, double gain) noexcept nogil:
     """Go along the step, halving it until the dual rises enough."""
-    cdef Py_ssize_t n = e.n, m = e.m, i, j, halving
+    cdef Py_ssize_t n = e.n, m = e.m, i, j, _halving
     cdef double size = 1.0, start = e.dual, old_w = e.w
     memcpy(e.old_f, e.f, n * sizeof(double))
     memcpy(e.old_g, e.g, m * sizeof(double))
-    for halving in range(40):
+    for _halving in range(40):
         for i in range(n):
             e.f[i] = e.old_f[i] + size * e.step_f[i]
         for j in range(m):
@@ -203,8 +205,8 @@ cdef bint move(Entropic *e, double epsilon, double gain) noexcept nogil:
 cdef void certify(Entropic *e, double epsilon, Saddle *found) noexcept nogil:
     """Round the plan to a true coupling, and bound what that costs, regularised, from above.
 
-    P scaled down to Q = diag(u) P diag(v) plus the rank-one rest of the marginals is a coupling. Since KL is convex it is
-    at most that of Q plus the rest's own, and by minimax no saddle value lies above max_w <C_w, .> + epsilon KL.
+    P scaled down to Q = diag(u) P diag(v) plus the rank-one rest of the marginals is a coupling. Since KL is convex it
+    is at most that of Q plus the rest's own, and by minimax no saddle value lies above max_w <C_w, .> + epsilon KL.
     """
     cdef Py_ssize_t n = e.n, m = e.m, i, j
     cdef double *u = e.three
@@ -276,7 +278,7 @@ cdef inline double allowed(double tol, double epsilon, double objective) noexcep
 
 cdef int solve(Entropic *e, double epsilon, double tol, Py_ssize_t max_steps, Saddle *found) noexcept nogil:
     """Follow the maximiser down to `epsilon`. The potentials start from zero, w from where it is."""
-    cdef Py_ssize_t cell, inner
+    cdef Py_ssize_t cell, _inner
     cdef double scale = 0.0, stage, gain
     cdef Py_ssize_t stuck = 0
     for cell in range(e.n * e.m):
@@ -288,7 +290,7 @@ cdef int solve(Entropic *e, double epsilon, double tol, Py_ssize_t max_steps, Sa
     found.steps = 0
     while True:
         evaluate(e, stage)
-        for inner in range(SWEEPS):
+        for _inner in range(SWEEPS):
             sweep(e, stage)
             evaluate(e, stage)
         gain = INFINITY
@@ -330,13 +332,13 @@ cdef void finish(Entropic *e, double epsilon, double stage, Saddle *found) noexc
 
 
 cdef double ascend_w(Entropic *e, double epsilon) noexcept nogil:
-    """Projected gradient steps in w at fixed potentials, as the authors of TiOT run them; returns the marginal error."""
+    """Projected gradient steps in w at fixed potentials, as TiOT's authors run them; returns the marginal error."""
     cdef double eta, before, error = 0.0
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, _step
     evaluate(e, epsilon)
     eta = epsilon / max(e.curvature, 1e-300)
     eta = eta / 20.0 if eta >= 10.0 else eta / 10.0
-    for i in range(50):
+    for _step in range(50):
         before = e.w
         e.w = min(max(e.w + eta * e.slope, 0.0), 1.0)
         evaluate(e, epsilon)
