@@ -52,8 +52,9 @@ def continuity(metric: BoundMetric, x: Series, seed: int) -> None:
 def gradient(metric: BoundMetric, x: Series, y: Series, seed: int) -> None:
     """The gradient in x and in y is the slope of the value along any direction, and comes with the value itself.
 
-    Tolerance: central differences at the best of the steps 1e-2 to 1e-6 within 1e-5 of the scale of the gradient, and
-    the root of the certified gap: values that are off by it may differ in slope by its root.
+    Tolerance: central differences at the best of the steps 1e-2 to 1e-6 within 1e-5 of the scale of the gradient; what
+    the last digits of the value leave of a difference; and the root of the certified gap: values that are off by it may
+    differ in slope by its root.
     """
     found = evaluate(metric, x, y)
     try:
@@ -68,6 +69,7 @@ def gradient(metric: BoundMetric, x: Series, y: Series, seed: int) -> None:
         slope = float((grad * direction).sum())
         errors = [abs(slope - _slope(metric, x, y, name, step, direction)) for step in _STEPS]
         allowed = 1e-5 * (1.0 + float(np.abs(grad).max())) + float(np.sqrt(found.gap or 0.0))
+        allowed += 8 * float(np.finfo(np.float64).eps) * abs(value) / max(_STEPS)
         require(
             min(errors) <= allowed,
             f"along a direction in {name} the gradient says {slope!r}; central differences are {min(errors):.1e} off",

@@ -378,7 +378,8 @@ def _numbers(parameter: Parameter, default: Any) -> list[Any]:
     scale = abs(default) if isinstance(default, (int, float)) and math.isfinite(default) and default else 1.0
     to_kind: Callable[[float], Any] = parameter.kind
     candidates = [scale * s for s in (0.5, 2.0, 0.1, 3.0)] + [0.0, 0.5, 1.0, 2.0]
-    candidates += [end for end in (parameter.low, parameter.high) if math.isfinite(end)]
+    # An end that only guards against overflow would drown the values of the metric in rounding.
+    candidates += [end for end in (parameter.low, parameter.high) if abs(end) <= 1e6 * scale]
     found = []
     for number in candidates:
         value = to_kind(number)
