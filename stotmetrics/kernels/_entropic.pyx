@@ -471,6 +471,10 @@ cdef class Workspace:
         """(f, g) of the last problem."""
         return np.array(<double[:self.e.n]>self.e.f), np.array(<double[:self.e.m]>self.e.g)
 
+    def w(self):
+        """The w of the last problem."""
+        return self.e.w
+
     def plan(self):
         """The coupling that the value of the last problem is of."""
         cdef Py_ssize_t n = self.e.n, m = self.e.m
