@@ -1,7 +1,7 @@
 """Entropic TiOT between long series, without storing a matrix.
 
-The potentials of a thinned pair of series extend to all atoms by the condition of optimality; from there Newton needs few
-steps, each solved by conjugate gradients on products with the plan.
+The potentials of a thinned pair of series extend to all atoms by the condition of optimality; from there Newton's
+method needs few steps, each solved by conjugate gradients on products with the plan.
 """
 
 from dataclasses import dataclass

@@ -21,11 +21,6 @@ cdef gibbs_fn gibbs = choose_gibbs()
 cdef class Plan:
     """``P_ij = exp(alpha_i + beta_j - C_ij / epsilon)`` between two clouds, C = w A + (1 - w) B."""
 
-    cdef const double[:, ::1] x, y
-    cdef const double[::1] t, s
-    cdef double p
-    cdef double[:, ::1] rows    # A, B, P of one row, and two sums over columns that nobody asked for
-
     def __init__(
         self, const double[:, ::1] x, const double[::1] t, const double[:, ::1] y, const double[::1] s, double p
     ):
