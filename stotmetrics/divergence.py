@@ -19,6 +19,7 @@ _COLUMNS = 128
 # Beyond this cost / epsilon a kernel underflows, and the solution is approached from larger epsilon.
 _STEEP = 500.0
 _STEP = 4.0
+_POLISH = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Problem:
     """A ground cost with its regularisation: what all problems of one metric share.
 
     ``costs`` holds one matrix, or one symmetric matrix per axis of a grid; ``tol`` bounds the error of each value W.
+    ``follow`` lets a frame take the potentials of another that certify its value; else only equal frames share them.
     """
 
     costs: tuple[FloatArray, ...]
@@ -36,6 +38,7 @@ class Problem:
     kernels: tuple[tuple[FloatArray, ...], tuple[FloatArray, ...]]
     depth: int = 5
     symmetric: bool = True
+    follow: bool = True
     spread: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -173,6 +176,19 @@ def cross_terms(problem: Problem, x: Frames, y: Frames) -> Cross:
     )
 
 
+def polish(problem: Problem, x: Frames, y: Frames, cross: Cross) -> tuple[FloatArray, FloatArray, Cross]:
+    """A few sweeps beyond the certificate: potentials of x, of y, and of their cross terms.
+
+    A gap is quadratic in the error of the potentials, so that rounding hides the last half of their digits from it.
+    """
+    more = replace(problem, tol=0.0, max_iter=_POLISH)
+    own_x, own_y = (_symmetric(more, side.mass, side.logmass, side.u.copy())[0] for side in (x, y))
+    _, first = np.unique(cross.state, return_index=True)
+    rows, cols = (index.astype(np.intp) for index in np.divmod(first, cross.state.shape[1]))
+    u, v = _in_parts(more, x, y, rows, cols, cross.v)[:2]
+    return own_x, own_y, replace(cross, u=u, v=v)
+
+
 def _in_parts(problem: Problem, x: Frames, y: Frames, rows: IntArray, cols: IntArray, v: FloatArray) -> tuple[Any, ...]:
     """``solve_batch`` a few columns at a time."""
     sides: Any = (x.mass, x.logmass, y.mass, y.logmass)
@@ -236,6 +252,9 @@ def _masked(v: FloatArray, logmass: FloatArray) -> FloatArray:
 
 def _leaders(problem: Problem, frames: Frames) -> IntArray:
     """For each frame the most recent leader whose potentials certify it, or itself."""
+    if not problem.follow:
+        _, first, inverse = np.unique(frames.digest, return_index=True, return_inverse=True)
+        return np.asarray(first[inverse], dtype=np.intp)
     found = np.arange(len(frames.mass), dtype=np.intp)
     recent: list[int] = []
     for i in range(len(frames.mass)):

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from ..divergence import Cross, Frames, Problem, cross_terms, divergence, self_terms
+from ..divergence import Cross, Frames, Problem, cross_terms, divergence, polish, self_terms
 from ..errors import InvalidSeriesError
 from ..ground import Ground, as_ground, default_ground
 from ..kernels import _softdtw
@@ -197,8 +197,9 @@ def grad(x: Prepared, y: Prepared, params: Parameters) -> tuple[float, FloatArra
     cross = cross_terms(problem, left, right)
     value, _ = divergence(left, right, cross, positive=x.positive)
     total, alignment = _softdtw.value_and_alignment(value, params.gamma)
-    slope_x = slopes(problem, left.u[:, None, :], cross.u[cross.state])
-    slope_y = slopes(problem, right.u[None, :, :], cross.v[cross.state])
+    own_x, own_y, cross = polish(problem, left, right, cross)
+    slope_x = slopes(problem, own_x[:, None, :], cross.u[cross.state])
+    slope_y = slopes(problem, own_y[None, :, :], cross.v[cross.state])
     grad_x, grad_y = (np.einsum("ij,ijp->" + out, alignment, s) for out, s in (("ip", slope_x), ("jp", slope_y)))
     if params.signed == "abs":
         grad_x, grad_y = np.sign(x.series.values) * grad_x, np.sign(y.series.values) * grad_y
@@ -215,7 +216,7 @@ def _tight(x: Prepared, y: Prepared) -> Problem:
     """The problem solved until its potentials are as good as the value was: a gap is quadratic in their error."""
     scale = max(float(side.parts[0].total.max()) for side in (x, y))
     floor = 1e-14 * (1 + x.problem.rho) * scale
-    return replace(x.problem, tol=max(x.problem.tol**2, floor))
+    return replace(x.problem, tol=max(x.problem.tol**2, floor), follow=False)
 
 
 def slow_twin(x: Series, y: Series, params: Parameters) -> float:

@@ -222,7 +222,7 @@ def test_gradient_is_that_of_finite_differences(signed, rho):
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 ends.append(stotmetrics.sta(x, y, max_iter=300, **exact))
         array[at] = keep
-        assert grad[at] == pytest.approx((ends[0] - ends[1]) / (2 * step), abs=3e-6, rel=1e-5)
+        assert grad[at] == pytest.approx((ends[0] - ends[1]) / (2 * step), abs=1e-7, rel=1e-6)
 
 
 def test_gradient_vanishes_between_equal_frames_only():
