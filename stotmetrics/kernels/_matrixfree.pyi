@@ -1,8 +1,10 @@
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import disjoint_base
 
 _Floats = npt.NDArray[np.float64]
 
+@disjoint_base
 class Plan:
     def __init__(self, x: _Floats, t: _Floats, y: _Floats, s: _Floats, p: float) -> None: ...
     def sums(
