@@ -21,8 +21,10 @@ from .spec import BoundMetric
 Progress = bool | Callable[[int, int], None]
 Advance = Callable[[int], object]
 
-# Cost-matrix entries in one tile: some tenths of a second of work, for progress, balance and Ctrl-C.
-_CELLS = 2**22
+# Cost-matrix entries in one tile, and series on its side: milliseconds to seconds of work, enough to make handing out a
+# tile cheap, little enough for progress, balance and Ctrl-C.
+_CELLS = 2**24
+_SIDES = (4, 32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Tile:
 def tile_side(left: Sequence[Series], right: Sequence[Series]) -> int:
     """Series on one side of a tile. It depends on the data alone, so that the result cannot depend on the workers."""
     cells = np.mean([len(s) for s in left]) * np.mean([len(s) for s in right]) * left[0].dim
-    return int(np.clip(np.sqrt(_CELLS / cells), 4, 64))
+    return int(np.clip(np.sqrt(_CELLS / cells), *_SIDES))
 
 
 def tiles_of(n: int, m: int, side: int, *, within: bool, symmetric: bool, zero_self: bool) -> list[Tile]:

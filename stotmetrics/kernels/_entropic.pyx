@@ -401,9 +401,12 @@ cdef class Workspace:
     cdef const double[::1] a, b
     cdef Entropic e
 
+    def __cinit__(self):
+        self.doubles = np.empty(0)
+
     cdef void fit(self, Py_ssize_t n, Py_ssize_t m, const double[::1] a, const double[::1] b):
         cdef Py_ssize_t wanted = entropic_doubles(n, m), i
-        if self.doubles is None or self.doubles.shape[0] < wanted:
+        if self.doubles.shape[0] < wanted:
             self.doubles = np.empty(wanted)
         place(&self.e, n, m, &self.doubles[0])
         self.a = a

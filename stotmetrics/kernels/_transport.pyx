@@ -431,12 +431,16 @@ cdef class Workspace:
     cdef Network net
     cdef double unit
 
+    def __cinit__(self):
+        self.doubles = np.empty(0)
+        self.natural = np.empty(0, dtype=np.intc)
+
     cdef void fit(self, Py_ssize_t n, Py_ssize_t m):
         """Place a network of n x m atoms, with room for A and B behind it."""
         cdef Py_ssize_t wanted = network_doubles(n, m) + 2 * n * m
-        if self.doubles is None or self.doubles.shape[0] < wanted:
+        if self.doubles.shape[0] < wanted:
             self.doubles = np.empty(wanted)
-        if self.natural is None or self.natural.shape[0] < n + m:
+        if self.natural.shape[0] < n + m:
             self.wholes = np.empty(n + m, dtype=np.longlong)
             self.natural = np.arange(n + m, dtype=np.intc)
         place(&self.net, n, m, &self.doubles[0])
