@@ -120,6 +120,6 @@ def gak(x: ArrayLike, y: ArrayLike, sigma: float = 1.0, form: str = "feature") -
     >>> gak([0.0, 1.0], [0.0, 1.0])
     0.0
     >>> round(gak([0.0, 1.0, 2.0], [0.0, 2.0], form="log"), 6)
-    0.620493
+    0.632782
     """
     return SPEC.bind(sigma=sigma, form=form)(x, y)
