@@ -3,10 +3,13 @@
 import difflib
 from collections import defaultdict
 from dataclasses import dataclass
-from importlib import metadata
+from typing import TYPE_CHECKING
 
 from .errors import DuplicateMetricError, MetricLoadError, UnknownMetricError
 from .spec import API_VERSION, MetricSpec
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "stotmetrics.metrics"
 
@@ -110,15 +113,18 @@ def catalogue() -> list[Entry]:
     return entries
 
 
-def _declared() -> dict[str, list[metadata.EntryPoint]]:
+def _declared() -> dict[str, list["EntryPoint"]]:
     """Name -> entry points. Read afresh each time: a package may be installed while a notebook runs."""
-    found: dict[str, list[metadata.EntryPoint]] = defaultdict(list)
+    # Imported here: it takes as long as everything else of this package.
+    from importlib import metadata
+
+    found: dict[str, list[EntryPoint]] = defaultdict(list)
     for point in metadata.entry_points(group=GROUP):
         found[point.name].append(point)
     return dict(found)
 
 
-def _load(point: metadata.EntryPoint) -> MetricSpec:
+def _load(point: "EntryPoint") -> MetricSpec:
     where = f"metric {point.name!r} of {_owner(point)} ({point.value})"
     try:
         spec = point.load()
@@ -136,7 +142,7 @@ def _load(point: metadata.EntryPoint) -> MetricSpec:
     return spec
 
 
-def _owner(point: metadata.EntryPoint) -> str:
+def _owner(point: "EntryPoint") -> str:
     return f"{point.dist.name} {point.dist.version}" if point.dist is not None else "an unknown distribution"
 
 
