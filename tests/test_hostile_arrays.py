@@ -1,5 +1,7 @@
 """Arrays that lie, overlap or pretend: every door gives the right answer or a clear error, and never a crash."""
 
+from importlib import metadata
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,9 +13,7 @@ from stotmetrics import registry
 from stotmetrics.testing.strategies import series
 
 OWN = sorted(
-    point.name
-    for point in registry.metadata.entry_points(group=registry.GROUP)
-    if point.value.startswith("stotmetrics.")
+    point.name for point in metadata.entry_points(group=registry.GROUP) if point.value.startswith("stotmetrics.")
 )
 # What a person can mend; anything else would be a crash of ours.
 CLEAR = (stotmetrics.InvalidSeriesError, stotmetrics.InvalidParameterError)
