@@ -24,7 +24,7 @@ Advance = Callable[[int], object]
 # Cost-matrix entries in one tile, and series on its side: milliseconds to seconds of work, enough to make handing out a
 # tile cheap, little enough for progress, balance and Ctrl-C.
 _CELLS = 2**24
-_SIDES = (4, 32)
+_SIDES = (4, 24)
 
 
 @dataclass(frozen=True, slots=True)
