@@ -24,7 +24,8 @@ class Result:
     n_iter : int, default 0
         Iterations the solver took, in its own unit (sweeps, steps or transport solves).
     gap : float, optional
-        A certified bound on the error of the value, None where the metric has no such bound.
+        A certified bound on the error of the value; for taot, etiot and opw with ``epsilon > 0`` on that of the
+        regularised objective, which the solver optimises. None where the metric has no such bound.
     extras : mapping of str to callable, optional
         What else the metric can say (``alignment``, ``plan``, ``w``, ``potentials``, ``objective``), each computed
         when it is first asked for.
@@ -131,7 +132,7 @@ class Batch:
     converged : bool array of shape (k,), optional
         None: all of them converged.
     gap : array of shape (k,), optional
-        Certified bound on the error of each value.
+        Certified bound on the error of each value, as in :class:`Result`.
     n_iter : int array of shape (k,), optional
         Iterations of each pair.
     """

@@ -194,7 +194,7 @@ def etiot(
         Take the p-th root; the authors print the value without it.
     tol : float, default 1e-9
         Stop when the certified gap of the regularised objective, dual against primal, is below this (times the
-        objective where that exceeds 1).
+        objective where that exceeds 1). It allows 4e-13 times epsilon more, for rounding.
     max_iter : int, default 200
         Most Newton steps.
     stopping : "gap" or "paper", default "gap"
