@@ -13,6 +13,9 @@ from .errors import InvalidParameterError
 from .result import FloatArray
 from .series import Series, as_dataset, as_series
 
+# The least mass to start from, relative to the mean: a logarithm cannot start at zero, nor move far from it.
+_LEAST_MASS = 1e-3
+
 
 @dataclass(frozen=True, slots=True)
 class Barycenter:
@@ -51,7 +54,8 @@ def barycenter(
 ) -> Barycenter:
     """The series that minimises its weighted mean distance to a set of series, by L-BFGS.
 
-    The problem is not convex: the result is a local minimum near ``init``.
+    The problem is not convex: the result is a local minimum near ``init``. Under a metric of histograms the search is
+    over the logarithms of their masses, so that every mass of the barycenter is positive.
 
     Parameters
     ----------
@@ -67,7 +71,8 @@ def barycenter(
     max_iter : int, default 200
         Limit of L-BFGS steps.
     tol : float, default 1e-6
-        Largest entry of the gradient, relative to the largest at the start, at which to stop.
+        Largest entry of the gradient (in the logarithms of masses), relative to the largest at the start, at which to
+        stop.
     **params
         Parameters of the metric.
 
@@ -91,15 +96,23 @@ def barycenter(
     shares = _shares(weights, len(series))
     start = _start(init, series, shares)
     prepared = [bound.prepare(one) for one in series]
-    left, rows, cols = [0], np.zeros(len(series), dtype=np.intp), np.arange(len(series), dtype=np.intp)
+    rows, cols = np.zeros(len(series), dtype=np.intp), np.arange(len(series), dtype=np.intp)
+    masses = bound.traits.needs_mass
+    if masses:
+        start = np.log(np.maximum(start, _LEAST_MASS * start.mean()))
 
     def value_and_slope(flat: FloatArray) -> tuple[float, FloatArray]:
-        left[0] = bound.prepare(Series(np.ascontiguousarray(flat.reshape(start.shape))))
-        values, slopes, _ = bound.grad_block(left, prepared, rows, cols)
+        point = flat.reshape(start.shape)
+        point = np.exp(point) if masses else point
+        left = bound.prepare(Series(np.ascontiguousarray(point), frame_shape=series[0].frame_shape))
+        values, slopes, _ = bound.grad_block([left], prepared, rows, cols)
         slope = np.zeros(start.shape)
         for share, one in zip(shares, slopes, strict=True):
             slope += share * one
-        return float(shares @ values), slope.ravel()
+        value = float(shares @ values)
+        if not (np.isfinite(value) and np.isfinite(slope).all()):
+            raise FloatingPointError(f"{bound!r} has no finite gradient on the way; rescale the series, or raise gamma")
+        return value, (slope * point if masses else slope).ravel()
 
     scale = max(float(np.abs(value_and_slope(start.ravel())[1]).max()), np.finfo(float).tiny)
     found = minimize(
@@ -112,7 +125,7 @@ def barycenter(
     # Without a stop on the value, the line search may end at the last digit before the gradient meets its tolerance.
     slope = float(np.abs(found.jac).max())
     return Barycenter(
-        values=found.x.reshape(start.shape),
+        values=np.exp(found.x.reshape(start.shape)) if masses else found.x.reshape(start.shape),
         objective=float(found.fun),
         converged=bool(found.success) or slope <= tol * scale,
         n_iter=int(found.nit),

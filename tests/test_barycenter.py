@@ -78,3 +78,36 @@ def test_bad_arguments_are_refused_by_name(arguments, message):
 def test_a_metric_without_gradient_is_refused():
     with pytest.raises(NotImplementedError, match="dtw has no gradient"):
         stotmetrics.barycenter(bumps([6, 7]), metric="dtw")
+
+
+def films(shifts, times=4, points=8):
+    found = np.full((len(shifts), times, points), 0.02)
+    for film, shift in zip(found, shifts, strict=True):
+        film[np.arange(times), (shift + np.arange(times)) % points] = 1.0
+    return found
+
+
+def test_barycenter_of_histograms_is_positive_and_has_no_slope_in_their_logarithms():
+    X = films([1, 2, 3])
+    bound = stotmetrics.get_metric("sta", gamma=0.1, tol=1e-8)
+    found = stotmetrics.barycenter(X, metric=bound, tol=1e-4)
+    assert found.converged
+    assert (found.values > 0).all()
+    parts = [bound.value_and_grad(found.values, x) for x in X]
+    np.testing.assert_allclose(found.objective, np.mean([p[0] for p in parts]), rtol=1e-6)
+    slope = found.values * np.mean([p[1] for p in parts], axis=0)
+    start = X.mean(axis=0)
+    before = [bound.value_and_grad(start, x) for x in X]
+    assert np.abs(slope).max() < 1e-3 * np.abs(start * np.mean([p[1] for p in before], axis=0)).max()
+    assert found.objective < np.mean([p[0] for p in before])
+
+
+def test_a_gradient_that_is_not_finite_is_an_error_not_a_result():
+    spec = stotmetrics.MetricSpec(
+        name="cliff",
+        pair=lambda x, y, params: 0.0,
+        grad=lambda x, y, params: (0.0, np.full(x.values.shape, np.nan), np.zeros(y.values.shape)),
+        traits=stotmetrics.Traits(differentiable=True),
+    )
+    with pytest.raises(FloatingPointError, match="no finite gradient"):
+        stotmetrics.barycenter([[1.0, 2.0]], metric=spec)
