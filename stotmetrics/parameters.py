@@ -59,6 +59,9 @@ class Parameter:
 
     def check(self, name: str, value: Any) -> Any:
         """Return the value as a plain Python object, or raise InvalidParameterError."""
+        # The usual case first: binding is part of every call by name.
+        if type(value) is float and self.kind is float and self.convert is None and self._is_inside(value):
+            return value
         for literal in self.allow:
             if value is literal or (isinstance(value, type(literal)) and value == literal):
                 return literal

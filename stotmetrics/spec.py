@@ -1,8 +1,10 @@
 """What a metric is: data about it and its functions, and the same bound to parameters."""
 
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -127,7 +129,7 @@ class BoundMetric:
     def __init__(self, spec: MetricSpec, params: Any) -> None:
         self._spec = spec
         self._params = params
-        self._traits = spec.traits if isinstance(spec.traits, Traits) else spec.traits(params)
+        self._traits = spec.traits if isinstance(spec.traits, Traits) else _traits_at(spec.traits, params)
 
     @property
     def spec(self) -> MetricSpec:
@@ -189,7 +191,7 @@ class BoundMetric:
         """The result for two prepared series."""
         found = self._spec.pair(x, y, self._params)
         result = found if isinstance(found, Result) else Result(found)
-        if not np.isfinite(result.value):
+        if not math.isfinite(result.value):
             raise FloatingPointError(f"{self!r} gave {result.value} for finite series; rescale their values")
         return result
 
@@ -252,6 +254,11 @@ class BoundMetric:
     def __repr__(self) -> str:
         inside = ", ".join(f"{name}={getattr(self._params, name)!r}" for name in self._spec.parameters)
         return f"{self.name}({inside})"
+
+
+@lru_cache(maxsize=256)
+def _traits_at(traits: Callable[[Any], Traits], params: Any) -> Traits:
+    return traits(params)
 
 
 def _from_name(name: str, params: Any) -> BoundMetric:
