@@ -104,6 +104,8 @@ def fill(
 
 def prepare(metric: BoundMetric, series: Sequence[Series], side: int, n_jobs: int | None) -> list[Any]:
     """Prepare each series once, in its order."""
+    if metric.spec.prepare is None:
+        return list(series)  # starting workers would take longer than all there is to do
     tasks = (delayed(_prepare)(metric, k, list(series[k : k + side])) for k in range(0, len(series), side))
     found = dict(run(tasks, n_jobs))
     return [one for k in sorted(found) for one in found[k]]
