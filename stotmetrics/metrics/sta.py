@@ -1,6 +1,5 @@
 """Spatio-temporal alignments: soft-DTW whose cost is the unbalanced Sinkhorn divergence of two frames."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -13,7 +12,7 @@ from ..ground import Ground, as_ground, default_ground
 from ..kernels import _softdtw
 from ..parameters import parameter
 from ..reference import sta as reference
-from ..result import Batch, FloatArray, IntArray, Result
+from ..result import FloatArray, Result
 from ..series import Series
 from ..spec import MetricSpec, Traits
 
@@ -171,19 +170,6 @@ def _refuse_unequal_mass(x: Frames, y: Frames) -> None:
         )
 
 
-def block(
-    left: Sequence[Prepared], right: Sequence[Prepared], rows: IntArray, cols: IntArray, params: Parameters
-) -> Batch:
-    # The problems of one pair are a batch already; sharing it with other pairs would let them touch its last digits.
-    results = [pair(left[i], right[j], params) for i, j in zip(rows, cols, strict=True)]
-    return Batch(
-        np.array([r.value for r in results], dtype=np.float64),
-        converged=np.array([r.converged for r in results], dtype=np.bool_),
-        gap=np.array([r.gap for r in results], dtype=np.float64),
-        n_iter=np.array([r.n_iter for r in results], dtype=np.intp),
-    )
-
-
 def grad(x: Prepared, y: Prepared, params: Parameters) -> tuple[float, FloatArray, FloatArray]:
     for side, name in ((x, "x"), (y, "y")):
         if not side.parts[0].mass.all():
@@ -233,7 +219,8 @@ SPEC = MetricSpec(
     params=Parameters,
     traits=traits,
     prepare=prepare,
-    block=block,
+    # No block: the problems of one pair are a batch already, and sharing it with other pairs would let them touch its
+    # last digits.
     grad=grad,
     reference=slow_twin,
     summary="Aligns two series of histograms over space: soft-DTW of the unbalanced Sinkhorn divergence.",
