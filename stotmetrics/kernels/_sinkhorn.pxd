@@ -2,19 +2,8 @@
 #
 # All potentials are in units of epsilon: u = f / epsilon, v = g / epsilon; the scalings of MATH are exp(u), exp(v).
 
-cdef enum:
-    MAX_AXES = 3
-    MAX_DEPTH = 8
+from ._operator cimport Operator
 
-# The kernel exp(-cost): one matrix (n, m), or one symmetric matrix per axis of a grid, whose Kronecker product it is.
-cdef struct Operator:
-    int axes
-    int symmetric                     # whether the one matrix is its own transpose
-    Py_ssize_t n
-    Py_ssize_t m
-    Py_ssize_t size[MAX_AXES]
-    const double *kernel[MAX_AXES]
-    const double *cost[MAX_AXES]      # ground cost / epsilon
 
 cdef struct Settings:
     double epsilon

@@ -7,34 +7,16 @@ A product that under- or overflows is noticed by its smallest entry and repeated
 
 from libc.math cimport INFINITY, fabs, isfinite, log
 from libc.string cimport memcpy, memset
-from scipy.linalg.cython_blas cimport dgemm
 
+from ._anderson cimport anderson
 from ._core cimport NOT_CONVERGED, OK
+from ._operator cimport Operator, apply_kernel, describe, log_kernel
+from ._sinkhorn_loops cimport (
+    SINK_NONE, fill, sink_do_exp, sink_do_image, sink_do_log, sink_do_max, sink_do_remember, sink_do_residual,
+    sink_do_update,
+)
 
 import numpy as np
-
-
-cdef extern from "_sinkhorn_loops.h" nogil:
-    const double SINK_NONE
-    double sink_do_max(const double *v, Py_ssize_t n)
-    void sink_do_exp(const double *v, double shift, double *out, Py_ssize_t n)
-    double sink_do_log(const double *sums, double shift, const double *logmass, double *out, Py_ssize_t n)
-    double sink_do_update(const double *mass, const double *logmass, const double *logsum, double omega, double ratio,
-                          double *u, Py_ssize_t n)
-    double sink_do_image(const double *logmass, const double *logsum, const double *v, const double *target,
-                         double omega, double ratio, double *g, Py_ssize_t n)
-    void sink_do_residual(const double *mass, const double *logmass, const double *logsum, const double *v,
-                          double omega, double ratio, double *weight, double *sums, Py_ssize_t n)
-    void sink_do_remember(const double *v, double *g, double shift, double *lastg, double *lastr, double *dg,
-                          double *dr, Py_ssize_t n)
-    double sink_do_dot(const double *w, const double *a, const double *b, Py_ssize_t n)
-    void sink_do_axpy(double c, const double *a, double *out, Py_ssize_t n)
-    double sink_do_logsumexp(const double *v, const double *cost, double *top, Py_ssize_t n)
-    void sink_do_raise(const double *cost, double sign, double v, double *top, Py_ssize_t n)
-    void sink_do_gather(const double *cost, double sign, double v, const double *top, double *sum, Py_ssize_t n)
-    void sink_do_product(const double *matrix, Py_ssize_t height, Py_ssize_t length, const double *vectors,
-                         Py_ssize_t count, double *out)
-    void sink_do_finish(double *top, const double *sum, Py_ssize_t n)
 
 
 # A sum of products of numbers <= 1 is right to the last digits if it is above this: what underflowed is far below.
@@ -43,116 +25,8 @@ cdef double TINY = 1e-280
 cdef double NOISE = 1e-14
 # What the residual of a potential without mass adds up to.
 cdef double FORBIDDEN = 1e299
-# Vectors for which a product of our own, which does not pack the kernel first, is faster than BLAS.
-cdef Py_ssize_t FEW = 16
 # Products in the log domain after which a problem stays there.
 cdef int STRIKES = 3
-
-
-# ---- the kernel applied to vectors ------------------------------------------------------------------------------
-
-cdef void apply_axis(
-    const Operator *op, int axis, Py_ssize_t outer, Py_ssize_t inner, const double *source, double *target
-) noexcept nogil:
-    """Multiply one axis of arrays (outer, size, inner) by its symmetric kernel."""
-    cdef int size = <int>op.size[axis], rows = <int>outer, cols = <int>inner
-    cdef double one = 1.0, zero = 0.0
-    cdef Py_ssize_t step = op.size[axis] * inner, o
-    cdef double *kernel = <double *>op.kernel[axis]
-    if inner == 1:
-        dgemm(b"N", b"N", &size, &rows, &size, &one, kernel, &size, <double *>source, &size, &zero, target, &size)
-        return
-    for o in range(outer):
-        dgemm(b"N", b"N", &cols, &size, &size, &one, <double *>source + o * step, &cols, kernel, &size, &zero,
-              target + o * step, &cols)
-
-
-cdef void apply_kernel(
-    const Operator *op, bint transpose, Py_ssize_t count, const double *source, double *target, double *spare
-) noexcept nogil:
-    """target[k] = K source[k] (or K^T) for `count` vectors."""
-    cdef int n = <int>op.n, m = <int>op.m, columns = <int>count, axis
-    cdef double one = 1.0, zero = 0.0
-    cdef double *kernel = <double *>op.kernel[0]
-    cdef const double *now = source
-    cdef double *into
-    cdef Py_ssize_t inner = 1, total = count * op.n
-    if op.axes == 1 and op.symmetric and count <= FEW:
-        sink_do_product(kernel, op.n, op.n, source, count, target)
-        return
-    if op.axes == 1:
-        # Row-major (n, m) is column-major (m, n).
-        if transpose:
-            dgemm(b"N", b"N", &m, &columns, &n, &one, kernel, &m, <double *>source, &n, &zero, target, &m)
-        else:
-            dgemm(b"T", b"N", &n, &columns, &m, &one, kernel, &m, <double *>source, &m, &zero, target, &n)
-        return
-    for axis in range(op.axes - 1, -1, -1):
-        into = target if axis % 2 == 0 else spare
-        apply_axis(op, axis, total // (op.size[axis] * inner), inner, now, into)
-        inner *= op.size[axis]
-        now = into
-
-
-cdef void fill(double *out, double value, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        out[i] = value
-
-
-cdef void log_axis(
-    const Operator *op, int axis, Py_ssize_t outer, Py_ssize_t inner, const double *source, double *target,
-    double *sums
-) noexcept nogil:
-    cdef Py_ssize_t size = op.size[axis], o, i, j
-    cdef const double *cost = op.cost[axis]
-    cdef const double *block
-    cdef double *row
-    cdef double top
-    for o in range(outer):
-        block = source + o * size * inner
-        for i in range(size):
-            row = target + (o * size + i) * inner
-            if inner == 1:
-                row[0] = log(sink_do_logsumexp(block, cost + i * size, &top, size))
-                row[0] += top
-                continue
-            fill(row, 2 * SINK_NONE, inner)
-            memset(sums, 0, inner * sizeof(double))
-            for j in range(size):
-                sink_do_raise(block + j * inner, 1.0, -cost[i * size + j], row, inner)
-            for j in range(size):
-                sink_do_gather(block + j * inner, 1.0, -cost[i * size + j], row, sums, inner)
-            sink_do_finish(row, sums, inner)
-
-
-cdef void log_kernel(
-    const Operator *op, bint transpose, const double *source, double *target, double *spare, double *sums
-) noexcept nogil:
-    """target = log(K e^source) (or K^T) for one vector, without leaving the log domain."""
-    cdef Py_ssize_t i, inner = 1
-    cdef int axis
-    cdef double top
-    cdef const double *now = source
-    cdef double *into
-    if op.axes == 1 and transpose:
-        fill(target, 2 * SINK_NONE, op.m)
-        memset(sums, 0, op.m * sizeof(double))
-        for i in range(op.n):
-            sink_do_raise(op.cost[0] + i * op.m, -1.0, source[i], target, op.m)
-        for i in range(op.n):
-            sink_do_gather(op.cost[0] + i * op.m, -1.0, source[i], target, sums, op.m)
-        sink_do_finish(target, sums, op.m)
-    elif op.axes == 1:
-        for i in range(op.n):
-            target[i] = log(sink_do_logsumexp(source, op.cost[0] + i * op.m, &top, op.m))
-            target[i] += top
-    else:
-        for axis in range(op.axes - 1, -1, -1):
-            into = target if axis % 2 == 0 else spare
-            log_axis(op, axis, op.n // (op.size[axis] * inner), inner, now, into, sums)
-            inner *= op.size[axis]
-            now = into
 
 
 # ---- one problem ------------------------------------------------------------------------------------------------
@@ -195,47 +69,6 @@ cdef void certify_one(
             gap[0] = INFINITY
     if left[0] >= FORBIDDEN or right[0] >= FORBIDDEN or not isfinite(dual[0]) or not isfinite(gap[0]):
         dual[0], gap[0] = 0.0, INFINITY
-
-
-cdef void anderson(
-    const double *weight, const double *residual, const double *dg, const double *dr, Py_ssize_t count,
-    Py_ssize_t stride, Py_ssize_t n, double *v
-) noexcept nogil:
-    """v -= sum theta_i dg_i, theta the weighted least-squares fit of the residual by its past differences."""
-    cdef double gram[MAX_DEPTH][MAX_DEPTH]
-    cdef double theta[MAX_DEPTH]
-    cdef double ridge = 0.0, value
-    cdef Py_ssize_t i, j, k
-    for i in range(count):
-        for j in range(i + 1):
-            gram[i][j] = sink_do_dot(weight, dr + i * stride, dr + j * stride, n)
-        theta[i] = sink_do_dot(weight, dr + i * stride, residual, n)
-        ridge += gram[i][i]
-    ridge *= 1e-12
-    if not ridge > 0.0:
-        return
-    # Cholesky; a direction that the others span already is left out.
-    for i in range(count):
-        for j in range(i + 1):
-            value = gram[i][j] + (ridge if i == j else 0.0)
-            for k in range(j):
-                value -= gram[i][k] * gram[j][k]
-            if i == j:
-                gram[i][i] = value ** 0.5 if value > 0.1 * ridge else INFINITY
-            else:
-                gram[i][j] = value / gram[j][j]
-        for k in range(i):
-            theta[i] -= gram[i][k] * theta[k]
-        theta[i] /= gram[i][i]
-    for i in range(count - 1, -1, -1):
-        for k in range(i + 1, count):
-            theta[i] -= gram[k][i] * theta[k]
-        theta[i] /= gram[i][i]
-    for i in range(count):
-        if not isfinite(theta[i]):
-            return
-    for i in range(count):
-        sink_do_axpy(-theta[i], dg + i * stride, v, n)
 
 
 cdef struct Memory:
@@ -481,22 +314,6 @@ cdef int sinkhorn_solve_symmetric(
 
 
 # ---- for Python callers -----------------------------------------------------------------------------------------
-
-cdef int describe(Operator *op, tuple kernels, tuple costs, bint symmetric) except -1:
-    cdef const double[:, ::1] kernel, cost
-    cdef int axis
-    op.axes = len(kernels)
-    op.symmetric = symmetric
-    op.n = op.m = 1
-    for axis in range(op.axes):
-        kernel, cost = kernels[axis], costs[axis]
-        op.size[axis] = kernel.shape[0]
-        op.kernel[axis] = &kernel[0, 0]
-        op.cost[axis] = &cost[0, 0]
-        op.n *= kernel.shape[0]
-        op.m *= kernel.shape[1]
-    return 0
-
 
 cdef Settings settle(double epsilon, double rho, double spread, double tol, Py_ssize_t max_iter, int depth) noexcept:
     cdef Settings s

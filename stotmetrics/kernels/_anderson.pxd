@@ -1,0 +1,10 @@
+# The last step of an accelerated fixed-point iteration.
+
+cdef enum:
+    MAX_DEPTH = 8
+
+# At most MAX_DEPTH differences are looked at.
+cdef void anderson(
+    const double *weight, const double *residual, const double *dg, const double *dr, Py_ssize_t count,
+    Py_ssize_t stride, Py_ssize_t n, double *v
+) noexcept nogil
