@@ -20,6 +20,8 @@ _COLUMNS = 128
 _STEEP = 500.0
 _STEP = 4.0
 _POLISH = 10
+# The kernels' stand-in for the logarithm of no mass.
+_NONE = float(_sinkhorn.log_mass(np.zeros(1))[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,11 @@ class Problem:
         """Twice as strict: what is left of the tolerance is for the frames that follow a leader."""
         return replace(self, tol=0.5 * self.tol)
 
-    def path(self, mass: float) -> "Iterator[Problem]":
-        """Problems of falling epsilon that lead to a steep one; nothing where the kernel is harmless."""
+    def path(self, mass: float) -> "Iterator[tuple[Problem, float]]":
+        """Problems of falling epsilon that lead to a steep one; nothing where the kernel is harmless.
+
+        With each comes the factor that takes its potentials, in units of its epsilon, to those of the next.
+        """
         epsilon, stages = self.epsilon * _STEP, []
         while self.spread / epsilon > _STEEP / 5 and self.spread / self.epsilon > _STEEP:
             stages.append(epsilon)
@@ -74,7 +79,8 @@ class Problem:
             costs = tuple(cost / epsilon for cost in self.costs)
             kernels = tuple(np.exp(-cost) for cost in costs), costs
             loose = max(self.tol, 0.01 * epsilon * mass)
-            yield replace(self, epsilon=epsilon, kernels=kernels, tol=loose, max_iter=min(100, self.max_iter))
+            stage = replace(self, epsilon=epsilon, kernels=kernels, tol=loose, max_iter=min(100, self.max_iter))
+            yield stage, epsilon / max(epsilon / _STEP, self.epsilon)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +124,9 @@ class Cross:
 def self_terms(problem: Problem, mass: FloatArray, u: FloatArray | None = None) -> Frames:
     """Solve (x_i, x_i) for every frame, from the potentials ``u`` (in units of epsilon) if they are known."""
     logmass = _sinkhorn.log_mass(mass)
-    u = _blank(logmass) if u is None else u.copy()
-    for stage in problem.path(float(mass.sum(axis=1).max())):
-        u = _symmetric(stage, mass, logmass, u)[0] * (stage.epsilon / max(stage.epsilon / _STEP, problem.epsilon))
-        u = _masked(u, logmass)
+    u = _masked(np.zeros(mass.shape), logmass) if u is None else u.copy()
+    for stage, factor in problem.path(float(mass.sum(axis=1).max())):
+        u = _masked(_symmetric(stage, mass, logmass, u)[0] * factor, logmass)
     u, logku, dual, gap, sweeps, converged = _symmetric(problem.leading(), mass, logmass, u)
     everyone = np.arange(len(mass), dtype=np.intp)
     digests = [hashlib.blake2b(frame.tobytes(), digest_size=8).digest() for frame in mass]
@@ -225,9 +230,8 @@ def solve_batch(
     """Solve (x[rows[k]], y[cols[k]]) from the potentials v[k]: see the kernel for what it returns."""
     sides = (x, logx, y, logy, rows, cols)
     v = _masked(v, logy[cols])
-    for stage in problem.path(float(max(x.sum(axis=1).max(), y.sum(axis=1).max()))):
-        v = _solve(stage, *sides, v)[1]
-        v = _masked(v * (stage.epsilon / max(stage.epsilon / _STEP, problem.epsilon)), logy[cols])
+    for stage, factor in problem.path(float(max(x.sum(axis=1).max(), y.sum(axis=1).max()))):
+        v = _masked(_solve(stage, *sides, v)[1] * factor, logy[cols])
     return _solve(problem, *sides, v)
 
 
@@ -240,14 +244,9 @@ def _symmetric(problem: Problem, mass: FloatArray, logmass: FloatArray, u: Float
     return _sinkhorn.solve_symmetric(*problem.kernels, mass, logmass, u, **problem.limits)
 
 
-def _blank(logmass: FloatArray) -> FloatArray:
-    return np.where(logmass > _sinkhorn.log_mass(np.zeros(1)), 0.0, logmass)
-
-
 def _masked(v: FloatArray, logmass: FloatArray) -> FloatArray:
     """A fresh copy of potentials in which points without mass have none."""
-    none = _sinkhorn.log_mass(np.zeros(1))
-    return np.where(logmass > none, np.where(v > 0.1 * none, v, 0.0), none)
+    return np.where(logmass > _NONE, np.where(v > 0.1 * _NONE, v, 0.0), _NONE)
 
 
 def _leaders(problem: Problem, frames: Frames) -> IntArray:
