@@ -14,28 +14,21 @@ from ..spec import MetricSpec, Traits
 from .softdtw import Parameters, gamma_of, radius_of
 
 
-def expected_cost(x: Series, y: Series, params: Parameters) -> float:
+def alignment_and_cost(x: Series, y: Series, params: Parameters) -> tuple[FloatArray, FloatArray]:
     cost = costs.squared_euclidean(x.values, y.values)
     gamma = gamma_of(x, y, params.gamma)
-    alignment = _softdtw.value_and_alignment(cost, gamma, radius_of(params.band))[1]
-    return float(np.vdot(alignment, cost))
+    return _softdtw.value_and_alignment(cost, gamma, radius_of(params.band))[1], cost
 
 
 def pair(x: Series, y: Series, params: Parameters) -> Result:
-    def alignment() -> FloatArray:
-        gamma = gamma_of(x, y, params.gamma)
-        return _softdtw.value_and_alignment(costs.squared_euclidean(x.values, y.values), gamma, radius_of(params.band))[
-            1
-        ]
-
-    return Result(
-        expected_cost(x, y, params),
-        extras={"alignment": alignment, "cost": lambda: costs.squared_euclidean(x.values, y.values)},
-    )
+    alignment, cost = alignment_and_cost(x, y, params)
+    return Result(float(np.vdot(alignment, cost)), extras={"alignment": lambda: alignment, "cost": lambda: cost})
 
 
 def block(left: Sequence[Series], right: Sequence[Series], rows: IntArray, cols: IntArray, params: Parameters) -> Batch:
-    return Batch(np.array([expected_cost(left[i], right[j], params) for i, j in zip(rows, cols, strict=True)]))
+    return Batch(
+        np.array([np.vdot(*alignment_and_cost(left[i], right[j], params)) for i, j in zip(rows, cols, strict=True)])
+    )
 
 
 def grad(x: Series, y: Series, params: Parameters) -> tuple[float, FloatArray, FloatArray]:
