@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.format import open_memmap
 
+from .errors import InvalidParameterError
 from .result import FloatArray, IntArray
 from .series import Series
 
@@ -46,7 +47,7 @@ class FileDestination(Destination):
     def __init__(self, path: OutPath, shape: tuple[int, int], job: dict[str, Any]) -> None:
         self.path = Path(path)
         if self.path.suffix != ".npy":
-            raise ValueError(f"out must be the path of a .npy file; got {os.fspath(path)!r}")
+            raise InvalidParameterError(f"out must be the path of a .npy file; got {os.fspath(path)!r}")
         self.journal = self.path.with_name(self.path.name + ".journal")
         self._done: set[int] = set()
         header = json.dumps(job, sort_keys=True)

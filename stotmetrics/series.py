@@ -1,4 +1,4 @@
-"""Series, and all checking of input data: no other module raises about it."""
+"""Series, and the checking of input data: elsewhere a metric refuses only what its own mathematics cannot take."""
 
 import math
 import numbers
