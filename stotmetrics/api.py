@@ -91,6 +91,8 @@ def distance(metric: Metric, x: Any, y: Any, /, **params: Any) -> float:
     ------
     InvalidSeriesError
         If a series cannot be used; see also :func:`get_metric`.
+    FloatingPointError
+        If the value is not finite, because the series are out of scale.
 
     Warns
     -----
@@ -118,7 +120,17 @@ def solve(metric: Metric, x: Any, y: Any, /, **params: Any) -> Result:
     -------
     Result
         ``value``, ``converged``, ``n_iter``, ``gap``, and where the metric has them ``alignment``, ``plan``, ``w``,
-        ``potentials``.
+        ``potentials``, ``objective``, ``cost``.
+
+    Raises
+    ------
+    InvalidSeriesError, InvalidParameterError
+        As :func:`distance`.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If an iterative solver stopped before its tolerance.
 
     Examples
     --------
@@ -150,7 +162,7 @@ def value_and_grad(metric: Metric, x: Any, y: Any, /, **params: Any) -> tuple[fl
     Raises
     ------
     NotImplementedError
-        If the metric has no gradient at these parameters.
+        If the metric has no gradient at these parameters; see also :func:`distance`.
 
     Examples
     --------
@@ -201,6 +213,8 @@ def pairwise(
 
     Raises
     ------
+    InvalidSeriesError
+        Naming the series that cannot be used, as ``X[3]``; see also :func:`get_metric`.
     MemoryError
         If the matrix is larger than the memory of the machine and ``out`` is not given.
     FileExistsError

@@ -80,6 +80,17 @@ def barycenter(
     -------
     Barycenter
 
+    Raises
+    ------
+    InvalidSeriesError
+        If a series cannot be used.
+    InvalidParameterError
+        If a parameter of the metric, ``weights`` or ``init`` cannot be used.
+    NotImplementedError
+        If the metric has no gradient at these parameters.
+    FloatingPointError
+        If a gradient on the way is not finite.
+
     References
     ----------
     Cuturi, Blondel, *Soft-DTW: a Differentiable Loss Function for Time-Series*, ICML 2017, section 3.1.

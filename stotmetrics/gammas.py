@@ -28,10 +28,12 @@ def sta_over_gamma(
 
     Parameters
     ----------
-    X, Y, n_jobs, progress
+    X, Y
         See :func:`pairwise`.
     gammas : sequence of float
-        Smoothings of the soft minimum, each >= 0.
+        Smoothings of the soft minimum, each >= 0, in units of the divergence.
+    n_jobs, progress
+        See :func:`pairwise`.
     **params
         The other parameters of :func:`sta`.
 
@@ -39,6 +41,18 @@ def sta_over_gamma(
     -------
     array of shape (len(gammas), n, m)
         ``result[k]`` is ``pairwise(X, Y, metric="sta", gamma=gammas[k], **params)``.
+
+    Raises
+    ------
+    InvalidSeriesError
+        If a series cannot be used.
+    InvalidParameterError
+        If a parameter, or one of the gammas, is out of its range.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Once: how many pairs did not converge, and the worst of them.
 
     Examples
     --------

@@ -66,6 +66,12 @@ class Ground:
         ------
         InvalidParameterError
             Naming the first entry that is wrong.
+
+        Examples
+        --------
+        >>> import stotmetrics
+        >>> stotmetrics.Ground.from_cost([[0.0, 3.0], [3.0, 0.0]])
+        Ground.from_cost(<2 points>)
         """
         cost = _finite(M, "ground cost", 2)
         if cost.shape[0] != cost.shape[1]:
@@ -96,6 +102,18 @@ class Ground:
         Returns
         -------
         Ground
+
+        Raises
+        ------
+        InvalidParameterError
+            If the coordinates are not finite, or p is out of its range.
+
+        Examples
+        --------
+        >>> import stotmetrics
+        >>> stotmetrics.Ground.from_points([[0.0, 0.0], [3.0, 4.0]], p=1).cost()
+        array([[0., 5.],
+               [5., 0.]])
         """
         points = _finite(xyz, "ground points", 1, 2)
         points = points.reshape(len(points), -1)
@@ -123,6 +141,11 @@ class Ground:
         Returns
         -------
         Ground
+
+        Raises
+        ------
+        InvalidParameterError
+            If an argument is out of its range.
         """
         sides = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
         if not 1 <= len(sides) <= _MAX_AXES or not all(isinstance(k, int | np.integer) and k > 0 for k in sides):
@@ -192,11 +215,16 @@ class Ground:
         Parameters
         ----------
         kept : float
-            Fraction of the mass, between 0 and 1.
+            Fraction of the mass, strictly between 0 and 1.
 
         Returns
         -------
         float
+
+        Raises
+        ------
+        InvalidParameterError
+            If ``kept`` lies outside.
         """
         if not 0 < kept < 1:
             raise InvalidParameterError(f"kept must be a number between 0 and 1; got {kept!r}")

@@ -67,6 +67,8 @@ def register(spec: MetricSpec, *, replace: bool = False) -> MetricSpec:
     ------
     DuplicateMetricError
         If the name belongs to an installed metric, or was registered before and ``replace`` is False.
+    TypeError
+        If it is not a MetricSpec.
 
     Examples
     --------
@@ -89,7 +91,27 @@ def register(spec: MetricSpec, *, replace: bool = False) -> MetricSpec:
 
 
 def unregister(name: str) -> None:
-    """Forget a metric of this session."""
+    """Forget a metric of this session.
+
+    Parameters
+    ----------
+    name : str
+        The name it was registered under.
+
+    Raises
+    ------
+    UnknownMetricError
+        If no metric was registered under it.
+
+    Examples
+    --------
+    >>> import stotmetrics
+    >>> spec = stotmetrics.MetricSpec(name="of_no_use", pair=lambda x, y, p: 0.0)
+    >>> _ = stotmetrics.register(spec)
+    >>> stotmetrics.unregister("of_no_use")
+    >>> "of_no_use" in stotmetrics.list_metrics()
+    False
+    """
     if name not in _registered:
         raise UnknownMetricError(f"metric {name!r} was not registered in this session")
     del _registered[name]

@@ -28,6 +28,13 @@ class Series:
         Non-negative, not all zero; ``1/T`` each if None.
     frame_shape : tuple of int, optional
         The shape of one frame where the values came as images.
+
+    Examples
+    --------
+    >>> import stotmetrics
+    >>> series = stotmetrics.as_series([1.0, 2.0, 4.0])
+    >>> len(series), series.dim, series.times.tolist()
+    (3, 1, [0.0, 1.0, 2.0])
     """
 
     __slots__ = ("_times", "_weights", "frame_shape", "values")
@@ -157,6 +164,12 @@ def as_dataset(X: Any, *, name: str = "X") -> list[Series]:
     ------
     InvalidSeriesError
         Naming the first series that cannot be used.
+
+    Examples
+    --------
+    >>> import stotmetrics
+    >>> stotmetrics.as_dataset([[1.0, 2.0], [1.0, 2.0, 3.0]])
+    [Series(shape=(2, 1)), Series(shape=(3, 1))]
     """
     single = isinstance(X, (Series, str, bytes, dict)) or (isinstance(X, np.ndarray) and X.ndim == 0)
     if single or not hasattr(X, "__iter__"):

@@ -42,7 +42,7 @@ def sinkhorn(
         Cost matrix.
     reg : float
         Regularisation, > 0.
-    method : str
+    method : str, default "sinkhorn"
         One of POT's names; they all mean the one solver of this package.
     numItermax : int, default 1000
         Sweeps at most.
@@ -51,9 +51,9 @@ def sinkhorn(
     verbose : bool, default False
         Print sweeps and gap at the end.
     log : bool, default False
-        Return also a dict, see Notes.
+        Return also a dict.
     warn : bool, default True
-        Whether a problem that is not solved raises a ConvergenceWarning.
+        Whether a problem that is not solved gives a ConvergenceWarning.
     warmstart : tuple of array_like, optional
         Logarithms of the scalings (u, v), as ``log["warmstart"]`` has them.
 
@@ -61,12 +61,26 @@ def sinkhorn(
     -------
     plan : array of shape (n, m), or for k histograms their values ``<P, M>``, shape (k,)
     log : dict
-        Only if ``log``.
+        Only if ``log``, see Notes.
+
+    Raises
+    ------
+    InvalidParameterError
+        If an argument cannot be used, or a and b differ in mass.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If a problem is not solved within ``numItermax``.
 
     Notes
     -----
     The dict has ``u, v, logu, logv, warmstart``; ``potentials`` (f, g); ``niter``, ``converged``, ``gap`` (bound on the
     error of the objective); and the objective ``value`` with its parts ``value_linear``, ``value_reg``, ``value_mass``.
+
+    References
+    ----------
+    Cuturi, *Sinkhorn Distances: Lightspeed Computation of Optimal Transport*, NeurIPS 2013.
 
     Examples
     --------
@@ -140,7 +154,7 @@ def sinkhorn_unbalanced(
         See :func:`sinkhorn`; a and b need not have the same mass.
     reg_m : float
         Weight of the marginal penalties, > 0; ``inf`` is balanced.
-    reg_type : {"kl", "entropy"}
+    reg_type : {"kl", "entropy"}, default "kl"
         The reference c: ``a b^T`` or the given one, or all ones (whatever c says).
     c : array_like of shape (n, m), optional
         Reference of ``reg_type="kl"``, positive. By default ``a b^T``, also for each of k histograms.
@@ -152,6 +166,21 @@ def sinkhorn_unbalanced(
     plan : array of shape (n, m), or for k histograms their values ``<P, M>``, shape (k,)
     log : dict
         Only if ``log``; see :func:`sinkhorn`.
+
+    Raises
+    ------
+    InvalidParameterError
+        If an argument cannot be used.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If a problem is not solved within ``numItermax``.
+
+    References
+    ----------
+    Chizat, Peyré, Schmitzer, Vialard, *Scaling Algorithms for Unbalanced Optimal Transport Problems*, Mathematics of
+    Computation, 2018.
 
     Examples
     --------
@@ -187,7 +216,7 @@ def sinkhorn_unbalanced2(
     ----------
     a, b, M, reg, reg_m, method, reg_type, c, warmstart, numItermax, stopThr, verbose, log
         See :func:`sinkhorn_unbalanced`.
-    returnCost : {"linear", "total"}
+    returnCost : {"linear", "total"}, default "linear"
         ``<P, M>``, or the whole objective with its regularisation and penalties.
 
     Returns
@@ -241,6 +270,20 @@ def sinkhorn_divergence(
     value : float, or for k histograms array of shape (k,)
     log : dict
         Only if ``log``: the values ``ab, aa, bb``, ``converged``, and ``gap``, a bound on the error.
+
+    Raises
+    ------
+    InvalidParameterError
+        If an argument cannot be used, or M is not symmetric.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If a problem is not solved within ``numItermax``.
+
+    References
+    ----------
+    Séjourné, Feydy, Vialard, Trouvé, Peyré, *Sinkhorn Divergences for Unbalanced Optimal Transport*, 2019.
 
     Examples
     --------

@@ -182,7 +182,7 @@ def etiot(
 
     Parameters
     ----------
-    x, y : array_like or Series
+    x, y : array_like of shape (T,) or (T, d), or Series
         Two series, of any lengths, with the same number of features.
     epsilon : float, default 0.01
         Entropic regularisation, in units of the costs. The value tends to that of TiOT as it shrinks.
@@ -205,6 +205,18 @@ def etiot(
     Returns
     -------
     float
+
+    Raises
+    ------
+    InvalidSeriesError
+        If a series cannot be used; the message says why.
+    InvalidParameterError
+        If a parameter is out of its range.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If ``max_iter`` is reached before ``tol``.
 
     References
     ----------

@@ -98,7 +98,7 @@ def gak(x: ArrayLike, y: ArrayLike, sigma: float = 1.0, form: str = "feature") -
 
     Parameters
     ----------
-    x, y : array_like of shape (T,) or (T, d)
+    x, y : array_like of shape (T,) or (T, d), or Series
         The lengths may differ.
     sigma : float, default 1.0
         Width of the Gaussian of two values, in their unit.
@@ -109,6 +109,13 @@ def gak(x: ArrayLike, y: ArrayLike, sigma: float = 1.0, form: str = "feature") -
     Returns
     -------
     float
+
+    Raises
+    ------
+    InvalidSeriesError
+        If a series cannot be used; the message says why.
+    InvalidParameterError
+        If a parameter is out of its range.
 
     References
     ----------

@@ -104,7 +104,7 @@ def opw(
 
     Parameters
     ----------
-    x, y : array_like or Series of shape (T,) or (T, d)
+    x, y : array_like of shape (T,) or (T, d), or Series
         The lengths may differ.
     moment : float, default 50.0
         Weight :math:`\lambda_1` of the inverse difference moment.
@@ -120,6 +120,18 @@ def opw(
     Returns
     -------
     float
+
+    Raises
+    ------
+    InvalidSeriesError
+        If a series cannot be used; the message says why.
+    InvalidParameterError
+        If a parameter is out of its range.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If ``max_iter`` is reached before ``tol``.
 
     References
     ----------

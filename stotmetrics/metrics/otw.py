@@ -71,7 +71,7 @@ def otw(x: ArrayLike, y: ArrayLike, waste: float = 1.0, window: int | None = Non
 
     Parameters
     ----------
-    x, y : array_like of shape (T,) or (T, d)
+    x, y : array_like of shape (T,) or (T, d), or Series
         Two series of the same length.
     waste : float, default 1.0
         Price of a unit of mass that one series has more than the other.
@@ -81,6 +81,13 @@ def otw(x: ArrayLike, y: ArrayLike, waste: float = 1.0, window: int | None = Non
     Returns
     -------
     float
+
+    Raises
+    ------
+    InvalidSeriesError
+        If a series cannot be used; the message says why.
+    InvalidParameterError
+        If a parameter is out of its range.
 
     References
     ----------

@@ -117,7 +117,7 @@ def softdtw_divergence(x: npt.ArrayLike, y: npt.ArrayLike, gamma: float | str = 
 
     Parameters
     ----------
-    x, y : array_like of shape (T,) or (T, d)
+    x, y : array_like of shape (T,) or (T, d), or Series
         The lengths may differ.
     gamma : float or "median", default 1.0
         Smoothing of the minimum, in the unit of the squared values. "median" takes the median of the cost matrix of
@@ -128,6 +128,13 @@ def softdtw_divergence(x: npt.ArrayLike, y: npt.ArrayLike, gamma: float | str = 
     Returns
     -------
     float
+
+    Raises
+    ------
+    InvalidSeriesError
+        If a series cannot be used; the message says why.
+    InvalidParameterError
+        If a parameter is out of its range.
 
     References
     ----------

@@ -76,7 +76,7 @@ def softdtw_sharp(x: npt.ArrayLike, y: npt.ArrayLike, gamma: float | str = 1.0, 
 
     Parameters
     ----------
-    x, y : array_like of shape (T,) or (T, d)
+    x, y : array_like of shape (T,) or (T, d), or Series
         The lengths may differ.
     gamma : float or "median", default 1.0
         Smoothing of the alignment, in the unit of the squared values; 0 is hard DTW. "median" takes the median of the
@@ -87,6 +87,13 @@ def softdtw_sharp(x: npt.ArrayLike, y: npt.ArrayLike, gamma: float | str = 1.0, 
     Returns
     -------
     float
+
+    Raises
+    ------
+    InvalidSeriesError
+        If a series cannot be used; the message says why.
+    InvalidParameterError
+        If a parameter is out of its range.
 
     References
     ----------

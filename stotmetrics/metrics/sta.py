@@ -255,11 +255,11 @@ def sta(
     rho : float, default 1
         Weight of the KL marginal penalty, in units of the ground cost; ``inf`` is balanced transport, which asks for
         frames of equal mass. The published choice is 1 for a cost whose median is 1.
-    ground : Ground, array_like or None
+    ground : Ground or array_like, optional
         What it costs to move mass. A square symmetric matrix with a zero diagonal is the cost itself; any other array
         holds coordinates, shape (P, k), and the cost is the squared Euclidean distance. Both are used as they are.
         None puts the points on a line, or on the pixels of a frame, and divides the squared distances by their median.
-    signed : {"refuse", "abs", "split"}
+    signed : {"refuse", "abs", "split"}, default "refuse"
         What becomes of negative values: an error, their absolute value, or the mean of the values of the positive and
         of the negative parts.
     tol : float, default 1e-6
@@ -271,6 +271,19 @@ def sta(
     -------
     float
         It can be negative at ``gamma > 0``, also between equal series.
+
+    Raises
+    ------
+    InvalidSeriesError
+        If a series cannot be used: negative where ``signed`` refuses it, of another size than the ground, or at
+        ``rho=inf`` of unequal masses.
+    InvalidParameterError
+        If a parameter is out of its range.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If ``max_iter`` is reached before ``tol``.
 
     See Also
     --------

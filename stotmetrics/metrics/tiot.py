@@ -131,7 +131,7 @@ def tiot(x: ArrayLike, y: ArrayLike, p: float = 2.0, standardize: bool = True, r
 
     Parameters
     ----------
-    x, y : array_like or Series
+    x, y : array_like of shape (T,) or (T, d), or Series
         Two series, of any lengths, with the same number of features.
     p : float, default 2.0
         Exponent of the ground costs, at least 1.
@@ -144,6 +144,13 @@ def tiot(x: ArrayLike, y: ArrayLike, p: float = 2.0, standardize: bool = True, r
     Returns
     -------
     float
+
+    Raises
+    ------
+    InvalidSeriesError
+        If a series cannot be used; the message says why.
+    InvalidParameterError
+        If a parameter is out of its range.
 
     References
     ----------

@@ -81,7 +81,7 @@ def tlp(x: ArrayLike, y: ArrayLike, p: float = 2.0, lam: float = 1.0, standardiz
 
     Parameters
     ----------
-    x, y : array_like or Series
+    x, y : array_like of shape (T,) or (T, d), or Series
         Two series, of any lengths, with the same number of features.
     p : float, default 2.0
         Exponent of the ground cost, and of the root; at least 1.
@@ -93,6 +93,13 @@ def tlp(x: ArrayLike, y: ArrayLike, p: float = 2.0, lam: float = 1.0, standardiz
     Returns
     -------
     float
+
+    Raises
+    ------
+    InvalidSeriesError
+        If a series cannot be used; the message says why.
+    InvalidParameterError
+        If a parameter is out of its range.
 
     References
     ----------
