@@ -13,8 +13,16 @@ from .result import FloatArray, IntArray
 from .series import as_dataset, check_sets
 from .spec import BoundMetric
 
-# Queries in one task of a worker.
-_QUERIES = 8
+# Queries in one task of a worker; in blocks more, to fill them.
+_QUERIES, _QUERIES_IN_BLOCKS = 8, 16
+
+# Candidates of each query in the first block of a search in blocks, how much each further block grows, and its largest
+# size: little is solved in vain where the bounds bite, and there is progress to show.
+_CANDIDATES, _GROWTH, _MOST = 4, 3, 512
+
+# Where the first queries of a search in blocks have to solve more than this share of their pairs, the others do without
+# bounds.
+_PROBED, _USELESS = 4, 0.9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,8 +62,9 @@ def kneighbors(
 ) -> Neighbors:
     """The k nearest training series of each query under a metric.
 
-    A metric with a lower bound is solved in the order of the bounds, until no bound lies below the k-th distance found.
-    The answer is that of solving every pair.
+    A metric with a lower bound is solved in the order of the bounds, until no bound lies below the k-th distance found:
+    pair by pair, or in growing blocks where the metric is faster in blocks (:func:`softdtw`, :func:`dtw`). The answer
+    is that of solving every pair.
 
     Parameters
     ----------
@@ -106,17 +115,28 @@ def kneighbors(
     with engine.one_blas_thread(), engine.progress_bar(progress, pairs, bound.name) as advance:
         prepared_train = engine.prepare(bound, train, side, n_jobs)
         prepared_queries = engine.prepare(bound, queries, side, n_jobs)
-        tasks = (
-            delayed(_search)(bound, start, prepared_queries[start : start + _QUERIES], prepared_train, k)
-            for start in range(0, len(queries), _QUERIES)
-        )
         indices, distances = np.empty((len(queries), k), dtype=np.intp), np.empty((len(queries), k))
         solved = abandoned = failed = 0
-        for start, found in engine.run(tasks, n_jobs):
+
+        def keep(start: int, found: Sequence[_Found]) -> None:
+            nonlocal solved, abandoned, failed
             for row, one in enumerate(found, start):
                 indices[row], distances[row] = one.indices, one.distances
                 solved, abandoned, failed = solved + one.solved, abandoned + one.abandoned, failed + one.failed
             advance(len(found) * len(train))
+
+        search, first, step = _search, 0, _QUERIES
+        if bound.spec.lower_bounds is not None and bound.spec.abandon is None:
+            search, first, step = _search_blocks, _PROBED, _QUERIES_IN_BLOCKS
+            keep(*_search_blocks(bound, 0, prepared_queries[:first], prepared_train, k))
+            if solved > _USELESS * len(queries[:first]) * len(train):
+                search = _search_blindly
+        tasks = (
+            delayed(search)(bound, start, prepared_queries[start : start + step], prepared_train, k)
+            for start in range(first, len(queries), step)
+        )
+        for start, found in engine.run(tasks, n_jobs):
+            keep(start, found)
     if failed:
         warnings.warn(
             f"{bound.name} did not converge for {failed} of {solved} solved pairs; raise max_iter or tol",
@@ -143,6 +163,11 @@ def _search(
     return start, [_search_one(metric, query, train, k) for query in queries]
 
 
+def _reach(farthest: Any) -> Any:
+    """Up to which bound a pair may still matter: values and bounds are right to rounding only, and a tie is solved."""
+    return farthest + 1e-9 * abs(farthest)
+
+
 def _search_one(metric: BoundMetric, query: Any, train: Sequence[Any], k: int) -> _Found:
     lower_bound, abandon, params = metric.spec.lower_bound, metric.spec.abandon, metric.params
     assert lower_bound is not None
@@ -151,8 +176,7 @@ def _search_one(metric: BoundMetric, query: Any, train: Sequence[Any], k: int) -
     solved = abandoned = failed = 0
     for index in np.argsort(bounds, kind="stable"):
         farthest = nearest[k - 1][0] if len(nearest) >= k else np.inf
-        # Values are right to rounding only, and so are bounds: a tie is solved.
-        if bounds[index] > farthest + 1e-9 * abs(farthest):
+        if bounds[index] > _reach(farthest):
             break
         if abandon is not None and np.isfinite(farthest):
             value = abandon(query, train[index], params, farthest)
@@ -166,3 +190,46 @@ def _search_one(metric: BoundMetric, query: Any, train: Sequence[Any], k: int) -
         solved += 1
         nearest = sorted([*nearest, (value, int(index))])[:k]
     return _Found([i for _, i in nearest], [v for v, _ in nearest], solved, abandoned, failed)
+
+
+def _search_blocks(
+    metric: BoundMetric, start: int, queries: Sequence[Any], train: Sequence[Any], k: int
+) -> tuple[int, list[_Found]]:
+    assert metric.spec.lower_bounds is not None
+    # The pairs of one training series next to each other.
+    cols, rows = np.indices((len(train), len(queries)), dtype=np.intp).reshape(2, -1)
+    bounds = metric.spec.lower_bounds(queries, train, rows, cols, metric.params)
+    return start, _in_rounds(metric, queries, train, k, bounds.reshape(len(train), len(queries)).T, _CANDIDATES)
+
+
+def _search_blindly(
+    metric: BoundMetric, start: int, queries: Sequence[Any], train: Sequence[Any], k: int
+) -> tuple[int, list[_Found]]:
+    return start, _in_rounds(metric, queries, train, k, np.full((len(queries), len(train)), -np.inf), _MOST)
+
+
+def _in_rounds(
+    metric: BoundMetric, queries: Sequence[Any], train: Sequence[Any], k: int, bounds: FloatArray, size: int
+) -> list[_Found]:
+    """All queries side by side: in each round one block of the next candidates of every query."""
+    order = np.argsort(bounds, axis=1, kind="stable")
+    distances = np.full(bounds.shape, np.inf)
+    done, failed = (np.zeros(len(queries), dtype=np.intp) for _ in range(2))
+    size = max(k, size)
+    while True:
+        farthest = np.partition(distances, k - 1, axis=1)[:, k - 1]
+        wanted = (bounds <= _reach(farthest)[:, None]).sum(axis=1)
+        ends = np.maximum(done, np.minimum(wanted, done + size))
+        if (ends == done).all():
+            break
+        rows = np.repeat(np.arange(len(queries)), ends - done)
+        cols = np.concatenate([order[i, done[i] : ends[i]] for i in range(len(queries))])
+        used, at = np.unique(cols, return_inverse=True)
+        batch = metric.block(queries, [train[j] for j in used], rows, at)
+        distances[rows, cols] = batch.values
+        if batch.converged is not None:
+            failed += np.bincount(rows[~batch.converged], minlength=len(queries))
+        done, size = ends, min(_GROWTH * size, max(k, _MOST))
+    best = np.argsort(distances, axis=1, kind="stable")[:, :k]
+    values = np.take_along_axis(distances, best, axis=1)
+    return [_Found(best[i].tolist(), values[i].tolist(), int(done[i]), 0, int(failed[i])) for i in range(len(queries))]

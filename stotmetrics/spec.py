@@ -51,6 +51,9 @@ class MetricSpec:
         ``reference(x, y, params) -> float`` for two Series: the slow twin, written to be read beside the paper.
     lower_bound : callable, optional
         ``lower_bound(x, y, params) -> float`` for two prepared series: never above the value.
+    lower_bounds : callable, optional
+        ``lower_bounds(left, right, rows, cols, params) -> array``: ``lower_bound`` of many pairs, indexed as in
+        ``block``. A search for nearest neighbours then solves its candidates in blocks instead of one by one.
     abandon : callable, optional
         ``abandon(x, y, params, cutoff) -> float or None`` for two prepared series: the value, or None as soon as it is
         known to lie above ``cutoff``.
@@ -84,6 +87,7 @@ class MetricSpec:
     grad_block: Callable[[Any, Any, IntArray, IntArray, Any], GradBatch] | None = None
     reference: Callable[[Series, Series, Any], float] | None = None
     lower_bound: Callable[[Any, Any, Any], float] | None = None
+    lower_bounds: Callable[[Any, Any, IntArray, IntArray, Any], FloatArray] | None = None
     abandon: Callable[[Any, Any, Any, float], float | None] | None = None
     summary: str = ""
     citation: str = ""

@@ -1,6 +1,7 @@
 """kneighbors gives the answer of brute force, whatever it skips."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,16 @@ from hypothesis import strategies as st
 import stotmetrics
 from stotmetrics import as_series
 
+# Searched in blocks.
+WARPING = [
+    ("dtw", {}),
+    ("dtw", {"band": 1, "squared": False}),
+    ("softdtw", {"gamma": 0.0}),
+    ("softdtw", {"gamma": 0.01, "band": 2}),
+    ("softdtw", {"gamma": 0.1}),
+    ("softdtw", {"gamma": 10.0}),
+    ("softdtw", {"gamma": "median"}),
+]
 METRICS = [
     ("tiot", {}),
     ("tiot", {"p": 1.0, "root": False}),
@@ -19,7 +30,7 @@ METRICS = [
     ("taot", {}),
     ("taot", {"scale": "median", "omega": 0.5}),
     ("taot", {"epsilon": 0.1, "w": 0.3}),
-    ("softdtw", {"gamma": 0.1}),
+    *WARPING,
 ]
 
 
@@ -48,7 +59,70 @@ def test_answer_equals_brute_force(seed, case, k, ragged, ties):
     assert all(len(set(row)) == k for row in found.indices.tolist())
 
 
-@given(st.integers(0, 2**32 - 1), st.sampled_from(METRICS[:-1]), st.booleans(), st.booleans(), st.booleans())
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from(WARPING),
+    st.integers(1, 9),
+    st.integers(1, 70),
+    st.booleans(),
+    st.booleans(),
+    st.integers(1, 3),
+)
+@settings(max_examples=60)
+def test_search_in_blocks_is_brute_force_to_the_last_bit(seed, case, k, size, ragged, ties, dim):
+    name, params = case
+    rng = np.random.default_rng(seed)
+
+    def one():
+        n = int(rng.integers(1, 9)) if ragged else 6
+        return rng.integers(0, 2, (n, dim)).astype(float) if ties else rng.normal(size=(n, dim)).cumsum(axis=0)
+
+    train, queries = [one() for _ in range(size)], [one() for _ in range(int(rng.integers(1, 30)))]
+    k = min(k, size)
+    found = stotmetrics.kneighbors(train, queries, name, k, **params)
+    D = stotmetrics.pairwise(queries, train, metric=name, **params)
+    # Stable: of two at the same distance, the one that comes first.
+    order = np.argsort(D, axis=1, kind="stable")[:, :k]
+    assert (found.distances == np.take_along_axis(D, order, axis=1)).all()
+    assert (found.indices == order).all()
+    assert k * len(queries) <= found.solved <= found.pairs
+    assert found.abandoned == 0
+
+
+@pytest.mark.parametrize(("name", "params"), WARPING[:-2])
+def test_search_in_blocks_spares_most_of_the_work(name, params):
+    rng = np.random.default_rng(5)
+    levels = 4.0 * np.arange(12)
+    train = [level + 0.1 * rng.normal(size=40) for level in levels for _ in range(10)]
+    queries = [level + 0.1 * rng.normal(size=40) for level in levels]
+    found = stotmetrics.kneighbors(train, queries, name, **params)
+    assert (found.indices[:, 0] // 10 == np.arange(12)).all()
+    assert found.solved < 0.2 * found.pairs
+
+
+def test_bounds_that_say_nothing_are_asked_for_the_first_queries_only():
+    asked = []
+
+    def bounds(left, right, rows, cols, params):
+        asked.append(len(left))
+        return np.full(len(rows), -np.inf)
+
+    spec = replace(stotmetrics.get_metric("dtw").spec, lower_bounds=bounds)
+    rng = np.random.default_rng(3)
+    train, queries = rng.normal(size=(20, 6)), rng.normal(size=(50, 6))
+    found = stotmetrics.kneighbors(train, queries, spec.bind(), 3)
+    assert (found.indices == stotmetrics.kneighbors(train, queries, "dtw", 3).indices).all()
+    assert found.solved == 1000
+    assert sum(asked) < 10
+
+
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([case for case in METRICS if case not in WARPING]),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+)
 def test_lower_bound_is_below_the_value(seed, case, ragged, ties, weighted):
     name, params = case
     rng = np.random.default_rng(seed)
@@ -73,11 +147,12 @@ def test_bounds_and_abandoning_spare_most_of_the_work():
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_answer_does_not_depend_on_n_jobs(n_jobs):
+@pytest.mark.parametrize("name", ["tiot", "dtw"])
+def test_answer_does_not_depend_on_n_jobs(name, n_jobs):
     rng = np.random.default_rng(1)
-    train, queries = draw_set(rng, 12, False, False), draw_set(rng, 20, False, False)
-    alone = stotmetrics.kneighbors(train, queries, "tiot", 3)
-    found = stotmetrics.kneighbors(train, queries, "tiot", 3, n_jobs=n_jobs)
+    train, queries = draw_set(rng, 12, False, False), draw_set(rng, 40, False, False)
+    alone = stotmetrics.kneighbors(train, queries, name, 3)
+    found = stotmetrics.kneighbors(train, queries, name, 3, n_jobs=n_jobs)
     assert (found.indices == alone.indices).all()
     assert (found.distances == alone.distances).all()
     assert found.solved == alone.solved
@@ -89,9 +164,10 @@ def test_ties_go_to_the_first_of_the_training_set():
     assert found.indices.tolist() == [[1, 2]]
 
 
-def test_progress_tells_all_pairs():
+@pytest.mark.parametrize("name", ["tiot", "dtw", "softdtw"])
+def test_progress_tells_all_pairs(name):
     told = []
-    stotmetrics.kneighbors([[0.0, 1.0]] * 3, [[1.0, 0.0]] * 10, "tiot", progress=lambda done, total: told.append(done))
+    stotmetrics.kneighbors([[0.0, 1.0]] * 3, [[1.0, 0.0]] * 10, name, progress=lambda done, total: told.append(done))
     assert told[-1] == 30
 
 

@@ -13,7 +13,8 @@ from ..reference import softdtw as reference
 from ..result import Batch, FloatArray, IntArray, Result
 from ..series import Series
 from ..spec import MetricSpec, Traits
-from .softdtw import BAND_DOC, radius_of, values
+from ..warping import hard_bounds, radius_of
+from .softdtw import BAND_DOC, values
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,18 @@ def block(left: Sequence[Series], right: Sequence[Series], rows: IntArray, cols:
     return Batch(totals if params.squared else np.sqrt(totals))
 
 
+def lower_bounds(
+    left: Sequence[Series], right: Sequence[Series], rows: IntArray, cols: IntArray, params: Parameters
+) -> FloatArray:
+    totals = hard_bounds(left, right, rows, cols, params.band)
+    return totals if params.squared else np.sqrt(np.maximum(totals, 0.0))
+
+
+def lower_bound(x: Series, y: Series, params: Parameters) -> float:
+    only = np.zeros(1, dtype=np.intp)
+    return float(lower_bounds([x], [y], only, only, params)[0])
+
+
 def slow(x: Series, y: Series, params: Parameters) -> float:
     total = reference.value(reference.banded(reference.squared_euclidean(x.values, y.values), params.band), 0.0)
     return total if params.squared else float(np.sqrt(total))
@@ -52,6 +65,8 @@ SPEC = MetricSpec(
     pair=pair,
     block=block,
     reference=slow,
+    lower_bound=lower_bound,
+    lower_bounds=lower_bounds,
     traits=Traits(symmetric=True, zero_self=True, nonnegative=True, unequal_length=True, multivariate=True),
     summary="Least cost over all alignments of two series; no triangle inequality.",
     citation="Sakoe, Chiba, Dynamic Programming Algorithm Optimization for Spoken Word Recognition, IEEE TASSP 1978",

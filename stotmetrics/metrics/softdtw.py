@@ -14,6 +14,7 @@ from ..reference import softdtw as reference
 from ..result import Batch, FloatArray, IntArray, Result
 from ..series import Series
 from ..spec import GradBatch, MetricSpec, Traits
+from ..warping import radius_of, soft_bounds, stack
 
 BAND_DOC = "Sakoe-Chiba radius around the rescaled diagonal, in steps of the shorter series; None: no band"
 
@@ -33,11 +34,6 @@ class Parameters:
     band: int | None = parameter(None, doc=BAND_DOC, kind=int, low=0, allow=(None,))
 
 
-def radius_of(band: int | None) -> int:
-    """The kernels' name for no band is -1, and beyond the longest series a radius makes no difference."""
-    return -1 if band is None else min(band, 2**40)
-
-
 def gamma_of(x: Series, y: Series, gamma: float | str) -> float:
     """The number that ``gamma`` stands for on one pair."""
     if isinstance(gamma, str):
@@ -52,12 +48,6 @@ def gammas_of(
     if isinstance(gamma, str):
         return np.array([gamma_of(left[i], right[j], gamma) for i, j in zip(rows, cols, strict=True)])
     return np.full(len(rows), gamma)
-
-
-def stack(series: Sequence[Series]) -> tuple[FloatArray, IntArray]:
-    """All values one behind the other, and where each series starts, with the end at the end."""
-    ends = np.cumsum([len(one) for one in series], dtype=np.intp)
-    return np.concatenate([one.values for one in series]), np.concatenate([np.zeros(1, dtype=np.intp), ends])
 
 
 def values(
@@ -87,6 +77,19 @@ def pair(x: Series, y: Series, params: Parameters) -> Result:
 
 def block(left: Sequence[Series], right: Sequence[Series], rows: IntArray, cols: IntArray, params: Parameters) -> Batch:
     return Batch(values(left, right, rows, cols, params.gamma, params.band))
+
+
+def lower_bounds(
+    left: Sequence[Series], right: Sequence[Series], rows: IntArray, cols: IntArray, params: Parameters
+) -> FloatArray:
+    if isinstance(params.gamma, str):  # the median of the costs takes as long as the value
+        return np.full(len(rows), -np.inf)
+    return soft_bounds(left, right, rows, cols, params.gamma, params.band)
+
+
+def lower_bound(x: Series, y: Series, params: Parameters) -> float:
+    only = np.zeros(1, dtype=np.intp)
+    return float(lower_bounds([x], [y], only, only, params)[0])
 
 
 def grad(x: Series, y: Series, params: Parameters) -> tuple[float, FloatArray, FloatArray]:
@@ -128,6 +131,8 @@ SPEC = MetricSpec(
     grad=grad,
     grad_block=grad_block,
     reference=slow,
+    lower_bound=lower_bound,
+    lower_bounds=lower_bounds,
     traits=traits,
     summary="Cost of the soft minimum over all alignments of two series, smooth in both.",
     citation="Cuturi, Blondel, Soft-DTW: a Differentiable Loss Function for Time-Series, ICML 2017",

@@ -11,8 +11,9 @@ from ..reference import softdtw as reference
 from ..result import Batch, FloatArray, IntArray, Result
 from ..series import Series
 from ..spec import GradBatch, MetricSpec, Traits
+from ..warping import radius_of
 from . import softdtw as soft
-from .softdtw import Parameters, gamma_of, radius_of
+from .softdtw import Parameters, gamma_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from ..reference import softdtw as reference
 from ..result import Batch, FloatArray, IntArray, Result
 from ..series import Series
 from ..spec import MetricSpec, Traits
-from .softdtw import Parameters, gamma_of, radius_of
+from ..warping import radius_of
+from .softdtw import Parameters, gamma_of
 
 
 def alignment_and_cost(x: Series, y: Series, params: Parameters) -> tuple[FloatArray, FloatArray]:

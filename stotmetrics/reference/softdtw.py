@@ -133,3 +133,18 @@ def banded(cost: FloatArray, radius: int | None) -> FloatArray:
         inside = slice(max(low - radius, 0), high + radius + 1)
         found[i, inside] = cost[i, inside]
     return found
+
+
+def hard_bound(x: FloatArray, y: FloatArray, radius: int | None) -> float:
+    """What hard DTW costs at least: the corners, and each point between them as far as it is from all it may meet.
+
+    ``h[i]`` is the point next to ``x[i]`` in the range of what row i may meet, and lies between the two:
+    ``(x[i] - y[j])**2 >= (x[i] - h[i])**2 + (h[i] - y[j])**2`` in every feature.
+    """
+    inside = np.isfinite(banded(np.zeros((len(x), len(y))), radius))[:, :, None]
+    if 1 in (len(x), len(y)):
+        return float(squared_euclidean(x, y).sum())
+    h = np.clip(x, np.where(inside, y, np.inf).min(1), np.where(inside, y, -np.inf).max(1))
+    g = np.clip(y, np.where(inside, h[:, None], np.inf).min(0), np.where(inside, h[:, None], -np.inf).max(0))
+    ends = ((x[[0, -1]] - y[[0, -1]]) ** 2).sum()
+    return float(ends + ((x - h)[1:-1] ** 2).sum() + ((y - g)[1:-1] ** 2).sum())

@@ -1,0 +1,67 @@
+"""What softdtw and dtw share: series one behind the other, and lower bounds that cost no alignment."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from .kernels import _envelope, _softdtw
+from .result import FloatArray, IntArray
+from .series import Series
+
+
+def radius_of(band: int | None) -> int:
+    """The kernels' name for no band is -1, and beyond the longest series a radius makes no difference."""
+    return -1 if band is None else min(band, 2**40)
+
+
+def stack(series: Sequence[Series]) -> tuple[FloatArray, IntArray]:
+    """All values one behind the other, and where each series starts, with the end at the end."""
+    at = np.zeros(len(series) + 1, dtype=np.intp)
+    np.cumsum([one.values.shape[0] for one in series], out=at[1:])
+    return np.concatenate([one.values for one in series]), at
+
+
+def hard_bounds(
+    left: Sequence[Series], right: Sequence[Series], rows: IntArray, cols: IntArray, band: int | None
+) -> FloatArray:
+    """What hard DTW costs at least on the pairs ``(left[rows[k]], right[cols[k]])``; -inf where that overflows."""
+    return soft_bounds(left, right, rows, cols, 0.0, band)
+
+
+def soft_bounds(
+    left: Sequence[Series], right: Sequence[Series], rows: IntArray, cols: IntArray, gamma: float, band: int | None
+) -> FloatArray:
+    """The same for soft-DTW: where none of N alignments costs less than c, the soft minimum is at least c - γ log N."""
+    (x, x_at), (y, y_at) = stack(left), stack(right)
+    bounds = _envelope.bounds(x, x_at, y, y_at, rows, cols, radius_of(band))
+    n, m = np.diff(x_at)[rows], np.diff(y_at)[cols]
+    # Rounding of a sum of so many squares may lift a bound that is attained above the value.
+    bounds *= 1.0 - 4.0 * np.finfo(np.float64).eps * ((n + m) * x.shape[1] + 8)
+    if gamma > 0:
+        with np.errstate(over="ignore"):  # -inf is a bound too
+            bounds -= gamma * log_paths(n, m, band)
+    return np.where(np.isfinite(bounds), bounds, -np.inf)
+
+
+def log_paths(n: IntArray, m: IntArray, band: int | None) -> FloatArray:
+    """Logarithms of the numbers of alignments of n with m points, or a little more.
+
+    Give the steps of an alignment the weights u, v and u v, with u + v + u v = 1: those of a random walk, which comes
+    by the last cell with probability D(n, m) u^(n-1) v^(m-1). So log D(n, m) <= -(n-1) log u - (m-1) log v; the u that
+    makes this least gives the formula below.
+    """
+    a, b = np.maximum(n - 1.0, 1e-300), np.maximum(m - 1.0, 1e-300)
+    found = a * np.arcsinh(b / a) + b * np.arcsinh(a / b)
+    found = np.where((n == 1) | (m == 1), 0.0, found * (1.0 + 1e-12))
+    if band is not None:
+        # A band leaves less. Counting it takes a recursion, which pays where many pairs share their lengths.
+        for length in np.unique(n[n == m]):
+            found[(n == length) & (m == length)] = _log_banded_paths(int(length), band)
+    return found
+
+
+@lru_cache(maxsize=256)
+def _log_banded_paths(length: int, band: int) -> float:
+    still = np.zeros((length, 1))
+    return -_softdtw.pair_value(still, still, 1.0, radius_of(band)) * (1.0 + 1e-12)
