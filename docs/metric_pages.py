@@ -13,6 +13,7 @@ OFFERS = {
     "grad": "gradient",
     "reference": "slow reference implementation",
     "lower_bound": "cheap lower bound",
+    "lower_bounds": "cheap lower bounds of many pairs at a time",
 }
 
 

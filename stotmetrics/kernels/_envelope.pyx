@@ -21,27 +21,6 @@ cdef extern from "_softdtw_problem.h" nogil:
     void sdtw_set_band(sdtw_problem *, Py_ssize_t radius, Py_ssize_t *room)
 
 
-# Row i may meet the columns first[i]..last[i], column j likewise rows; 2**level is the largest power of two that fits
-# into a window. Without a band every window is everything.
-cdef struct windows:
-    Py_ssize_t count, levels
-    Py_ssize_t *first
-    Py_ssize_t *last
-    Py_ssize_t *level
-
-
-# One shape of problem, n by m, and its workspace.
-cdef struct shape:
-    Py_ssize_t n, m
-    bint banded
-    windows rows, cols
-    double *tables   # the extremes of all runs of 2**level points: 2 (levels + 1) max(n, m)
-    double *low      # the range of y in each row, one feature after the other: d n
-    double *high
-    double *nearest  # h, likewise
-    double *spare    # the range of h in each column: 2 m
-
-
 cdef Py_ssize_t sizes_of(Py_ssize_t n, Py_ssize_t m) noexcept nogil:
     return 3 * (n + m)
 

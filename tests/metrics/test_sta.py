@@ -269,3 +269,19 @@ def test_divergence_is_coercive():
     values = [cost(x * factor, y)[0, 0] for factor in (1.0, 1e1, 1e2, 1e3)]
     assert np.all(np.diff(values) > 0)
     assert values[-1] > 10 * values[1]
+
+
+@given(strategies.frames(max_length=3, shape=6), strategies.frames(max_length=3, shape=6))
+@settings(max_examples=10)
+def test_divergence_is_at_least_a_distance_between_the_scalings_of_the_self_terms(x, y):
+    """Weak duality at the potentials of the self terms: S(x, y) >= epsilon / 2 |a - b|_K^2. The guide tells of it."""
+    M, epsilon, rho = Ground.grid((6,)).normalized().cost(), 0.4, 0.9
+    K = np.exp(-M / epsilon)
+
+    def scalings(frames):
+        return np.array([np.exp(twin.potentials(frame, frame, M, epsilon, rho)[0] / epsilon) for frame in frames])
+
+    a, b = scalings(x), scalings(y)
+    below = epsilon / 2 * np.array([[(u - v) @ K @ (u - v) for v in b] for u in a])
+    found = stotmetrics.solve("sta", x, y, epsilon=epsilon, rho=rho, ground=Ground.from_cost(M), tol=1e-9).cost
+    assert (below <= found + 1e-6 * (1 + found)).all()
