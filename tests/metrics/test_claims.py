@@ -1,0 +1,120 @@
+"""What the built-in metrics claim, and what their functions take. A claim that is lost is a law no longer tested."""
+
+import inspect
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+import stotmetrics
+from stotmetrics import Traits
+
+ANY_SHAPE = {"unequal_length", "multivariate"}
+DIVERGENCE = {"symmetric", "zero_self", "nonnegative"}
+METRIC = {*DIVERGENCE, "triangle"}
+CLOUD = {*ANY_SHAPE, "uses_times", "time_invariant", "uses_weights"}
+SQUARE = 1.0 - np.eye(4)
+INDEFINITE = np.abs(np.subtract.outer(np.arange(5), np.arange(5))) ** 3.0
+
+# The mathematics of each: nothing more is true, nothing less is claimed.
+CLAIMS = [
+    ("dtw", {}, DIVERGENCE | ANY_SHAPE),
+    ("softdtw", {}, {"symmetric", "differentiable"} | ANY_SHAPE),
+    ("softdtw", {"gamma": 0.0}, DIVERGENCE | ANY_SHAPE),
+    ("softdtw", {"gamma": "median"}, {"symmetric"} | ANY_SHAPE),
+    ("softdtw_divergence", {}, {"symmetric", "zero_self", "differentiable"} | ANY_SHAPE),
+    ("softdtw_divergence", {"gamma": 0.0}, DIVERGENCE | ANY_SHAPE),
+    ("softdtw_divergence", {"gamma": "median"}, {"symmetric", "zero_self"} | ANY_SHAPE),
+    ("softdtw_sharp", {}, {"symmetric", "nonnegative", "differentiable"} | ANY_SHAPE),
+    ("softdtw_sharp", {"gamma": 0.0}, DIVERGENCE | ANY_SHAPE),
+    ("softdtw_sharp", {"gamma": "median"}, {"symmetric", "nonnegative"} | ANY_SHAPE),
+    ("sta", {}, {"symmetric", "differentiable", "needs_mass"} | ANY_SHAPE),
+    ("sta", {"gamma": 0.0}, {"needs_mass"} | DIVERGENCE | ANY_SHAPE),
+    ("sta", {"gamma": 0.0, "ground": INDEFINITE}, {"symmetric", "needs_mass"} | ANY_SHAPE),
+    ("sta", {"gamma": 0.0, "signed": "abs"}, DIVERGENCE | ANY_SHAPE),
+    ("sta", {"signed": "abs"}, {"symmetric", "differentiable"} | ANY_SHAPE),
+    ("sta", {"signed": "split"}, {"symmetric"} | ANY_SHAPE),
+    ("sta", {"rho": np.inf}, {"symmetric", "needs_mass"} | ANY_SHAPE),
+    ("taot", {}, DIVERGENCE | CLOUD),
+    ("taot", {"p": 1.0}, METRIC | CLOUD),
+    ("taot", {"p": 1.0, "scale": "median"}, DIVERGENCE | CLOUD),
+    ("taot", {"p": 1.0, "epsilon": 0.1}, {"symmetric", "nonnegative"} | CLOUD),
+    ("tiot", {}, METRIC | CLOUD),
+    ("tiot", {"root": False}, DIVERGENCE | CLOUD),
+    ("tiot", {"root": False, "p": 1.0}, METRIC | CLOUD),
+    ("etiot", {}, {"symmetric", "nonnegative"} | CLOUD),
+    ("etiot", {"stopping": "paper"}, {"nonnegative"} | CLOUD),
+    ("tlp", {}, METRIC | CLOUD),
+    ("gak", {}, METRIC | ANY_SHAPE),
+    ("gak", {"form": "log"}, DIVERGENCE | ANY_SHAPE),
+    ("opw", {}, {"symmetric", "nonnegative", "uses_weights"} | ANY_SHAPE),
+    ("otw", {}, METRIC | {"multivariate"}),
+]
+
+
+@pytest.mark.parametrize(("name", "params", "claims"), CLAIMS, ids=[f"{name}-{list(p)}" for name, p, _ in CLAIMS])
+def test_claims_are_those_of_the_mathematics(name, params, claims):
+    assert stotmetrics.get_metric(name, **params).traits == Traits(**dict.fromkeys(claims, True))
+
+
+def test_every_built_in_metric_has_its_claims_listed():
+    assert {name for name, _, _ in CLAIMS} == {name for name in stotmetrics.list_metrics() if own(name)}
+
+
+def own(name):
+    return stotmetrics.get_metric(name).spec.pair.__module__.startswith("stotmetrics.")
+
+
+# One value other than the default for each parameter.
+OTHERS = {
+    "dtw": {"squared": False, "band": 0},
+    "softdtw": {"gamma": 0.3, "band": 0},
+    "softdtw_divergence": {"gamma": 0.3, "band": 0},
+    "softdtw_sharp": {"gamma": 0.3, "band": 0},
+    "sta": {
+        "gamma": 0.3,
+        "epsilon": 0.2,
+        "rho": 0.5,
+        "ground": SQUARE,
+        "signed": "abs",
+        "tol": 1e-2,
+        "max_iter": 2,
+    },
+    "taot": {"omega": 0.3, "epsilon": 0.2, "scale": "median", "p": 1.5, "standardize": False, "w": 0.3},
+    "tiot": {"p": 1.5, "standardize": False, "root": False},
+    "etiot": {
+        "epsilon": 0.2,
+        "p": 1.5,
+        "standardize": False,
+        "root": False,
+        "tol": 10.0,
+        "max_iter": 1,
+        "stopping": "paper",
+    },
+    "tlp": {"p": 1.5, "lam": 5.0, "standardize": True},
+    "gak": {"sigma": 2.0, "form": "log"},
+    "opw": {"moment": 5.0, "epsilon": 0.5, "sigma": 2.0, "tol": 10.0, "max_iter": 1},
+    "otw": {"waste": 2.0, "window": 1},
+}
+# Five frames with some mass on four points.
+X, Y = np.random.default_rng(5).uniform(0.1, 2.0, size=(2, 5, 4)).round(1)
+
+
+@pytest.mark.filterwarnings("ignore::stotmetrics.ConvergenceWarning")
+@pytest.mark.parametrize(("name", "param"), [(name, param) for name, others in OTHERS.items() for param in others])
+def test_the_function_of_a_metric_hands_every_parameter_on(name, param):
+    function = getattr(import_module(f"stotmetrics.metrics.{name}"), name)
+    other = {param: OTHERS[name][param]}
+    x = X - 0.5 if param == "signed" else X  # negative values are refused by default
+    wanted = stotmetrics.distance(name, x, Y, **other)
+    assert function(x, Y, **other) == wanted
+    # Newton's last step for etiot lands below any tolerance.
+    assert param == "signed" or (name, param) == ("etiot", "tol") or wanted != function(x, Y)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_the_function_of_a_metric_has_the_parameters_and_defaults_of_its_spec(name):
+    function = getattr(import_module(f"stotmetrics.metrics.{name}"), name)
+    defaults = stotmetrics.get_metric(name).params
+    _, _, *taken = inspect.signature(function).parameters.values()
+    assert {p.name: p.default for p in taken} == {field: getattr(defaults, field) for field in OTHERS[name]}
