@@ -6,7 +6,6 @@ Every survivor is printed with what it changes; those listed in ``explained.toml
 
 import argparse
 import json
-import os
 import random
 import shutil
 import subprocess
@@ -16,30 +15,17 @@ import tomllib
 from collections import Counter
 from pathlib import Path
 
-import stotmetrics.kernels
+from project import ENVIRONMENT, copy_project
 
-ROOT = Path(__file__).resolve().parents[2]
 EXPLAINED = Path(__file__).with_name("explained.toml")
 
 # What mutmut's exit codes mean; every other one is a kill (the tests failed, or the process died).
 SURVIVED, NO_TESTS, TIMEOUT = {0}, {5, 33}, {-24, 24, 36, 152, 255}
 
 
-def copy_project(folder: Path) -> None:
-    """The sources and the tests, with the compiled kernels of the installed package."""
-    ignored = shutil.ignore_patterns("__pycache__", "*.so", "build", "*.egg-info")
-    for name in ("stotmetrics", "tests"):
-        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
-    shutil.copy(ROOT / "pyproject.toml", folder)
-    for module in Path(stotmetrics.kernels.__path__[0]).glob("*.so"):
-        shutil.copy(module, folder / "stotmetrics" / "kernels")
-
-
 def mutmut(folder: Path, *words: str) -> str:
-    threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    environment = {"HYPOTHESIS_PROFILE": "ci", **os.environ, **threads}
     done = subprocess.run(
-        [sys.executable, "-m", "mutmut", *words], cwd=folder, env=environment, capture_output=True, text=True
+        [sys.executable, "-m", "mutmut", *words], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True
     )
     if done.returncode:
         raise SystemExit(f"mutmut {words[0]} failed\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")

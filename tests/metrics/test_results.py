@@ -1,0 +1,149 @@
+"""What a result says beside its value: certificates, plans, potentials, alignments; and that a batch says the same."""
+
+import numpy as np
+import pytest
+
+import stotmetrics
+from stotmetrics.clouds import cost_matrices, prepare_cloud
+from stotmetrics.metrics import etiot
+from stotmetrics.reference import softdtw as slow
+from stotmetrics.reference.tiot import tiot_program
+
+RNG = np.random.default_rng(11)
+X = stotmetrics.as_series(
+    RNG.normal(size=(6, 2)), times=[0.0, 0.5, 2.0, 2.5, 4.0, 7.0], weights=[1.0, 2.0, 0.0, 0.5, 1.0, 3.0]
+)
+Y = stotmetrics.as_series(RNG.normal(size=(5, 2)), times=[0.0, 1.0, 1.5, 4.0, 5.0], weights=[0.3, 0.0, 0.2, 0.4, 0.1])
+A = X.weights / X.weights.sum()
+B = Y.weights / Y.weights.sum()
+ON = np.ix_(A > 0, B > 0)
+
+CLOUDS = [
+    ("taot", {"omega": 0.4}),
+    ("taot", {"omega": 0.4, "scale": "median"}),
+    ("taot", {"w": 0.3, "epsilon": 0.2}),
+    ("tiot", {}),
+    ("tiot", {"p": 3.0}),
+    ("etiot", {"epsilon": 0.1}),
+    ("etiot", {"epsilon": 0.1, "p": 3.0}),
+    ("tlp", {"lam": 3.0}),
+]
+
+
+def mixture(name, params, result):
+    """The cost matrix between the atoms that have mass, by its definition."""
+    p = params.get("p", 2.0)
+    of_values, of_times = cost_matrices(*(prepare_cloud(s, name != "tlp") for s in (X, Y)), p)
+    if name in ("tiot", "etiot"):
+        return result.w * of_values + (1 - result.w) * of_times
+    if name == "tlp":
+        return of_values + of_times / params["lam"]
+    w = params.get("w")
+    cost = of_values + params["omega"] * of_times if w is None else w * of_values + (1 - w) * of_times
+    return cost / np.median(cost) if params.get("scale") == "median" else cost
+
+
+def relative_entropy(plan):
+    return (plan[ON] * np.log(plan[ON] / np.outer(A, B)[ON])).sum()
+
+
+@pytest.mark.parametrize(("name", "params"), CLOUDS, ids=str)
+@pytest.mark.parametrize("long", [False, True])
+def test_plan_and_potentials_explain_the_value(name, params, long, monkeypatch):
+    if long:
+        if name != "etiot":
+            pytest.skip("only etiot has a solver without matrices")
+        monkeypatch.setattr(etiot, "LONG", 4)
+    found = stotmetrics.solve(name, X, Y, **params)
+    cost, epsilon = mixture(name, params, found), params.get("epsilon", 0.0)
+    assert found.converged
+    assert 0 <= found.gap <= 1e-8
+    assert found.n_iter >= 1
+    plan = found.plan
+    np.testing.assert_allclose(plan.sum(axis=1), A, atol=1e-7)
+    np.testing.assert_allclose(plan.sum(axis=0), B, atol=1e-7)
+    assert (plan >= 0).all()
+    moved = (plan[ON] * cost).sum()
+    rooted = name != "taot"
+    assert moved == pytest.approx(found.value ** params.get("p", 2.0) if rooted else found.value, rel=1e-6)
+    assert found.objective == pytest.approx(moved + (epsilon * relative_entropy(plan) if epsilon else 0.0), rel=1e-6)
+    if name in ("taot", "tlp"):
+        np.testing.assert_allclose(found.cost, cost, rtol=1e-12)
+    if name == "tlp":
+        return
+    f, g = found.potentials
+    assert A @ f + B @ g == pytest.approx(found.objective, rel=1e-6)
+    slack = cost - f[A > 0][:, None] - g[B > 0]
+    if epsilon:
+        gibbs = np.outer(A, B)[ON] * np.exp(-slack / epsilon)
+        np.testing.assert_allclose(plan[ON], gibbs, atol=1e-5)
+    else:
+        assert slack.min() >= -1e-9
+        # Atoms without mass have potentials too: the largest ones that are feasible.
+        assert np.isfinite(f).all() and np.isfinite(g).all()
+
+
+def test_w_of_tiot_is_that_of_the_linear_program():
+    of_values, of_times = cost_matrices(prepare_cloud(X, True), prepare_cloud(Y, True), 2.0)
+    value, w = tiot_program(of_values, of_times, A[A > 0], B[B > 0])
+    found = stotmetrics.solve("tiot", X, Y)
+    assert 0 < w < 1
+    assert found.w == pytest.approx(w, abs=1e-9)
+    assert found.objective == pytest.approx(value, rel=1e-9)
+
+
+def test_objective_of_opw_is_its_regularised_cost():
+    x, y = (stotmetrics.as_series(s.values, weights=s.weights) for s in (X, Y))
+    found = stotmetrics.solve("opw", x, y, moment=2.0, epsilon=0.5)
+    plan, values = found.plan, slow.squared_euclidean(X.values, Y.values)[ON]
+    i, j = (np.flatnonzero(A > 0)[:, None] + 1) / len(A), (np.flatnonzero(B > 0) + 1) / len(B)
+    off, width = i - j, 1 / len(A) ** 2 + 1 / len(B) ** 2
+    cost = values + 0.5 * off**2 / width / 2 + 2.0 * (1 - 1 / (off**2 + 1))
+    np.testing.assert_allclose(found.cost, cost, rtol=1e-12)
+    assert found.value == pytest.approx((plan * values).sum(), rel=1e-9)
+    entropy = (plan * np.log(plan / np.outer(A[A > 0], B[B > 0]))).sum()
+    assert found.objective == pytest.approx((plan * cost).sum() + 0.5 * entropy, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "gamma"), [("dtw", 0.0), ("softdtw", 0.0), ("softdtw", 0.7), ("softdtw", "median"), ("softdtw_sharp", 0.7)]
+)
+@pytest.mark.parametrize("band", [None, 0])
+def test_alignment_is_that_of_the_definition(name, gamma, band):
+    params = {"band": band} if name == "dtw" else {"band": band, "gamma": gamma}
+    found = stotmetrics.solve(name, X.values, Y.values, **params)
+    cost = slow.squared_euclidean(X.values, Y.values)
+    np.testing.assert_allclose(found.cost, cost, rtol=1e-12)
+    number = float(np.median(cost)) if gamma == "median" else gamma
+    _, expected = slow.enumerate_paths(slow.banded(cost, band), number)
+    np.testing.assert_allclose(found.alignment, expected, atol=1e-12)
+
+
+BLOCKS = [
+    ("dtw", {"squared": False}),
+    ("dtw", {"band": 1}),
+    ("softdtw", {"gamma": "median"}),
+    ("softdtw_divergence", {"gamma": "median", "band": 1}),
+    ("softdtw_sharp", {"band": 1}),
+    ("taot", {}),
+    ("taot", {"epsilon": 0.1}),
+    ("tiot", {}),
+    ("tiot", {"root": False}),
+    ("etiot", {"epsilon": 0.1}),
+    ("etiot", {"epsilon": 1e-3, "max_iter": 1}),
+    ("etiot", {"epsilon": 0.1, "stopping": "paper"}),
+]
+
+
+@pytest.mark.parametrize(("name", "params"), BLOCKS, ids=str)
+def test_a_batch_says_of_each_pair_what_its_result_says(name, params):
+    metric = stotmetrics.get_metric(name, **params)
+    uses = metric.traits.uses_weights
+    prepared = [metric.prepare(s if uses else stotmetrics.as_series(s.values)) for s in (X, Y)]
+    rows, cols = np.array([0, 1, 0]), np.array([1, 0, 0])
+    batch, loop = metric.block(prepared, prepared, rows, cols), metric.loop(prepared, prepared, rows, cols)
+    np.testing.assert_allclose(batch.values, loop.values, rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(np.ones(3, bool) if batch.converged is None else batch.converged, loop.converged)
+    if not np.isnan(loop.gap).any():
+        np.testing.assert_allclose(batch.gap, loop.gap, atol=1e-13)
+        np.testing.assert_array_equal(batch.n_iter, loop.n_iter)
