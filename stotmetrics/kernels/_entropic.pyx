@@ -324,9 +324,11 @@ cdef int solve(Entropic *e, double epsilon, double tol, Py_ssize_t max_steps, Sa
 
 cdef void finish(Entropic *e, double epsilon, double stage, Saddle *found) noexcept nogil:
     """A last value at the target, wherever the steps ran out."""
-    if stage != epsilon:
-        evaluate(e, epsilon)
-        sweep(e, epsilon)
+    while stage != epsilon:
+        # By steps here too: at a far smaller epsilon these potentials overflow.
+        stage = max(epsilon, stage / FACTOR)
+        evaluate(e, stage)
+        sweep(e, stage)
     evaluate(e, epsilon)
     certify(e, epsilon, found)
 

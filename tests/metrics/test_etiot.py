@@ -149,6 +149,18 @@ def test_an_atom_of_weight_zero_takes_no_part():
     assert np.isfinite(found.potentials[0]).all()
 
 
+@pytest.mark.filterwarnings("ignore::stotmetrics.ConvergenceWarning")
+@pytest.mark.parametrize("max_iter", [1, 2, 5])
+@pytest.mark.parametrize("epsilon", [1e-4, 1e-3, 1e-2])
+def test_value_is_finite_and_its_gap_certified_where_the_steps_run_out(epsilon, max_iter):
+    for seed in range(4):
+        x, y = random_walks(seed, 20, 15)
+        short = stotmetrics.solve("etiot", x, y, epsilon=epsilon, max_iter=max_iter)
+        full = stotmetrics.solve("etiot", x, y, epsilon=epsilon)
+        assert np.isfinite(short.value)
+        assert short.objective - 1e-9 <= full.objective <= short.objective + short.gap + 1e-9
+
+
 def test_epsilon_zero_is_refused_by_name():
     with pytest.raises(stotmetrics.InvalidParameterError, match="epsilon"):
         SPEC.bind(epsilon=0.0)
