@@ -11,9 +11,11 @@ OFFERS = {
     "prepare": "work done once per series",
     "block": "many pairs at a time",
     "grad": "gradient",
+    "grad_block": "gradients of many pairs at a time",
     "reference": "slow reference implementation",
     "lower_bound": "cheap lower bound",
     "lower_bounds": "cheap lower bounds of many pairs at a time",
+    "abandon": "solves broken off above a cutoff",
 }
 
 

@@ -4,6 +4,7 @@ import argparse
 import ast
 import contextlib
 import csv
+import dataclasses
 import json
 import os
 import sys
@@ -26,7 +27,6 @@ from .errors import (
     MetricLoadError,
     UnknownMetricError,
 )
-from .result import FloatArray
 from .series import Series, as_series
 from .spec import BoundMetric, Traits
 
@@ -178,7 +178,7 @@ def show(options: argparse.Namespace) -> None:
     print("\ntraits")
     for line in _table(list(_claims(metric.traits))):
         print(f"  {line}")
-    offers = [name for name in ("prepare", "block", "grad", "reference", "lower_bound") if getattr(spec, name)]
+    offers = [field.name for field in dataclasses.fields(spec) if field.default is None and getattr(spec, field.name)]
     print(f"\noffers    {', '.join(['pair', *offers])}")
     if spec.citation:
         print(f"citation  {spec.citation}")
@@ -198,7 +198,7 @@ def matrix(options: argparse.Namespace) -> None:
     _check_folder(options.out)
     metric = _bound(options)
     X = datasets.load_collection(options.file)
-    D = _pairwise(metric, X, None, options, out=options.out)
+    D = api.pairwise(X, metric=metric, n_jobs=options.n_jobs, progress=_wants_bar(options), out=options.out)
     print(f"{options.out}: {D.shape[0]} x {D.shape[1]} distances, {metric!r}")
 
 
@@ -246,10 +246,6 @@ def confusion_lines(true: npt.NDArray[Any], predicted: npt.NDArray[Any]) -> list
 def _wants_bar(options: argparse.Namespace) -> bool:
     # A bar is for a person at a terminal, not for a log.
     return bool(options.progress and sys.stderr.isatty())
-
-
-def _pairwise(metric: BoundMetric, X: Any, Y: Any, options: argparse.Namespace, out: Path | None = None) -> FloatArray:
-    return api.pairwise(X, Y, metric=metric, n_jobs=options.n_jobs, progress=_wants_bar(options), out=out)
 
 
 def _series(source: str, name: str) -> Series:
