@@ -7,7 +7,7 @@ from . import registry
 from .destination import OutPath, open_destination
 from .errors import InvalidParameterError
 from .result import FloatArray, Result
-from .series import as_dataset, check_sets
+from .series import as_sets
 from .spec import BoundMetric, MetricSpec
 
 Metric = str | MetricSpec | BoundMetric
@@ -90,7 +90,9 @@ def distance(metric: Metric, x: Any, y: Any, /, **params: Any) -> float:
     Raises
     ------
     InvalidSeriesError
-        If a series cannot be used; see also :func:`get_metric`.
+        If a series cannot be used; the message names the argument, what is wanted, what came, and the way out.
+    InvalidParameterError
+        If a parameter is out of its range; for an unknown name or parameter see :func:`get_metric`.
     FloatingPointError
         If the value is not finite, because the series are out of scale.
 
@@ -240,10 +242,8 @@ def pairwise(
     bound = get_metric(metric, **params)
     if isinstance(n_jobs, bool) or not (n_jobs is None or (isinstance(n_jobs, int) and n_jobs != 0)):
         raise InvalidParameterError(f"n_jobs must be None or a non-zero integer (-1: all cores); got {n_jobs!r}")
-    left = as_dataset(X, name="X")
-    right = None if Y is None else as_dataset(Y, name="Y")
-    others = left if right is None else right
-    check_sets(left, others, bound.traits, bound.name, ("X", "X" if right is None else "Y"))
+    left, right = as_sets(X, Y, bound.traits, bound.name)
+    others = right or left
     side = engine.tile_side(left, others)
     sets = [left] if right is None else [left, right]
     destination = open_destination(out, (len(left), len(others)), bound.config(), sets, side)

@@ -11,7 +11,7 @@ from . import parameters
 from .destination import Destination
 from .metrics import sta
 from .result import Batch, FloatArray, IntArray
-from .series import as_dataset, check_sets
+from .series import as_sets
 from .spec import BoundMetric
 
 
@@ -44,15 +44,13 @@ def sta_over_gamma(
 
     Raises
     ------
-    InvalidSeriesError
-        If a series cannot be used.
-    InvalidParameterError
-        If a parameter, or one of the gammas, is out of its range.
+    InvalidSeriesError, InvalidParameterError
+        See :func:`distance`.
 
     Warns
     -----
     ConvergenceWarning
-        Once: how many pairs did not converge, and the worst of them.
+        Once, as :func:`pairwise`.
 
     Examples
     --------
@@ -71,10 +69,8 @@ def sta_over_gamma(
     # The largest gamma makes the weakest claims, so that no entry is skipped that another gamma needs.
     weakest = max(found, key=lambda one: one.gamma)
     bound = BoundMetric(replace(sta.SPEC, block=partial(_block, found), grad=None), weakest)
-    left = as_dataset(X, name="X")
-    right = None if Y is None else as_dataset(Y, name="Y")
-    others = left if right is None else right
-    check_sets(left, others, bound.traits, bound.name, ("X", "X" if right is None else "Y"))
+    left, right = as_sets(X, Y, bound.traits, bound.name)
+    others = right or left
     destination = Destination(np.zeros((len(left), len(others), len(found))))
     side = engine.tile_side(left, others)
     engine.fill(bound, left, right, destination, side, n_jobs=n_jobs, progress=progress)

@@ -190,6 +190,14 @@ def as_dataset(X: Any, *, name: str = "X") -> list[Series]:
     return found
 
 
+def as_sets(X: Any, Y: Any, traits: Traits, metric: str) -> tuple[list[Series], list[Series] | None]:
+    """Read two sets of series whose every pair a metric with these traits can compare; by default one with itself."""
+    left = as_dataset(X, name="X")
+    right = None if Y is None else as_dataset(Y, name="Y")
+    check_sets(left, right or left, traits, metric, ("X", "Y" if right else "X"))
+    return left, right
+
+
 def check_series(series: Series, traits: Traits, metric: str, name: str) -> None:
     """Refuse a series that a metric with these traits cannot take."""
     if series.dim > 1 and not traits.multivariate:

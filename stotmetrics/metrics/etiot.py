@@ -208,10 +208,8 @@ def etiot(
 
     Raises
     ------
-    InvalidSeriesError
-        If a series cannot be used; the message says why.
-    InvalidParameterError
-        If a parameter is out of its range.
+    InvalidSeriesError, InvalidParameterError
+        See :func:`distance`.
 
     Warns
     -----

@@ -112,10 +112,8 @@ def gak(x: ArrayLike, y: ArrayLike, sigma: float = 1.0, form: str = "feature") -
 
     Raises
     ------
-    InvalidSeriesError
-        If a series cannot be used; the message says why.
-    InvalidParameterError
-        If a parameter is out of its range.
+    InvalidSeriesError, InvalidParameterError
+        See :func:`distance`.
 
     References
     ----------

@@ -123,10 +123,8 @@ def opw(
 
     Raises
     ------
-    InvalidSeriesError
-        If a series cannot be used; the message says why.
-    InvalidParameterError
-        If a parameter is out of its range.
+    InvalidSeriesError, InvalidParameterError
+        See :func:`distance`.
 
     Warns
     -----

@@ -84,10 +84,8 @@ def otw(x: ArrayLike, y: ArrayLike, waste: float = 1.0, window: int | None = Non
 
     Raises
     ------
-    InvalidSeriesError
-        If a series cannot be used; the message says why.
-    InvalidParameterError
-        If a parameter is out of its range.
+    InvalidSeriesError, InvalidParameterError
+        See :func:`distance`.
 
     References
     ----------

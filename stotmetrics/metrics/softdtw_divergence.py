@@ -132,10 +132,8 @@ def softdtw_divergence(x: npt.ArrayLike, y: npt.ArrayLike, gamma: float | str = 
 
     Raises
     ------
-    InvalidSeriesError
-        If a series cannot be used; the message says why.
-    InvalidParameterError
-        If a parameter is out of its range.
+    InvalidSeriesError, InvalidParameterError
+        See :func:`distance`.
 
     References
     ----------

@@ -91,10 +91,8 @@ def softdtw_sharp(x: npt.ArrayLike, y: npt.ArrayLike, gamma: float | str = 1.0, 
 
     Raises
     ------
-    InvalidSeriesError
-        If a series cannot be used; the message says why.
-    InvalidParameterError
-        If a parameter is out of its range.
+    InvalidSeriesError, InvalidParameterError
+        See :func:`distance`.
 
     References
     ----------

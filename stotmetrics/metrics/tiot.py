@@ -147,10 +147,8 @@ def tiot(x: ArrayLike, y: ArrayLike, p: float = 2.0, standardize: bool = True, r
 
     Raises
     ------
-    InvalidSeriesError
-        If a series cannot be used; the message says why.
-    InvalidParameterError
-        If a parameter is out of its range.
+    InvalidSeriesError, InvalidParameterError
+        See :func:`distance`.
 
     References
     ----------

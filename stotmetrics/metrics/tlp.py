@@ -96,10 +96,8 @@ def tlp(x: ArrayLike, y: ArrayLike, p: float = 2.0, lam: float = 1.0, standardiz
 
     Raises
     ------
-    InvalidSeriesError
-        If a series cannot be used; the message says why.
-    InvalidParameterError
-        If a parameter is out of its range.
+    InvalidSeriesError, InvalidParameterError
+        See :func:`distance`.
 
     References
     ----------
