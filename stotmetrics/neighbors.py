@@ -63,8 +63,8 @@ def kneighbors(
     """The k nearest training series of each query under a metric.
 
     A metric with a lower bound is solved in the order of the bounds, until no bound lies below the k-th distance found:
-    pair by pair, or in growing blocks where the metric is faster in blocks (:func:`softdtw`, :func:`dtw`). The answer
-    is that of solving every pair.
+    pair by pair, or in growing blocks where the metric is faster in blocks (:func:`dtw`, and :func:`softdtw` and its
+    family). The answer is that of solving every pair.
 
     Parameters
     ----------

@@ -98,6 +98,8 @@ class MetricSpec:
             raise ValueError(f"the name of a metric must be a valid identifier; got {self.name!r}")
         if not callable(self.pair):
             raise TypeError(f"metric {self.name!r}: pair must be callable; got {self.pair!r}")
+        if self.lower_bounds is not None and self.lower_bound is None:
+            raise TypeError(f"metric {self.name!r}: lower_bounds are those of lower_bound, which is missing")
         if not (isinstance(self.traits, Traits) or callable(self.traits)):
             raise TypeError(f"metric {self.name!r}: traits must be Traits or a function of the parameters")
         parameters.describe(self.params)

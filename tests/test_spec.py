@@ -125,6 +125,7 @@ def test_a_metric_without_gradient_says_so():
     [
         ({"name": "two words", "pair": max}, ValueError, "valid identifier"),
         ({"name": "m", "pair": 3}, TypeError, "pair must be callable"),
+        ({"name": "m", "pair": power_mean_gap, "lower_bounds": print}, TypeError, "lower_bound, which is missing"),
         ({"name": "m", "pair": max, "traits": 3}, TypeError, "traits must be"),
     ],
 )

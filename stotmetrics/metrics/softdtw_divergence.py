@@ -51,6 +51,21 @@ def block(
     return Batch(joint - 0.5 * (own_left[rows] + own_right[cols]))
 
 
+def lower_bounds(
+    left: Sequence[Prepared], right: Sequence[Prepared], rows: IntArray, cols: IntArray, params: Parameters
+) -> FloatArray:
+    if isinstance(params.gamma, str):
+        return np.full(len(rows), -np.inf)
+    joint = soft.lower_bounds([p.series for p in left], [p.series for p in right], rows, cols, params)
+    own_left, own_right = (np.array([p.own for p in side], dtype=np.float64) for side in (left, right))
+    return joint - 0.5 * (own_left[rows] + own_right[cols])
+
+
+def lower_bound(x: Prepared, y: Prepared, params: Parameters) -> float:
+    only = np.zeros(1, dtype=np.intp)
+    return float(lower_bounds([x], [y], only, only, params)[0])
+
+
 def grad(x: Prepared, y: Prepared, params: Parameters) -> tuple[float, FloatArray, FloatArray]:
     # The self term moves with both of its arguments, which are one series: twice one gradient, halved.
     value, grad_x, grad_y = soft.grad(x.series, y.series, params)
@@ -104,6 +119,8 @@ SPEC = MetricSpec(
     grad=grad,
     grad_block=grad_block,
     reference=slow,
+    lower_bound=lower_bound,
+    lower_bounds=lower_bounds,
     traits=traits,
     summary="Soft-DTW less half of its two self terms: zero at x = y, still smooth.",
     citation="Blondel, Mensch, Vert, Differentiable Divergences between Time Series, AISTATS 2021",

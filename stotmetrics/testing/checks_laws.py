@@ -89,14 +89,19 @@ def invariance_to_a_shift_of_times(metric: BoundMetric, x: Series, y: Series, sh
 
 @check(pair, when=lambda metric: metric.spec.lower_bound is not None)
 def lower_bound_is_below(metric: BoundMetric, x: Series, y: Series) -> None:
-    """The lower bound is never above the value.
+    """The lower bound is never above the value, alone or as one of many.
 
     Tolerance: 1e-9 of the scale, and the certified gap.
     """
     assert metric.spec.lower_bound is not None
     found = evaluate(metric, x, y)
-    low = float(metric.spec.lower_bound(metric.prepare(fresh(x)), metric.prepare(fresh(y)), metric.params))
+    left, right = metric.prepare(fresh(x)), metric.prepare(fresh(y))
+    low = float(metric.spec.lower_bound(left, right, metric.params))
     require(low <= found.value + slack(x, y, found, low), f"the bound is {low!r}, the value {found.value!r}")
+    if metric.spec.lower_bounds is not None:
+        index = np.zeros(2, dtype=np.intp)
+        for low in metric.spec.lower_bounds([left], [right], index, index, metric.params).tolist():
+            require(low <= found.value + slack(x, y, found, low), f"of many: {low!r}, the value {found.value!r}")
 
 
 CHECKS = (

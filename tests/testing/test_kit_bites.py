@@ -328,6 +328,10 @@ def high_bound(x, y, params):
     return 1.01 * pair(x, y, params) + 0.01
 
 
+def high_bounds(left, right, rows, cols, params):
+    return np.array([high_bound(left[i], right[j], params) for i, j in zip(rows, cols, strict=True)])
+
+
 TIMED = replace(METRIC, uses_times=True)
 
 
@@ -416,6 +420,7 @@ TABLE = [
         "invariance_to_a_shift_of_times",
     ),
     Broken("a bound that is too high", replace(SOUND, lower_bound=high_bound), "lower_bound_is_below"),
+    Broken("bounds of many pairs that are too high", replace(SOUND, lower_bounds=high_bounds), "lower_bound_is_below"),
     Broken("a zeroed diagonal", plain(zeroed_diagonal, replace(WARPS, zero_self=True), params=Gamma), "continuity"),
     Broken("half a gradient", replace(SOUND, grad=half_grad), "gradient"),
 ]
