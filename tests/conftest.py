@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from stotmetrics import registry
 
@@ -13,6 +13,9 @@ from stotmetrics import registry
 _COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("dev", max_examples=30, **_COMMON)
 settings.register_profile("ci", max_examples=20, derandomize=True, **_COMMON)
+# A mutant is dead at the first counter-example, however large.
+_FIRST = (Phase.explicit, Phase.generate)
+settings.register_profile("mutants", max_examples=20, derandomize=True, phases=_FIRST, **_COMMON)
 settings.register_profile("nightly", max_examples=1500, **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
 

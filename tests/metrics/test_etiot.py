@@ -161,6 +161,15 @@ def test_value_is_finite_and_its_gap_certified_where_the_steps_run_out(epsilon, 
         assert short.objective - 1e-9 <= full.objective <= short.objective + short.gap + 1e-9
 
 
+def test_no_lower_bound_holds_where_the_paper_stops():
+    """The plan there is no coupling yet, and may cost less than any."""
+    x, y = (as_series(v) for v in random_walks(0))
+    for stopping, bounded in (("gap", True), ("paper", False)):
+        metric = SPEC.bind(stopping=stopping)
+        bound = SPEC.lower_bound(metric.prepare(x), metric.prepare(y), metric.params)
+        assert (bound > 0) == bounded
+
+
 def test_epsilon_zero_is_refused_by_name():
     with pytest.raises(stotmetrics.InvalidParameterError, match="epsilon"):
         SPEC.bind(epsilon=0.0)

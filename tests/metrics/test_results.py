@@ -5,7 +5,7 @@ import pytest
 
 import stotmetrics
 from stotmetrics.clouds import cost_matrices, prepare_cloud
-from stotmetrics.metrics import etiot
+from stotmetrics.metrics import etiot, taot
 from stotmetrics.reference import softdtw as slow
 from stotmetrics.reference.tiot import tiot_program
 
@@ -118,6 +118,39 @@ def test_alignment_is_that_of_the_definition(name, gamma, band):
     number = float(np.median(cost)) if gamma == "median" else gamma
     _, expected = slow.enumerate_paths(slow.banded(cost, band), number)
     np.testing.assert_allclose(found.alignment, expected, atol=1e-12)
+
+
+def test_alignment_and_cost_of_the_divergence_are_those_of_its_first_term():
+    found = stotmetrics.solve("softdtw_divergence", X.values, Y.values, gamma=0.7)
+    first = stotmetrics.solve("softdtw", X.values, Y.values, gamma=0.7)
+    np.testing.assert_array_equal(found.alignment, first.alignment)
+    np.testing.assert_array_equal(found.cost, first.cost)
+
+
+SHORT = [
+    ("taot", {"epsilon": 1e-3}),
+    ("etiot", {"epsilon": 1e-3, "max_iter": 1}),
+    ("etiot", {"epsilon": 1e-3, "max_iter": 1, "p": 1.0}),
+    ("opw", {"epsilon": 1e-3, "max_iter": 1}),
+    ("sta", {"signed": "abs", "epsilon": 1e-2, "tol": 1e-12, "max_iter": 2}),
+]
+
+
+@pytest.mark.filterwarnings("ignore::stotmetrics.ConvergenceWarning")
+@pytest.mark.parametrize(("name", "params"), SHORT, ids=str)
+def test_where_the_iterations_run_out_result_and_batch_say_so(name, params, monkeypatch):
+    monkeypatch.setattr(taot, "MAX_ITER", 1)
+    if params.get("p") == 1.0:
+        monkeypatch.setattr(etiot, "LONG", 4)
+    metric = stotmetrics.get_metric(name, **params)
+    uses = metric.traits.uses_weights
+    prepared = [metric.prepare(s if uses else stotmetrics.as_series(s.values)) for s in (X, Y)]
+    result = metric.pair(*prepared)
+    batch = metric.block(prepared[:1], prepared[1:], np.array([0]), np.array([0]))
+    assert not result.converged
+    assert not batch.converged[0]
+    assert result.gap == pytest.approx(batch.gap[0], rel=1e-9)
+    assert result.gap > 1e-9
 
 
 BLOCKS = [

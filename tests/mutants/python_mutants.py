@@ -7,6 +7,7 @@ Every survivor is printed with what it changes; those listed in ``explained.toml
 import argparse
 import json
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -56,13 +57,16 @@ def change(folder: Path, name: str) -> tuple[str, str]:
     return "\n".join(gone), "\n".join(come)
 
 
-def explanations() -> dict[tuple[str, str, str], str]:
-    """(function, old lines, new lines) -> why the mutant may live."""
-    found = {}
-    for entry in tomllib.loads(EXPLAINED.read_text())["mutant"]:
-        for new in entry["new"]:
-            found[entry["function"], entry["old"], new] = entry["why"]
-    return found
+def explain(function: str, gone: str, come: str) -> str | None:
+    """Why a mutant may live, if somebody has looked at it."""
+    told = tomllib.loads(EXPLAINED.read_text())
+    for entry in told["mutant"]:
+        if entry["function"] == function and entry["old"] == gone and come in entry["new"]:
+            return entry["why"]
+    for kind in told["kind"]:
+        if re.search(kind["old"], gone) and re.search(kind["new"], come):
+            return kind["why"]
+    return None
 
 
 def main() -> None:
@@ -84,13 +88,13 @@ def main() -> None:
     drawn = random.Random(words.seed).sample(names, words.size) if 0 < words.size < len(names) else names
     mutmut(folder, "run", "--max-children", words.workers, *drawn)
 
-    codes, reasons = exit_codes(folder), explanations()
+    codes = exit_codes(folder)
     fates = {name: fate(code) for name in drawn if (code := codes[name]) is not None}
     unexplained = 0
     for name in sorted(name for name, end in fates.items() if end in ("survived", "no tests")):
         function = name.removeprefix("stotmetrics.").partition("__mutmut_")[0].replace(".x_", ".")
         gone, come = change(folder, name)
-        reason = reasons.get((function, gone, come))
+        reason = explain(function, gone, come)
         unexplained += reason is None
         print(f"\n{function}: {fates[name]}: {reason or 'NOT EXPLAINED'}\n- {gone}\n+ {come}")
     counts = Counter(fates.values())

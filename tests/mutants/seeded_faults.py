@@ -23,7 +23,8 @@ def compile_module(project: Path, module: str) -> None:
     with tempfile.TemporaryDirectory() as name:
         alone = Path(name)
         shutil.copytree(project / "stotmetrics", alone / "stotmetrics", ignore=shutil.ignore_patterns("*.so"))
-        shutil.copy(project / "setup.py", alone)
+        # A third of the time to compile, and the tests must hold at any level.
+        (alone / "setup.py").write_text((project / "setup.py").read_text().replace('"-O3"', '"-O1"'))
         for source in (alone / KERNELS).glob("*.pyx"):
             if source.stem != module:
                 source.unlink()

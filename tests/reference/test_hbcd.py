@@ -16,7 +16,7 @@ def problem(seed, n=20, m=15):
     return x, y, (*cost_matrices(cx, cy, 2.0), cx.weights, cy.weights)
 
 
-@pytest.mark.parametrize("epsilon", [0.05, 0.1, 1.0])
+@pytest.mark.parametrize("epsilon", [0.05, 0.1, 1.0, 100.0])
 @pytest.mark.parametrize("seed", range(3))
 def test_kernel_equals_the_slow_twin(seed, epsilon):
     x, y, (A, B, a, b) = problem(seed)
