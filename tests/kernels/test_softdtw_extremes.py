@@ -15,7 +15,7 @@ COSTS = [1e-300, 1e-160, 1e-12, 1.0, 1e12, 1e160, 1e300]
 def exact(cost, gamma):
     """The recursion on exp(-R / gamma) with 60 digits beyond the smallest cost, and unlimited exponents."""
     n, m = cost.shape
-    smallest = cost[cost > 0].min(initial=1e300)
+    smallest = np.abs(cost[cost != 0]).min(initial=1e300)
     with mpmath.workdps(60 + max(0, int(np.log10(gamma) - np.log10(smallest)))):
         Z = {(-1, -1): mpmath.mpf(1)}
         for i in range(n):
@@ -42,6 +42,18 @@ def test_value_on_costs_of_any_size_at_any_gamma(shape, scale, gamma):
         assert alignment[-1, -1] == pytest.approx(1)
 
 
+@pytest.mark.parametrize("gamma", [1e-12, 1.0, 1e12])
+@pytest.mark.parametrize("scale", COSTS)
+def test_value_on_negative_costs_of_any_size_at_any_gamma(scale, gamma):
+    cost = -scale * np.random.default_rng(3).random((5, 4))
+    true = exact(cost, gamma)
+    value, alignment = kernel.value_and_alignment(cost, gamma)
+    np.testing.assert_allclose([kernel.value(cost, gamma), value], true, rtol=1e-13, atol=2e-14 * gamma)
+    assert np.isfinite(alignment).all()
+    assert alignment[0, 0] == pytest.approx(1)
+    assert alignment[-1, -1] == pytest.approx(1)
+
+
 @pytest.mark.parametrize("gamma", GAMMAS)
 @pytest.mark.parametrize("scale", [1e-150, 1e-80, 1e-6, 1.0, 1e6, 1e80, 1e150])
 def test_value_and_gradient_on_series_of_any_size_at_any_gamma(scale, gamma):
@@ -65,6 +77,26 @@ def test_value_and_gradient_on_series_of_any_size_at_any_gamma(scale, gamma):
         assert np.isfinite(grad_y).all()
         # Soft-DTW does not change under a common shift of both series.
         np.testing.assert_allclose(grad_x.sum() + grad_y.sum(), 0, atol=1e-12 * scale * 40)
+
+
+@pytest.mark.parametrize("gamma", GAMMAS)
+@pytest.mark.parametrize("scale", [1.0, 1e6, 1e80])
+def test_a_constant_dimension_before_or_behind_changes_nothing(scale, gamma):
+    """Whichever dimension is the large one decides whether the exponents fit."""
+    rng = np.random.default_rng(2)
+    x, y = scale * rng.normal(size=(6, 1)), scale * rng.normal(size=(5, 1))
+    single = kernel.pair_value(x, y, gamma)
+    _, grad_x, grad_y = kernel.pair_gradient(x, y, gamma)
+    for before in (0, 1):
+        pad = ((0, 0), (before, 1 - before))
+        wide_x, wide_y = np.pad(x, pad), np.pad(y, pad)
+        assert kernel.pair_value(wide_x, wide_y, gamma) == pytest.approx(single, rel=1e-13)
+        at_x, at_y, zero = np.array([0, len(x)]), np.array([0, len(y)]), np.zeros(4, dtype=np.intp)
+        many = kernel.values(wide_x, at_x, wide_y, at_y, zero, zero, np.full(4, gamma))
+        np.testing.assert_allclose(many, single, rtol=1e-13)
+        _, wide_grad_x, wide_grad_y = kernel.pair_gradient(wide_x, wide_y, gamma)
+        np.testing.assert_allclose(wide_grad_x, np.pad(grad_x, pad), rtol=1e-9)
+        np.testing.assert_allclose(wide_grad_y, np.pad(grad_y, pad), rtol=1e-9)
 
 
 @pytest.mark.parametrize("gamma", GAMMAS)
