@@ -1,6 +1,6 @@
 """Build the Cython kernels. Everything else about the package is in pyproject.toml.
 
-``STOTMETRICS_DEBUG=1`` builds with bounds checks, for the debug test run.
+``STOTMETRICS_DEBUG=1`` builds with bounds checks, for the debug test run; any other word names a build of its own.
 """
 
 import os
@@ -9,11 +9,12 @@ from pathlib import Path
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-DEBUG = os.environ.get("STOTMETRICS_DEBUG", "") not in ("", "0")
+KIND = os.environ.get("STOTMETRICS_DEBUG", "")
+DEBUG = KIND not in ("", "0")
 KERNELS = Path("stotmetrics", "kernels")
 
-# Apart, so that neither kind of build ever picks up the other's objects.
-BUILD = "build/debug" if DEBUG else "build"
+# Apart, so that no kind of build ever picks up another's objects.
+BUILD = f"build/debug-{KIND}" if DEBUG else "build"
 
 DIRECTIVES = {
     "language_level": 3,

@@ -111,6 +111,37 @@ def test_long_constant_series_give_the_log_of_the_number_of_alignments(gamma):
     np.testing.assert_allclose(kernel.pair_value(x, x, gamma), -gamma * row[-1], rtol=1e-12)
 
 
+# Costs whose share of the exponent is rounded the same way at every step: mantissas drift by 2^-0.49 or 2^0.49 a step.
+DRIFTS = [0.49 * np.log(2), 0.51 * np.log(2)]
+
+
+@pytest.mark.parametrize("step", DRIFTS)
+@pytest.mark.parametrize("offset", [0, 1])
+def test_a_long_diagonal_of_equal_costs_neither_underflows_nor_overflows(offset, step):
+    n, far = 2500, 100.0
+    x = far * np.arange(n)[:, None]
+    y = far * (np.arange(n + offset)[:, None] - offset) + np.sqrt(step)
+    # Every other path costs more by far * far at least; with an offset, the first cell is not on the diagonal.
+    expected = n * step + ((far - np.sqrt(step)) ** 2 if offset else 0.0)
+    assert kernel.pair_value(x, y, 1.0) == pytest.approx(expected, rel=1e-9)
+    value, grad_x, grad_y = kernel.pair_gradient(x, y, 1.0, 3)
+    assert value == pytest.approx(expected, rel=1e-9)
+    np.testing.assert_allclose(grad_x[1:], -2 * np.sqrt(step), rtol=1e-7)
+    np.testing.assert_allclose(grad_y[1 + offset :], 2 * np.sqrt(step), rtol=1e-7)
+
+
+@pytest.mark.parametrize("step", DRIFTS)
+def test_a_long_column_of_equal_costs_neither_underflows_nor_overflows_in_a_lane(step):
+    n, far = 8000, 30.0
+    x, y = np.zeros((n, 1)), np.array([[np.sqrt(step)], [far]])
+    # The last column is entered at the end: by a diagonal step, or by one to the right.
+    expected = (n - 1) * step + far**2 - np.log1p(np.exp(-step))
+    zero = np.zeros(4, dtype=np.intp)
+    found = kernel.values(x, np.array([0, n]), y, np.array([0, 2]), zero, zero, np.ones(4))
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert kernel.pair_value(x, y, 1.0) == found[0]
+
+
 @pytest.mark.parametrize("gamma", [0.0, 1e-6, 1.0])
 def test_long_ramps_meet_a_large_range_of_exponents(gamma):
     # Off the diagonal the costs reach 1e6: exp(-R / gamma) spans far more than the exponents of a double.
