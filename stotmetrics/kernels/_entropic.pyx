@@ -12,16 +12,9 @@ from scipy.linalg.cython_lapack cimport dpotrf, dpotrs
 
 from ._core cimport NOT_CONVERGED, OK
 from ._costs cimport powers
+from ._gibbs cimport choose_gibbs, gibbs_fn
 
 import numpy as np
-
-
-cdef extern from "_gibbs.h" nogil:
-    ctypedef void (*gibbs_fn)(
-        const double *A, const double *B, const double *beta, double alpha, double wa, double wb, Py_ssize_t m,
-        double *P, double *columns, double *products, double *sums
-    )
-    gibbs_fn choose_gibbs()
 
 
 cdef gibbs_fn gibbs = choose_gibbs()

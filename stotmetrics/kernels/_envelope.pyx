@@ -7,18 +7,10 @@ an alignment without the corners: the first terms are at least one for each row 
 one for each column between them, namely the distance of ``y_j`` from the range of h over the rows of the band.
 """
 
+from ._softdtw_problem cimport sdtw_set_band
+from ._softdtw_variants cimport sdtw_problem
+
 import numpy as np
-
-
-cdef extern from "_softdtw_variants.h" nogil:
-    ctypedef struct sdtw_problem:
-        Py_ssize_t n, m
-        const Py_ssize_t *first
-        const Py_ssize_t *last
-
-
-cdef extern from "_softdtw_problem.h" nogil:
-    void sdtw_set_band(sdtw_problem *, Py_ssize_t radius, Py_ssize_t *room)
 
 
 cdef Py_ssize_t sizes_of(Py_ssize_t n, Py_ssize_t m) noexcept nogil:

@@ -7,91 +7,20 @@ so large beside gamma that their exponents leave the integers of a double, the r
 from libc.math cimport INFINITY
 
 from ._core cimport NO_PATH, OK
+from ._softdtw_log cimport sdtw_log_alignment, sdtw_log_jvp, sdtw_log_value
+from ._softdtw_pairs cimport (
+    sdtw_aligned, sdtw_cols_of, sdtw_in_range, sdtw_lanes_pay, sdtw_lanes_work, sdtw_pairs, sdtw_rows_of,
+    sdtw_run_lanes, sdtw_x_of, sdtw_y_of,
+)
+from ._softdtw_problem cimport sdtw_costs_in_range, sdtw_scale, sdtw_series_in_range, sdtw_set_band
+from ._softdtw_variants cimport (
+    SDTW_LINE, SDTW_MATRIX, SDTW_PAD, SDTW_SPACE, SDTW_W, sdtw_get_variant, sdtw_gradient, sdtw_lanes, sdtw_pack,
+    sdtw_problem, sdtw_runs, sdtw_total, sdtw_unpack, sdtw_value_of, sdtw_variant, sdtw_variant_count,
+)
 
 import os
 
 import numpy as np
-
-
-cdef extern from "_softdtw_variants.h" nogil:
-    enum: SDTW_W, SDTW_LINE, SDTW_SPACE, SDTW_MATRIX, SDTW_PAD
-    ctypedef struct sdtw_problem:
-        Py_ssize_t n, m, d
-        const double *x
-        const double *y
-        const double *cost
-        const Py_ssize_t *first
-        const Py_ssize_t *last
-        double scale
-    ctypedef struct sdtw_total:
-        double mantissa, exponent
-    ctypedef struct sdtw_gradient:
-        double *x
-        double *y
-        double *alignment
-    ctypedef struct sdtw_lanes:
-        Py_ssize_t n, m, d
-        Py_ssize_t rows[4]
-        Py_ssize_t cols[4]
-        double scale[4]
-        double *work
-    ctypedef struct sdtw_variant:
-        const char *name
-        void soft(const sdtw_problem *, int, double *, double *, double *, sdtw_total *) noexcept nogil
-        void gradient(
-            const sdtw_problem *, int, double *, const double *, const double *, const sdtw_total *,
-            const sdtw_gradient *
-        ) noexcept nogil
-        double hard(const sdtw_problem *, int, double *) noexcept nogil
-        void lanes(const sdtw_lanes *, sdtw_total *) noexcept nogil
-        double exponentials(const sdtw_lanes *) noexcept nogil
-    void sdtw_fill_lane(const sdtw_lanes *, int, const double *, const double *)
-    double sdtw_value_of(const sdtw_total *, double)
-    void sdtw_pack(const double *, Py_ssize_t, Py_ssize_t, int, double *)
-    void sdtw_unpack(const double *, Py_ssize_t, Py_ssize_t, int, double *)
-    const sdtw_variant *sdtw_get_variant(int)
-    int sdtw_variant_count
-    bint sdtw_runs(int)
-
-
-cdef extern from "_softdtw_problem.h" nogil:
-    double sdtw_scale(double gamma)
-    bint sdtw_costs_in_range(const sdtw_problem *)
-    bint sdtw_series_in_range(const double *x, const double *y, const sdtw_problem *)
-    void sdtw_set_band(sdtw_problem *, Py_ssize_t radius, Py_ssize_t *room)
-
-
-cdef extern from "_softdtw_pairs.h" nogil:
-    ctypedef struct sdtw_pairs:
-        const double *left
-        const double *right
-        const Py_ssize_t *left_at
-        const Py_ssize_t *right_at
-        const double *left_low
-        const double *left_high
-        const double *right_low
-        const double *right_high
-        const Py_ssize_t *rows
-        const Py_ssize_t *cols
-        const double *gammas
-        Py_ssize_t d
-    Py_ssize_t sdtw_rows_of(const sdtw_pairs *, Py_ssize_t)
-    Py_ssize_t sdtw_cols_of(const sdtw_pairs *, Py_ssize_t)
-    const double *sdtw_x_of(const sdtw_pairs *, Py_ssize_t)
-    const double *sdtw_y_of(const sdtw_pairs *, Py_ssize_t)
-    bint sdtw_in_range(const sdtw_pairs *, Py_ssize_t)
-    bint sdtw_lanes_pay(const sdtw_pairs *, const Py_ssize_t *, sdtw_lanes *)
-    void sdtw_run_lanes(const sdtw_variant *, const sdtw_pairs *, const Py_ssize_t *, const sdtw_lanes *, double *)
-    Py_ssize_t sdtw_lanes_work(Py_ssize_t n, Py_ssize_t m, Py_ssize_t d)
-    double *sdtw_aligned(double *)
-
-
-cdef extern from "_softdtw_log.h" nogil:
-    double sdtw_log_value(const sdtw_problem *, double gamma, double *work)
-    double sdtw_log_alignment(const sdtw_problem *, double gamma, double *work, double *alignment)
-    double sdtw_log_jvp(
-        const sdtw_problem *, double gamma, const double *along, double *work, double *alignment, double *moved
-    )
 
 
 cdef const sdtw_variant *active = NULL
