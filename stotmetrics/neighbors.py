@@ -13,16 +13,17 @@ from .result import FloatArray, IntArray
 from .series import as_dataset, check_sets
 from .spec import BoundMetric
 
-# Queries in one task of a worker; in blocks more, to fill them.
-_QUERIES, _QUERIES_IN_BLOCKS = 8, 16
+# Queries in one task of a worker; in blocks as many as these cost-matrix entries take, within limits.
+_QUERIES = 8
+_CELLS, _QUERIES_IN_BLOCKS = 2**26, (4, 64)
 
 # Candidates of each query in the first block of a search in blocks, how much each further block grows, and its largest
 # size: little is solved in vain where the bounds bite, and there is progress to show.
 _CANDIDATES, _GROWTH, _MOST = 4, 3, 512
 
-# Where the first queries of a search in blocks have to solve more than this share of their pairs, the others do without
-# bounds.
-_PROBED, _USELESS = 4, 0.9
+# The first queries of a search in blocks say whether bounds pay: the others do without them where more than this share
+# of the pairs is left to solve, or fewer than this many cost-matrix entries a pair are spared.
+_PROBED, _USELESS, _WORTH = 4, 0.9, 1500.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,9 +128,12 @@ def kneighbors(
 
         search, first, step = _search, 0, _QUERIES
         if bound.spec.lower_bounds is not None and bound.spec.abandon is None:
-            search, first, step = _search_blocks, _PROBED, _QUERIES_IN_BLOCKS
+            cells = np.mean([len(one) for one in queries]) * np.mean([len(one) for one in train])
+            search, first = _search_blocks, _PROBED
+            step = int(np.clip(_CELLS / (cells * len(train)), *_QUERIES_IN_BLOCKS))
             keep(*_search_blocks(bound, 0, prepared_queries[:first], prepared_train, k))
-            if solved > _USELESS * len(queries[:first]) * len(train):
+            left = solved / (len(queries[:first]) * len(train))
+            if left > _USELESS or (1.0 - left) * cells < _WORTH:
                 search = _search_blindly
         tasks = (
             delayed(search)(bound, start, prepared_queries[start : start + step], prepared_train, k)

@@ -71,14 +71,15 @@ def test_answer_equals_brute_force(seed, case, k, ragged, ties):
     st.booleans(),
     st.booleans(),
     st.integers(1, 3),
+    st.sampled_from([6, 50]),  # bounds do not pay for series as short as the former
 )
 @settings(max_examples=60)
-def test_search_in_blocks_is_brute_force_to_the_last_bit(seed, case, k, size, ragged, ties, dim):
+def test_search_in_blocks_is_brute_force_to_the_last_bit(seed, case, k, size, ragged, ties, dim, longest):
     name, params = case
     rng = np.random.default_rng(seed)
 
     def one():
-        n = int(rng.integers(1, 9)) if ragged else 6
+        n = int(rng.integers(1, 9)) if ragged else longest
         return rng.integers(0, 2, (n, dim)).astype(float) if ties else rng.normal(size=(n, dim)).cumsum(axis=0)
 
     train, queries = [one() for _ in range(size)], [one() for _ in range(int(rng.integers(1, 30)))]
@@ -97,8 +98,8 @@ def test_search_in_blocks_is_brute_force_to_the_last_bit(seed, case, k, size, ra
 def test_search_in_blocks_spares_most_of_the_work(name, params):
     rng = np.random.default_rng(5)
     levels = 4.0 * np.arange(12)
-    train = [level + 0.1 * rng.normal(size=40) for level in levels for _ in range(10)]
-    queries = [level + 0.1 * rng.normal(size=40) for level in levels]
+    train = [level + 0.1 * rng.normal(size=60) for level in levels for _ in range(10)]
+    queries = [level + 0.1 * rng.normal(size=60) for level in levels]
     found = stotmetrics.kneighbors(train, queries, name, **params)
     assert (found.indices[:, 0] // 10 == np.arange(12)).all()
     assert found.solved < 0.3 * found.pairs
