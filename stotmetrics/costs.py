@@ -14,6 +14,13 @@ def squared_euclidean(x: FloatArray, y: FloatArray) -> FloatArray:
     return np.asarray(cdist(x, y, "sqeuclidean"), dtype=np.float64)
 
 
+def median(C: FloatArray) -> float:
+    """The median of finite costs: of NumPy's without its search for NaN, which takes longer than the rest."""
+    middle = C.size // 2
+    costs = np.partition(C, middle, axis=None)
+    return float(costs[middle] if C.size % 2 else 0.5 * (costs[:middle].max() + costs[middle]))
+
+
 def squared_euclidean_vjp(x: FloatArray, y: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Gradients in x and in y of ``sum(weights * C)`` for weights shaped (n, m)."""
     # The gradients do not change with the origin; near the data, large offsets do not cancel.

@@ -37,7 +37,7 @@ class Parameters:
 def gamma_of(x: Series, y: Series, gamma: float | str) -> float:
     """The number that ``gamma`` stands for on one pair."""
     if isinstance(gamma, str):
-        return float(np.median(costs.squared_euclidean(x.values, y.values)))
+        return costs.median(costs.squared_euclidean(x.values, y.values))
     return gamma
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .. import costs
 from ..clouds import Cloud, cost_matrices, dense_plan, line_costs, prepare_cloud, spread_plan, spread_potentials
 from ..kernels import _entropic as entropic
 from ..kernels import _transport as transport
@@ -43,7 +44,7 @@ def _mixture(x: Cloud, y: Cloud, params: Parameters) -> tuple[FloatArray, float,
     of_values, of_times = (1.0, params.omega) if params.w is None else (params.w, 1.0 - params.w)
     C = of_values * A + of_times * B
     # A median of zero offers no unit: the cost stays as it is.
-    median = float(np.median(C)) if params.scale == "median" else 1.0
+    median = costs.median(C) if params.scale == "median" else 1.0
     if median > 0 and median != 1.0:
         return C / median, of_values / median, of_times / median
     return C, of_values, of_times
