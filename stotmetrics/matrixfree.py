@@ -82,7 +82,7 @@ class LongProblem:
         (i, a), (j, b) = thin(self.x), thin(self.y)
         x, y, u, v = self.x.values[i], self.y.values[j], self.x.times[i], self.y.times[j]
         work = Workspace()
-        work.etiot(x, u, a, y, v, b, self.p, self.epsilon, 1e-6, max_iter, False)
+        work.etiot(x, u, a, y, v, b, self.p, self.epsilon, 1e-6, max_iter)
         f, g = work.potentials()
         w = work.w()
         f_all = self.extend(g, b, self.x, y, v, w)

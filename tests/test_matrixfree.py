@@ -31,7 +31,7 @@ def walks(seed, n, m, d=1, weighted=False):
 def test_equals_the_solver_that_stores_the_plan(n, m, d, p, weighted, epsilon):
     x, y = walks(0, n, m, d, weighted)
     status, value, objective, _, w, _ = Workspace().etiot(
-        x.values, x.times, x.weights, y.values, y.times, y.weights, p, epsilon, 1e-10, 200, False
+        x.values, x.times, x.weights, y.values, y.times, y.weights, p, epsilon, 1e-10, 200
     )
     assert status == 0
     problem = LongProblem(x, y, p, epsilon)

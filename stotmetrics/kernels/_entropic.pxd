@@ -44,4 +44,11 @@ cdef Py_ssize_t entropic_doubles(Py_ssize_t n, Py_ssize_t m) noexcept nogil
 cdef void place(Entropic *e, Py_ssize_t n, Py_ssize_t m, double *work) noexcept nogil
 cdef void evaluate(Entropic *e, double epsilon) noexcept nogil
 cdef void certify(Entropic *e, double epsilon, Saddle *found) noexcept nogil
-cdef int hybrid(Entropic *e, double epsilon, double tol, Py_ssize_t max_sweeps, Saddle *found) noexcept nogil
+
+
+cdef class Workspace:
+    cdef double[::1] doubles
+    cdef const double[::1] a, b
+    cdef Entropic e
+
+    cdef void fit(self, Py_ssize_t n, Py_ssize_t m, const double[::1] a, const double[::1] b)

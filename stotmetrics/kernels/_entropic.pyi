@@ -18,7 +18,6 @@ class Workspace:
         epsilon: float,
         tol: float,
         max_iter: int,
-        paper: bool,
     ) -> tuple[int, float, float, float, float, int]: ...
     def sinkhorn(
         self, cost: _Floats, a: _Floats, b: _Floats, epsilon: float, tol: float, max_iter: int

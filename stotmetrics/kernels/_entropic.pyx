@@ -326,75 +326,8 @@ cdef void finish(Entropic *e, double epsilon, double stage, Saddle *found) noexc
     certify(e, epsilon, found)
 
 
-cdef double ascend_w(Entropic *e, double epsilon) noexcept nogil:
-    """Projected gradient steps in w at fixed potentials, as TiOT's authors run them; returns the marginal error."""
-    cdef double eta, before, error = 0.0
-    cdef Py_ssize_t i, _step
-    evaluate(e, epsilon)
-    eta = epsilon / max(e.curvature, 1e-300)
-    eta = eta / 20.0 if eta >= 10.0 else eta / 10.0
-    for _step in range(50):
-        before = e.w
-        e.w = min(max(e.w + eta * e.slope, 0.0), 1.0)
-        evaluate(e, epsilon)
-        if fabs(e.w - before) < 1e-7:
-            break
-    for i in range(e.n):
-        error += fabs(e.rows[i] - e.a[i])
-    return error
-
-
-cdef int hybrid(Entropic *e, double epsilon, double tol, Py_ssize_t max_sweeps, Saddle *found) noexcept nogil:
-    """Algorithm 1 of the TiOT paper (HBCD) with its authors' rules: Sinkhorn sweeps from scalings of equal entries; w
-    moves at every 20th, and the L1 error of the first marginal is looked at then. The value is of the plan as it is.
-    """
-    cdef Py_ssize_t n = e.n, m = e.m, i, j, done = 0
-    cdef double *u = e.step_f
-    cdef double *v = e.step_g
-    cdef double *sums = e.one
-    cdef double low, one = 1.0, zero = 0.0
-    cdef int status = NOT_CONVERGED, size = <int>e.m, rows = <int>e.n, step = 1
-    for j in range(m):
-        e.g[j] = -epsilon * (log(<double>m) + e.log_b[j])
-        v[j] = 1.0
-    for i in range(n):
-        # Any f will do before the first sweep; this one keeps every row in range at a small epsilon.
-        low = INFINITY
-        for j in range(m):
-            low = min(low, e.w * e.A[i * m + j] + (1.0 - e.w) * e.B[i * m + j] - e.g[j])
-        e.f[i] = low
-    evaluate(e, epsilon)
-    for done in range(max_sweeps):
-        # Row-major P is column-major P': (m, n).
-        dgemv("T", &size, &rows, &one, e.P, &size, v, &step, &zero, u, &step)
-        for i in range(n):
-            u[i] = e.a[i] / u[i]
-        dgemv("N", &size, &rows, &one, e.P, &size, u, &step, &zero, sums, &step)
-        for j in range(m):
-            v[j] = e.b[j] / sums[j]
-        if done % 20 == 0 or done == max_sweeps - 1:
-            for i in range(n):
-                e.f[i] += epsilon * log(u[i])
-            for j in range(m):
-                e.g[j] += epsilon * log(v[j])
-                v[j] = 1.0
-            if ascend_w(e, epsilon) < tol:
-                status = OK
-                break
-    certify(e, epsilon, found)
-    found.steps = done + 1
-    found.value = 0.0
-    for i in range(n * m):
-        found.value += e.P[i] * (e.w * e.A[i] + (1.0 - e.w) * e.B[i])
-    return status
-
-
 cdef class Workspace:
     """Memory for one entropic problem, kept from pair to pair, and the saddle point of the last one."""
-
-    cdef double[::1] doubles
-    cdef const double[::1] a, b
-    cdef Entropic e
 
     def __cinit__(self):
         self.doubles = np.empty(0)
@@ -425,9 +358,8 @@ cdef class Workspace:
         double epsilon,
         double tol,
         Py_ssize_t max_iter,
-        bint paper,
     ):
-        """(status, value, objective, gap, w, steps) of the saddle point, or of where the paper's rule stops."""
+        """(status, value, objective, gap, w, steps) of the saddle point."""
         cdef Py_ssize_t n = x.shape[0], m = y.shape[0], d = x.shape[1]
         cdef Saddle found
         cdef int status
@@ -437,10 +369,7 @@ cdef class Workspace:
             powers(&t[0], n, &s[0], m, 1, p, self.e.B)
             self.e.w = 0.5
             self.e.fixed = False
-            if paper:
-                status = hybrid(&self.e, epsilon, tol, max_iter, &found)
-            else:
-                status = solve(&self.e, epsilon, tol, max_iter, &found)
+            status = solve(&self.e, epsilon, tol, max_iter, &found)
         return status, found.value, found.objective, found.gap, self.e.w, found.steps
 
     def sinkhorn(

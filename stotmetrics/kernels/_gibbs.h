@@ -12,7 +12,7 @@
 #endif
 
 /* Exponents are clamped to the range of a normal double: no entry is 0 or infinite, so no sum divides by zero. */
-#define GIBBS_LOW (-708.0)
+#define GIBBS_LOW (-345.0)
 #define GIBBS_HIGH 709.0
 
 /* sums: of P, of P D and of P D^2 over the row, D = A - B; columns and products: P and P D added to each column. */
