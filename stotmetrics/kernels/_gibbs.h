@@ -11,7 +11,8 @@
 #include <immintrin.h>
 #endif
 
-/* Exponents are clamped to the range of a normal double: no entry is 0 or infinite, so no sum divides by zero. */
+/* Exponents are clamped: no entry is 0 or infinite, so no sum divides by zero, and products of two entries stay normal
+ * numbers, which are many times faster than the denormal ones below them. */
 #define GIBBS_LOW (-345.0)
 #define GIBBS_HIGH 709.0
 
