@@ -8,7 +8,7 @@ from libc.math cimport INFINITY, fabs, fmax, log
 
 from ._core cimport NOT_CONVERGED, OK
 from ._costs cimport powers
-from ._entropic cimport Entropic, Saddle, Workspace, certify, evaluate
+from ._entropic cimport certify, evaluate
 
 import numpy as np
 
@@ -109,8 +109,6 @@ cdef int hybrid(
 
 cdef class Descent(Workspace):
     """Memory for one run of the paper's algorithm, kept from pair to pair, and where the last one stopped."""
-
-    cdef double[::1] kept
 
     def __cinit__(self):
         self.kept = np.empty(0)
