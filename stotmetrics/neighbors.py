@@ -173,7 +173,7 @@ def _reach(farthest: Any) -> Any:
 
 
 def _search_one(metric: BoundMetric, query: Any, train: Sequence[Any], k: int) -> _Found:
-    lower_bound, abandon, params = metric.spec.lower_bound, metric.spec.abandon, metric.params
+    lower_bound, params = metric.spec.lower_bound, metric.params
     assert lower_bound is not None
     bounds = np.array([lower_bound(query, one, params) for one in train])
     nearest: list[tuple[float, int]] = []
@@ -182,17 +182,14 @@ def _search_one(metric: BoundMetric, query: Any, train: Sequence[Any], k: int) -
         farthest = nearest[k - 1][0] if len(nearest) >= k else np.inf
         if bounds[index] > _reach(farthest):
             break
-        if abandon is not None and np.isfinite(farthest):
-            value = abandon(query, train[index], params, farthest)
-        else:
-            result = metric.pair(query, train[index])
-            value = result.value
-            failed += not result.converged
-        if value is None:
+        one = train[index]
+        result = metric.pair_below(query, one, farthest) if np.isfinite(farthest) else metric.pair(query, one)
+        if result is None:
             abandoned += 1
             continue
         solved += 1
-        nearest = sorted([*nearest, (value, int(index))])[:k]
+        failed += not result.converged
+        nearest = sorted([*nearest, (result.value, int(index))])[:k]
     return _Found([i for _, i in nearest], [v for v, _ in nearest], solved, abandoned, failed)
 
 

@@ -55,8 +55,8 @@ class MetricSpec:
         ``lower_bounds(left, right, rows, cols, params) -> array``: ``lower_bound`` of many pairs, indexed as in
         ``block``. A search for nearest neighbours then solves its candidates in blocks instead of one by one.
     abandon : callable, optional
-        ``abandon(x, y, params, cutoff) -> float or None`` for two prepared series: the value, or None as soon as it is
-        known to lie above ``cutoff``.
+        ``abandon(x, y, params, cutoff)`` for two prepared series: what ``pair`` returns, or None as soon as the value
+        is known to lie above ``cutoff``.
     summary : str
         One sentence: what it measures.
     citation : str
@@ -88,7 +88,7 @@ class MetricSpec:
     reference: Callable[[Series, Series, Any], float] | None = None
     lower_bound: Callable[[Any, Any, Any], float] | None = None
     lower_bounds: Callable[[Any, Any, IntArray, IntArray, Any], FloatArray] | None = None
-    abandon: Callable[[Any, Any, Any, float], float | None] | None = None
+    abandon: Callable[[Any, Any, Any, float], Result | float | None] | None = None
     summary: str = ""
     citation: str = ""
     api_version: int = API_VERSION
@@ -195,7 +195,16 @@ class BoundMetric:
 
     def pair(self, x: Any, y: Any) -> Result:
         """The result for two prepared series."""
-        found = self._spec.pair(x, y, self._params)
+        return self._finite(self._spec.pair(x, y, self._params))
+
+    def pair_below(self, x: Any, y: Any, cutoff: float) -> Result | None:
+        """The result for two prepared series, or None where the metric noticed early that it lies above the cutoff."""
+        if self._spec.abandon is None:
+            return self.pair(x, y)
+        found = self._spec.abandon(x, y, self._params, cutoff)
+        return None if found is None else self._finite(found)
+
+    def _finite(self, found: Result | float) -> Result:
         result = found if isinstance(found, Result) else Result(found)
         if not math.isfinite(result.value):
             raise FloatingPointError(f"{self!r} gave {result.value} for finite series; rescale their values")

@@ -131,7 +131,7 @@ def _slack(value: float, params: Parameters) -> float:
     return params.tol * max(1.0, value) + 4e-13 * params.epsilon
 
 
-def _abandon(x: Cloud, y: Cloud, params: Parameters, cutoff: float) -> float | None:
+def _abandon(x: Cloud, y: Cloud, params: Parameters, cutoff: float) -> Result | None:
     above = cutoff**params.p if params.root else cutoff
     # The value exceeds TiOT by about epsilon / 2 a dimension: where that is most of the cutoff, TiOT tells little.
     if params.stopping == "gap" and above > SHARP * params.epsilon and not _is_long(x, y, params):
@@ -143,7 +143,7 @@ def _abandon(x: Cloud, y: Cloud, params: Parameters, cutoff: float) -> float | N
         )
         if lower > above:
             return None
-    return _rooted(_solve(Descent(), x, y, params)[1], params)
+    return _pair(x, y, params)
 
 
 def _prepare(series: Series, params: Parameters) -> Cloud:

@@ -77,12 +77,15 @@ def _lower_bound(x: Cloud, y: Cloud, params: Parameters) -> float:
     return _rooted(transport_bound(x, y, params.p), 0.0, params)[0]
 
 
-def _abandon(x: Cloud, y: Cloud, params: Parameters, cutoff: float) -> float | None:
+def _abandon(x: Cloud, y: Cloud, params: Parameters, cutoff: float) -> Result | None:
     above = cutoff**params.p if params.root else cutoff
     # A little above the cutoff: a tie must be solved to the end.
     above += 1e-9 * above
-    status, value, gap, _, _ = _solve(Workspace(), x, y, params.p, above)
-    return None if status != 0 and value - gap > above else _rooted(value, gap, params)[0]
+    status, value, gap, _, solves = _solve(Workspace(), x, y, params.p, above)
+    if status != 0 and value - gap > above:
+        return None
+    value, gap = _rooted(value, gap, params)
+    return Result(value, converged=status == 0, n_iter=solves, gap=gap)
 
 
 def _prepare(series: Series, params: Parameters) -> Cloud:

@@ -19,6 +19,8 @@ from .checks_interface import (
     pickles,
 )
 from .checks_laws import (
+    abandons_only_what_is_too_far,
+    bounds_of_many_pairs_agree,
     invariance_to_a_shift_of_times,
     lower_bound_is_below,
     nonnegativity,
@@ -53,12 +55,14 @@ __all__ = [
     "CHECKS",
     "Check",
     "Undecided",
+    "abandons_only_what_is_too_far",
     "agrees_with_reference",
     "any_array_will_do",
     "bad_parameters_are_refused",
     "bad_series_are_refused",
     "block_ignores_company",
     "block_is_the_loop",
+    "bounds_of_many_pairs_agree",
     "config_round_trips",
     "continuity",
     "deterministic",

@@ -25,6 +25,13 @@ def _moved(metric: BoundMetric, max_length: int) -> SearchStrategy[tuple[object,
     )
 
 
+def _cut(metric: BoundMetric, max_length: int) -> SearchStrategy[tuple[object, ...]]:
+    # The multiple of the value at which to give up.
+    return st.tuples(alike(metric, 2, max_length), st.sampled_from([0.0, 0.5, 0.99, 1.0, 1.01, 2.0])).map(
+        lambda drawn: (*drawn[0], drawn[1])
+    )
+
+
 @check(pair, trait="symmetric")
 def symmetry(metric: BoundMetric, x: Series, y: Series) -> None:
     """d(x, y) = d(y, x).
@@ -89,7 +96,7 @@ def invariance_to_a_shift_of_times(metric: BoundMetric, x: Series, y: Series, sh
 
 @check(pair, when=lambda metric: metric.spec.lower_bound is not None)
 def lower_bound_is_below(metric: BoundMetric, x: Series, y: Series) -> None:
-    """The lower bound is never above the value, alone or as one of many.
+    """The lower bound is never above the value.
 
     Tolerance: 1e-9 of the scale, and the certified gap.
     """
@@ -98,10 +105,40 @@ def lower_bound_is_below(metric: BoundMetric, x: Series, y: Series) -> None:
     left, right = metric.prepare(fresh(x)), metric.prepare(fresh(y))
     low = float(metric.spec.lower_bound(left, right, metric.params))
     require(low <= found.value + slack(x, y, found, low), f"the bound is {low!r}, the value {found.value!r}")
-    if metric.spec.lower_bounds is not None:
-        index = np.zeros(2, dtype=np.intp)
-        for low in metric.spec.lower_bounds([left], [right], index, index, metric.params).tolist():
-            require(low <= found.value + slack(x, y, found, low), f"of many: {low!r}, the value {found.value!r}")
+
+
+@check(pair, when=lambda metric: metric.spec.lower_bounds is not None)
+def bounds_of_many_pairs_agree(metric: BoundMetric, x: Series, y: Series) -> None:
+    """``lower_bounds`` of many pairs says of each, in any company, what ``lower_bound`` says of it alone.
+
+    Tolerance: 1e-9 of the scale.
+    """
+    assert metric.spec.lower_bounds is not None
+    assert metric.spec.lower_bound is not None
+    a, b = metric.prepare(fresh(x)), metric.prepare(fresh(y))
+    rows, cols = np.array([0, 1, 0, 1, 0]), np.array([1, 0, 0, 1, 1])
+    many = metric.spec.lower_bounds([a, b], [a, b], rows, cols, metric.params)
+    for i, j, low in zip(rows, cols, many, strict=True):
+        alone = float(metric.spec.lower_bound((a, b)[i], (a, b)[j], metric.params))
+        require(abs(low - alone) <= slack(x, y, alone), f"{float(low)!r} among others, {alone!r} alone")
+
+
+@check(_cut, when=lambda metric: metric.spec.abandon is not None)
+def abandons_only_what_is_too_far(metric: BoundMetric, x: Series, y: Series, share: float) -> None:
+    """``abandon`` gives up only on a value above the cutoff, and else gives the value of ``pair``.
+
+    Tolerance: 1e-9 of the scale, and the certified gaps.
+    """
+    found = evaluate(metric, x, y)
+    cutoff = share * found.value
+    result = metric.pair_below(metric.prepare(fresh(x)), metric.prepare(fresh(y)), cutoff)
+    if result is None:
+        require(found.value >= cutoff - slack(x, y, found), f"given up at {cutoff!r}, the value is {found.value!r}")
+    else:
+        require(
+            abs(result.value - found.value) <= slack(x, y, found, result),
+            f"{result.value!r} under the cutoff {cutoff!r}, the value is {found.value!r}",
+        )
 
 
 CHECKS = (
@@ -111,4 +148,6 @@ CHECKS = (
     triangle_inequality,
     invariance_to_a_shift_of_times,
     lower_bound_is_below,
+    bounds_of_many_pairs_agree,
+    abandons_only_what_is_too_far,
 )

@@ -75,6 +75,14 @@ def lower_bound(x, y, params):
     return float(np.abs(x.mean - y.mean).max())
 
 
+def lower_bounds(left, right, rows, cols, params):
+    return np.array([lower_bound(left[i], right[j], params) for i, j in zip(rows, cols, strict=True)])
+
+
+def abandon(x, y, params, cutoff):
+    return None if lower_bound(x, y, params) > cutoff else pair(x, y, params)
+
+
 SOUND = MetricSpec(
     name="mean_gap",
     pair=pair,
@@ -85,6 +93,8 @@ SOUND = MetricSpec(
     grad=grad,
     reference=reference,
     lower_bound=lower_bound,
+    lower_bounds=lower_bounds,
+    abandon=abandon,
 )
 
 # --- a few ways to write a metric ---
@@ -324,12 +334,16 @@ def half_grad(x, y, params):
     return value, grad_x, grad_y / 2
 
 
+def hasty(x, y, params, cutoff):
+    return None if pair(x, y, params) > 0.7 * cutoff else pair(x, y, params)
+
+
+def bounds_from_the_end(left, right, rows, cols, params):
+    return lower_bounds(left, right, rows, cols, params)[::-1]
+
+
 def high_bound(x, y, params):
     return 1.01 * pair(x, y, params) + 0.01
-
-
-def high_bounds(left, right, rows, cols, params):
-    return np.array([high_bound(left[i], right[j], params) for i, j in zip(rows, cols, strict=True)])
 
 
 TIMED = replace(METRIC, uses_times=True)
@@ -419,8 +433,11 @@ TABLE = [
         plain(partial(mean_gap, mean=wavy), replace(TIMED, time_invariant=True)),
         "invariance_to_a_shift_of_times",
     ),
-    Broken("a bound that is too high", replace(SOUND, lower_bound=high_bound), "lower_bound_is_below"),
-    Broken("bounds of many pairs that are too high", replace(SOUND, lower_bounds=high_bounds), "lower_bound_is_below"),
+    Broken(
+        "a bound that is too high", replace(SOUND, lower_bound=high_bound, lower_bounds=None), "lower_bound_is_below"
+    ),
+    Broken("bounds in another order", replace(SOUND, lower_bounds=bounds_from_the_end), "bounds_of_many_pairs_agree"),
+    Broken("gives up too soon", replace(SOUND, abandon=hasty), "abandons_only_what_is_too_far"),
     Broken("a zeroed diagonal", plain(zeroed_diagonal, replace(WARPS, zero_self=True), params=Gamma), "continuity"),
     Broken("half a gradient", replace(SOUND, grad=half_grad), "gradient"),
 ]
