@@ -318,8 +318,8 @@ cdef int solve(Entropic *e, double epsilon, double tol, Py_ssize_t max_steps, Sa
 cdef void finish(Entropic *e, double epsilon, double stage, Saddle *found) noexcept nogil:
     """A last value at the target, wherever the steps ran out."""
     while stage != epsilon:
-        # By steps here too: at a far smaller epsilon these potentials overflow.
-        stage = max(epsilon, stage / FACTOR)
+        # By steps here too: at a far smaller epsilon these potentials overflow. From infinite costs no steps lead down.
+        stage = max(epsilon, stage / FACTOR) if stage < INFINITY else epsilon
         evaluate(e, stage)
         sweep(e, stage)
     evaluate(e, epsilon)

@@ -7,6 +7,7 @@ import ot
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
 
 from stotmetrics.kernels._transport import Workspace
 from stotmetrics.reference.tiot import transport_program
@@ -94,3 +95,15 @@ def test_masses_of_very_different_sizes():
     value, lower, _ = solve(C, a, b)
     assert value == pytest.approx(transport_program(C, a, b), abs=1e-9)
     assert abs(value - lower) <= 1e-14
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_costs_that_differ_in_their_last_digits_alone_are_told_apart(seed):
+    n = 40
+    noise = np.random.default_rng(seed).random((n, n))
+    value, lower, work = solve(1.0 + 1e-10 * noise)
+    rows, columns, _ = work.coupling()
+    best = noise[linear_sum_assignment(noise)].mean()
+    # One unit in the last place of the costs is 2e-6 of the noise.
+    assert noise[rows, columns].mean() == pytest.approx(best, abs=1e-4)
+    assert value - lower <= 1e-14

@@ -60,7 +60,7 @@ def change(folder: Path, name: str) -> tuple[str, str]:
 def explain(function: str, gone: str, come: str) -> str | None:
     """Why a mutant may live, if somebody has looked at it."""
     told = tomllib.loads(EXPLAINED.read_text())
-    for entry in told["mutant"]:
+    for entry in told.get("mutant", []):
         if entry["function"] == function and entry["old"] == gone and come in entry["new"]:
             return entry["why"]
     for kind in told["kind"]:

@@ -1,9 +1,10 @@
 """Put each fault of ``faults.toml`` into a copy of the project, compile what it touches, and see whether tests notice.
 
-``python seeded_faults.py``; ``--only _network`` takes the faults whose file or words contain that.
+``python seeded_faults.py``; ``--only _network`` takes those whose file or words match that.
 """
 
 import argparse
+import re
 import shutil
 import subprocess
 import sys
@@ -72,9 +73,9 @@ def judge(project: Path, fault: dict) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", help="faults whose file or words contain this")
+    parser.add_argument("--only", default="", help="faults whose file or words match this regular expression")
     words = parser.parse_args()
-    faults = [fault for fault in FAULTS["fault"] if words.only in fault["file"] + fault["breaks"]]
+    faults = [fault for fault in FAULTS["fault"] if re.search(words.only, fault["file"] + " " + fault["breaks"])]
     with tempfile.TemporaryDirectory(prefix="faults-") as name:
         project = Path(name)
         copy_project(project)
