@@ -182,3 +182,13 @@ def test_a_batch_says_of_each_pair_what_its_result_says(name, params):
     if not np.isnan(loop.gap).any():
         np.testing.assert_allclose(batch.gap, loop.gap, atol=1e-13)
         np.testing.assert_array_equal(batch.n_iter, loop.n_iter)
+
+
+def test_atoms_without_mass_have_the_same_potentials_from_the_solver_without_matrices(monkeypatch):
+    short = stotmetrics.solve("etiot", X, Y, epsilon=0.1)
+    monkeypatch.setattr(etiot, "LONG", 4)
+    long = stotmetrics.solve("etiot", X, Y, epsilon=0.1)
+    # One constant may move from f to g.
+    shift = short.potentials[0][0] - long.potentials[0][0]
+    np.testing.assert_allclose(long.potentials[0] + shift, short.potentials[0], atol=1e-5)
+    np.testing.assert_allclose(long.potentials[1] - shift, short.potentials[1], atol=1e-5)
