@@ -37,6 +37,17 @@ cdef hbcd_expand_fn expand = choose_hbcd_expand()
 cdef Py_ssize_t BETWEEN = 20, GRADIENT_STEPS = 50
 
 
+cdef void absorb(Entropic *e, double epsilon) noexcept nogil:
+    """Put the scalings of the plan, in step_f and step_g, into the potentials."""
+    cdef Py_ssize_t i
+    for i in range(e.n):
+        e.f[i] += epsilon * log(e.step_f[i])
+        e.step_f[i] = 1.0
+    for i in range(e.m):
+        e.g[i] += epsilon * log(e.step_g[i])
+        e.step_g[i] = 1.0
+
+
 cdef void ascend(Entropic *e, double epsilon, double *kept) noexcept nogil:
     """The gradient steps in w at fixed potentials; leaves the plan of the last w.
 
@@ -44,14 +55,9 @@ cdef void ascend(Entropic *e, double epsilon, double *kept) noexcept nogil:
     """
     cdef hbcd_series series
     cdef double eta, before, anchor = e.w, shift
-    cdef Py_ssize_t i, _step
+    cdef Py_ssize_t _step
     expand(e.P, e.A, e.B, e.n, e.m, e.step_f, e.step_g, kept, &series)
-    for i in range(e.n):
-        e.f[i] += epsilon * log(e.step_f[i])
-        e.step_f[i] = 1.0
-    for i in range(e.m):
-        e.g[i] += epsilon * log(e.step_g[i])
-        e.step_g[i] = 1.0
+    absorb(e, epsilon)
     eta = epsilon / fmax(hbcd_curvature(&series), 1e-300)
     eta = eta / 20.0 if eta >= 10.0 else eta / 10.0
     for _step in range(GRADIENT_STEPS):
@@ -91,7 +97,7 @@ cdef int hybrid(
     evaluate(e, epsilon)
     for done in range(max_sweeps):
         one_sweep(e.P, n, m, e.a, e.b, u, v, e.one)
-        if done % BETWEEN == 0 or done == max_sweeps - 1:
+        if done % BETWEEN == 0:
             ascend(e, epsilon, kept)
             error = 0.0
             for i in range(n):
@@ -99,6 +105,9 @@ cdef int hybrid(
             if error < tol:
                 status = OK
                 break
+    if status != OK:
+        absorb(e, epsilon)
+        evaluate(e, epsilon)
     certify(e, epsilon, found)
     found.steps = done + 1
     found.value = 0.0

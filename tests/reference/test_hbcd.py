@@ -5,6 +5,7 @@ import pytest
 
 import stotmetrics
 from stotmetrics.clouds import cost_matrices, prepare_cloud
+from stotmetrics.kernels._hbcd import Descent
 from stotmetrics.reference.etiot import EntropicProblem
 from stotmetrics.reference.hbcd import hbcd
 
@@ -27,6 +28,20 @@ def test_kernel_equals_the_slow_twin(seed, epsilon):
     assert found.w == pytest.approx(last.w, abs=1e-9)
     assert found.value == pytest.approx((C * last.plan).sum(), rel=1e-8)
     assert found.objective == pytest.approx(last.dual, rel=1e-8)
+
+
+def test_kernel_equals_the_slow_twin_where_the_sweeps_run_out():
+    x, y, (A, B, a, b) = problem(0)
+    cx, cy = (prepare_cloud(stotmetrics.as_series(v), True) for v in (x, y))
+    *_, last = hbcd(A, B, a, b, 0.01, tol=1e-9, sweeps=37)
+    status, value, objective, _, w, sweeps = Descent().run(
+        *(cx.values, cx.times, cx.weights, cy.values, cy.times, cy.weights), 2.0, 0.01, 1e-9, 37
+    )
+    assert status != 0
+    assert sweeps == 37
+    assert w == pytest.approx(last.w, abs=1e-9)
+    assert value == pytest.approx(((last.w * A + (1 - last.w) * B) * last.plan).sum(), rel=1e-8)
+    assert objective == pytest.approx(last.dual, rel=1e-8)
 
 
 @pytest.mark.parametrize("epsilon", [1e-3, 1e-4])
