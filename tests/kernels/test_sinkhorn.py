@@ -241,3 +241,20 @@ def test_acceleration_saves_sweeps():
     plain, fast = (Case(x, y, M, 0.005, 1.0, tol=1e-8, depth=depth) for depth in (0, 5))
     assert plain.converged.all() and fast.converged.all()
     assert 2 * fast.sweeps.sum() < plain.sweeps.sum()
+
+
+@pytest.mark.parametrize("side", ["x", "y"])
+def test_potentials_certify_nothing_where_they_move_mass_that_is_not_there(side):
+    x, y, M = histograms(1, 6, 5)
+    case = Case(x, y, M, 0.2, 1.0)
+    zero = np.zeros(1, dtype=np.intp)
+
+    def gap(x, y):
+        x, y = np.atleast_2d(x), np.atleast_2d(y)
+        sides = x, _sinkhorn.log_mass(x), y, _sinkhorn.log_mass(y), zero, zero
+        states = case.u, case.logku, zero, case.v, case.logkv, zero
+        return _sinkhorn.certify(*sides, *states, epsilon=0.2, rho=1.0, spread=case.spread)[1][0]
+
+    assert gap(x, y) <= 1e-9
+    (x if side == "x" else y)[2] = 0.0
+    assert gap(x, y) > 1e200
