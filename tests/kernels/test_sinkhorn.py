@@ -258,3 +258,13 @@ def test_potentials_certify_nothing_where_they_move_mass_that_is_not_there(side)
     assert gap(x, y) <= 1e-9
     (x if side == "x" else y)[2] = 0.0
     assert gap(x, y) > 1e200
+
+
+@pytest.mark.parametrize("scaled_cost", [715.0, 725.0, 735.0, 742.0])
+def test_plan_of_two_points_is_right_where_the_kernel_is_denormal(scaled_cost):
+    epsilon, rho = 0.01, 1.0
+    M = np.array([[scaled_cost * epsilon]])
+    case = Case(np.array([0.7]), np.array([1.3]), M, epsilon, rho)
+    # The optimum of epsilon KL(p | K) + rho KL(p | x) + rho KL(p | y) for a single p.
+    wanted = (rho * np.log(0.7 * 1.3) - M[0, 0]) / (epsilon + 2 * rho)
+    assert case.u[0, 0] + case.v[0, 0] - scaled_cost == pytest.approx(wanted, abs=1e-8)
