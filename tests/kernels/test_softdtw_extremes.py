@@ -62,12 +62,13 @@ def test_value_and_gradient_on_series_of_any_size_at_any_gamma(scale, gamma):
         (rng.normal(size=(6, 1)), rng.normal(size=(5, 1))),
         (np.ones((6, 1)), np.ones((5, 1))),
         (np.ones((1, 1)), rng.normal(size=(5, 1))),
+        (rng.normal(size=(5, 1)), np.ones((1, 1))),
     ):
         x, y = scale * x, scale * y
         cost = (x - y.T) ** 2
         true = exact(cost, gamma)
         single = kernel.pair_value(x, y, gamma)
-        np.testing.assert_allclose(single, true, rtol=1e-13, atol=2e-14 * (gamma * (len(x) > 1) + 1e-310))
+        np.testing.assert_allclose(single, true, rtol=1e-13, atol=2e-14 * (gamma * (min(len(x), len(y)) > 1) + 1e-310))
         at_x, at_y, zero = np.array([0, len(x)]), np.array([0, len(y)]), np.zeros(4, dtype=np.intp)
         many = kernel.values(x, at_x, y, at_y, zero, zero, np.full(4, gamma))
         np.testing.assert_array_equal(many, single)
@@ -75,8 +76,27 @@ def test_value_and_gradient_on_series_of_any_size_at_any_gamma(scale, gamma):
         assert value == single
         assert np.isfinite(grad_x).all()
         assert np.isfinite(grad_y).all()
+        alignment = kernel.value_and_alignment(cost, gamma)[1]
+        np.testing.assert_allclose(grad_x[:, 0], 2 * (alignment * (x - y.T)).sum(1), atol=1e-6 * scale)
         # Soft-DTW does not change under a common shift of both series.
         np.testing.assert_allclose(grad_x.sum() + grad_y.sum(), 0, atol=1e-12 * scale * 40)
+
+
+@pytest.mark.parametrize("gamma", [1e-12, 1e-6, 1.0])
+@pytest.mark.parametrize("lower", ["x", "y"])
+def test_a_series_far_below_the_other_is_right_in_a_lane_too(lower, gamma):
+    rng = np.random.default_rng(5)
+    x, y = rng.normal(size=(6, 1)), rng.normal(size=(6, 1))
+    x, y = (x - 1e7, y) if lower == "x" else (x, y - 1e7)
+    at, zero = np.array([0, 6]), np.zeros(8, dtype=np.intp)
+    many = kernel.values(x, at, y, at, zero, zero, np.full(8, gamma))
+    np.testing.assert_array_equal(many, kernel.pair_value(x, y, gamma))
+    np.testing.assert_allclose(many, exact((x - y.T) ** 2, gamma), rtol=1e-13)
+
+
+def test_equal_predecessors_share_the_alignment_of_hard_dtw():
+    _, alignment = kernel.value_and_alignment(np.zeros((2, 2)), 0.0)
+    np.testing.assert_allclose(alignment, [[1, 1 / 3], [1 / 3, 1]], rtol=1e-15)
 
 
 @pytest.mark.parametrize("gamma", GAMMAS)
