@@ -32,10 +32,10 @@ def potentials(
     if not (x.any() and y.any()):
         return np.full(x.shape, -np.inf), np.full(y.shape, -np.inf)
     for _ in range(max_iter):
-        before = u[x > 0]
+        before = np.concatenate([u[x > 0], v[y > 0]])
         u = omega * (log_x - logsumexp(v[None, :] - M / epsilon, axis=1))
         v = omega * (log_y - logsumexp(u[:, None] - M / epsilon, axis=0))
-        if np.abs(u[x > 0] - before).max() <= tol * (1 + np.abs(before).max()):
+        if np.abs(np.concatenate([u[x > 0], v[y > 0]]) - before).max() <= tol * (1 + np.abs(before).max()):
             break
     return epsilon * u, epsilon * v
 

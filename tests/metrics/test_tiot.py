@@ -236,3 +236,8 @@ def test_every_tenth_published_lag_of_delhi(shared):
         rows = list(csv.reader(file))[1:]
     for row in rows[::10]:
         check_delhi(temperature, *published(row))
+
+
+def test_slow_twin_is_zero_where_the_program_ends_a_little_below():
+    x = stotmetrics.as_series([0.0, 0.0, 0.0, 0.0, -0.25])
+    assert reference_tiot(x, x, 2.0, True, True) == pytest.approx(0.0, abs=1e-6)

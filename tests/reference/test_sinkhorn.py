@@ -52,3 +52,13 @@ def test_balanced_plan_has_the_given_marginals():
     P = sinkhorn.plan(*sinkhorn.potentials(x, y, M, 0.1, np.inf), M, 0.1)
     np.testing.assert_allclose(P.sum(1), x, atol=1e-10)
     np.testing.assert_allclose(P.sum(0), y, atol=1e-10)
+
+
+@pytest.mark.parametrize("epsilon", [0.001, 1.0, 10.0])
+@pytest.mark.parametrize(("x", "y"), [(1.0, 0.25), (0.25, 1.0), (1.0, 1.0), (3.0, 0.5)])
+def test_value_between_single_points_has_its_closed_form_at_a_mass_of_one_too(x, y, epsilon):
+    """One potential may be right at once, and the other not."""
+    rho, moved = 1.0, (x * y) ** (1.0 / (2.0 + epsilon))
+    wanted = -(epsilon + 2 * rho) * moved + rho * (x + y) + epsilon
+    found = sinkhorn.value(np.array([x]), np.array([y]), np.zeros((1, 1)), epsilon, rho)
+    assert found == pytest.approx(wanted, abs=1e-10)
