@@ -53,7 +53,7 @@ def main() -> None:
     for column, w in enumerate(MIXTURES, 3):
         axis.plot(table[:, 0], table[:, column], lw=1, label=f"W2, w = {w}")
     axis.set(xlabel="lag in days", ylabel="distance")
-    axis.legend()
+    axis.legend(loc="lower center", fontsize="small")
     figure.savefig(given.out / "tiot_delhi.png", dpi=120, bbox_inches="tight")
 
 

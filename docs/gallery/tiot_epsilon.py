@@ -56,7 +56,12 @@ def main() -> None:
     left.set(xlabel="epsilon", ylabel="distance from exact TiOT")
     left.legend()
     for column, (name, params) in enumerate(names, 1):
-        right.loglog(clock[:, 0], clock[:, column], "o-", label=f"{name} {params or ''}")
+        right.loglog(
+            clock[:, 0],
+            clock[:, column],
+            "o-",
+            label=", ".join([name, *(f"{key} {value}" for key, value in params.items())]),
+        )
     right.set(xlabel="length", ylabel="seconds a pair")
     right.legend()
     figure.savefig(given.out / "tiot_epsilon.png", dpi=120, bbox_inches="tight")
