@@ -61,18 +61,23 @@ def _solve(work: Descent, x: Cloud, y: Cloud, params: Parameters) -> tuple[int, 
     return status, max(value, 0.0), objective, max(gap, 0.0), w, steps
 
 
-def _rooted(value: float, params: Parameters) -> float:
-    return value ** (1.0 / params.p) if params.root else value
+def _rooted(value: float, gap: float, params: Parameters) -> tuple[float, float]:
+    """Value and gap, with the root where it is asked for: an error next to zero is much larger behind it."""
+    if not params.root or params.p == 1.0:
+        return value, gap
+    low, middle, high = (max(v, 0.0) ** (1.0 / params.p) for v in (value - gap, value, value + gap))
+    return middle, max(high - middle, middle - low)
 
 
 def _long_pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
     problem = LongProblem(x, y, params.p, params.epsilon)
     found = problem.solve(params.tol, params.max_iter)
+    value, gap = _rooted(max(found.value, 0.0), max(found.gap, 0.0), params)
     return Result(
-        _rooted(max(found.value, 0.0), params),
+        value,
         converged=found.status == 0,
         n_iter=found.steps,
-        gap=max(found.gap, 0.0),
+        gap=gap,
         extras={
             "plan": lambda: spread_plan(problem.dense_plan(found), x, y),
             "w": lambda: found.w,
@@ -89,9 +94,10 @@ def _pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
         return _long_pair(x, y, params)
     work = Descent()
     status, value, objective, gap, w, steps = _solve(work, x, y, params)
+    value, gap = _rooted(value, gap, params)
     f, g = work.potentials()
     return Result(
-        _rooted(value, params),
+        value,
         converged=status == 0,
         n_iter=steps,
         gap=gap,
@@ -109,10 +115,11 @@ def _pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
 def _block(left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray, params: Parameters) -> Batch:
     work = Descent()
     found = [_solve(work, left[i], right[j], params) for i, j in zip(rows, cols, strict=True)]
+    rooted = [_rooted(value, gap, params) for _, value, _, gap, *_ in found]
     return Batch(
-        np.array([_rooted(value, params) for _, value, *_ in found], dtype=np.float64),
+        np.array([value for value, _ in rooted], dtype=np.float64),
         converged=np.array([status == 0 for status, *_ in found], dtype=np.bool_),
-        gap=np.array([gap for _, _, _, gap, *_ in found], dtype=np.float64),
+        gap=np.array([gap for _, gap in rooted], dtype=np.float64),
         n_iter=np.array([steps for *_, steps in found], dtype=np.intp),
     )
 
@@ -123,7 +130,7 @@ def _lower_bound(x: Cloud, y: Cloud, params: Parameters) -> float:
         return 0.0
     # At the saddle point no w costs the plan more than w*: the value is max_w <C_w, P>, so at least TiOT without root.
     bound = transport_bound(x, y, params.p)
-    return _rooted(max(bound - _slack(bound, params), 0.0), params)
+    return _rooted(max(bound - _slack(bound, params), 0.0), 0.0, params)[0]
 
 
 def _slack(value: float, params: Parameters) -> float:
@@ -216,7 +223,8 @@ def etiot(
         Take the p-th root; the authors print the value without it.
     tol : float, default 1e-9
         Stop when the certified gap of the regularised objective, dual against primal, is below this (times the
-        objective where that exceeds 1). It allows 4e-13 times epsilon more, for rounding.
+        objective where that exceeds 1). It allows 4e-13 times epsilon more, for rounding. With ``root`` the gap of the
+        result says how far that moves the root of the value: much farther next to zero.
     max_iter : int, default 200
         Most Newton steps.
     stopping : "gap" or "paper", default "gap"

@@ -34,7 +34,7 @@ def random_walks(seed, n=12, m=9):
 def test_gap_is_certified_at_any_epsilon(epsilon):
     for seed in range(5):
         x, y = random_walks(seed, 40, 31)
-        found = stotmetrics.solve("etiot", x, y, epsilon=epsilon)
+        found = stotmetrics.solve("etiot", x, y, epsilon=epsilon, root=False)
         assert found.converged
         assert 0 <= found.gap <= 1e-9
 
@@ -155,7 +155,7 @@ def test_an_atom_of_weight_zero_takes_no_part():
 def test_value_is_finite_and_its_gap_certified_where_the_steps_run_out(epsilon, max_iter):
     for seed in range(4):
         x, y = random_walks(seed, 20, 15)
-        short = stotmetrics.solve("etiot", x, y, epsilon=epsilon, max_iter=max_iter)
+        short = stotmetrics.solve("etiot", x, y, epsilon=epsilon, max_iter=max_iter, root=False)
         full = stotmetrics.solve("etiot", x, y, epsilon=epsilon)
         assert np.isfinite(short.value)
         assert short.objective - 1e-9 <= full.objective <= short.objective + short.gap + 1e-9
@@ -173,3 +173,17 @@ def test_no_lower_bound_holds_where_the_paper_stops():
 def test_epsilon_zero_is_refused_by_name():
     with pytest.raises(stotmetrics.InvalidParameterError, match="epsilon"):
         SPEC.bind(epsilon=0.0)
+
+
+def test_gap_behind_the_root_says_what_the_gap_before_it_is_worth():
+    x, y = random_walks(1)
+    plain = stotmetrics.solve("etiot", x, y, epsilon=0.05, root=False, stopping="paper")
+    found = stotmetrics.solve("etiot", x, y, epsilon=0.05, stopping="paper")
+    assert found.value == pytest.approx(plain.value**0.5)
+    assert (found.value - found.gap) ** 2 <= plain.value - plain.gap * (1 - 1e-9)
+    assert (found.value + found.gap) ** 2 >= plain.value + plain.gap * (1 - 1e-9)
+
+
+def test_gap_behind_the_root_covers_rounding_next_to_zero():
+    found = stotmetrics.solve("etiot", [0.0, 0.0], [0.0, 0.0], epsilon=0.01)
+    assert found.value <= found.gap + 1e-12
