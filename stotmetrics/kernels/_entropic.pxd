@@ -52,3 +52,7 @@ cdef class Workspace:
     cdef Entropic e
 
     cdef void fit(self, Py_ssize_t n, Py_ssize_t m, const double[::1] a, const double[::1] b)
+    cdef void pose(
+        self, const double[:, ::1] x, const double[::1] t, const double[::1] a, const double[:, ::1] y,
+        const double[::1] s, const double[::1] b, double p
+    )

@@ -346,6 +346,19 @@ cdef class Workspace:
         for i in range(m):
             self.e.log_b[i] = log(b[i])
 
+    cdef void pose(
+        self, const double[:, ::1] x, const double[::1] t, const double[::1] a, const double[:, ::1] y,
+        const double[::1] s, const double[::1] b, double p
+    ):
+        """Between two clouds, from w = 1/2."""
+        cdef Py_ssize_t n = x.shape[0], m = y.shape[0]
+        self.fit(n, m, a, b)
+        with nogil:
+            powers(&x[0, 0], n, &y[0, 0], m, x.shape[1], p, self.e.A)
+            powers(&t[0], n, &s[0], m, 1, p, self.e.B)
+        self.e.w = 0.5
+        self.e.fixed = False
+
     def etiot(
         self,
         const double[:, ::1] x,
@@ -360,15 +373,10 @@ cdef class Workspace:
         Py_ssize_t max_iter,
     ):
         """(status, value, objective, gap, w, steps) of the saddle point."""
-        cdef Py_ssize_t n = x.shape[0], m = y.shape[0], d = x.shape[1]
         cdef Saddle found
         cdef int status
-        self.fit(n, m, a, b)
+        self.pose(x, t, a, y, s, b, p)
         with nogil:
-            powers(&x[0, 0], n, &y[0, 0], m, d, p, self.e.A)
-            powers(&t[0], n, &s[0], m, 1, p, self.e.B)
-            self.e.w = 0.5
-            self.e.fixed = False
             status = solve(&self.e, epsilon, tol, max_iter, &found)
         return status, found.value, found.objective, found.gap, self.e.w, found.steps
 

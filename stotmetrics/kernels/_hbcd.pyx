@@ -7,7 +7,6 @@ where the plan is known the slope is a power series in w, so its coefficients se
 from libc.math cimport INFINITY, fabs, fmax, log
 
 from ._core cimport NOT_CONVERGED, OK
-from ._costs cimport powers
 from ._entropic cimport certify, evaluate
 
 import numpy as np
@@ -136,16 +135,12 @@ cdef class Descent(Workspace):
         Py_ssize_t max_sweeps,
     ):
         """(status, value, objective, gap, w, sweeps) of where the paper's rule stops."""
-        cdef Py_ssize_t n = x.shape[0], m = y.shape[0], d = x.shape[1]
+        cdef Py_ssize_t wanted = 2 * (x.shape[0] * y.shape[0] + 4)
         cdef Saddle found
         cdef int status
-        self.fit(n, m, a, b)
-        if self.kept.shape[0] < 2 * (n * m + 4):
-            self.kept = np.empty(2 * (n * m + 4))
+        self.pose(x, t, a, y, s, b, p)
+        if self.kept.shape[0] < wanted:
+            self.kept = np.empty(wanted)
         with nogil:
-            powers(&x[0, 0], n, &y[0, 0], m, d, p, self.e.A)
-            powers(&t[0], n, &s[0], m, 1, p, self.e.B)
-            self.e.w = 0.5
-            self.e.fixed = False
             status = hybrid(&self.e, epsilon, tol, max_sweeps, &self.kept[0], &found)
         return status, found.value, found.objective, found.gap, self.e.w, found.steps
