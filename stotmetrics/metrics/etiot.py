@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike
 
 from ..clouds import Cloud, prepare_cloud, spread_plan, spread_potentials, transport_bound
 from ..kernels._hbcd import Descent
-from ..kernels._transport import Workspace as ExactWorkspace
 from ..matrixfree import LongProblem
 from ..parameters import parameter
 from ..reference.etiot import reference_etiot
@@ -16,6 +15,7 @@ from ..reference.hbcd import reference_hbcd
 from ..result import Batch, IntArray, Result
 from ..series import Series
 from ..spec import MetricSpec, Traits
+from . import tiot
 
 
 @dataclass(frozen=True)
@@ -142,13 +142,7 @@ def _abandon(x: Cloud, y: Cloud, params: Parameters, cutoff: float) -> Result | 
     above = cutoff**params.p if params.root else cutoff
     # The value exceeds TiOT by about epsilon / 2 a dimension: where that is most of the cutoff, TiOT tells little.
     if params.stopping == "gap" and above > SHARP * params.epsilon and not _is_long(x, y, params):
-        # A little above the cutoff: a tie must be solved to the end.
-        above += _slack(above, params) + 1e-9 * above
-        _, _, lower, *_ = ExactWorkspace().tiot(
-            *(x.values, x.times, x.weights, x.order, y.values, y.times, y.weights, y.order),
-            *(x.uniform and y.uniform, params.p, above),
-        )
-        if lower > above:
+        if tiot.abandon(x, y, tiot.Parameters(p=params.p, root=False), above + _slack(above, params)) is None:
             return None
     return _pair(x, y, params)
 

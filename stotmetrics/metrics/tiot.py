@@ -77,7 +77,7 @@ def _lower_bound(x: Cloud, y: Cloud, params: Parameters) -> float:
     return _rooted(transport_bound(x, y, params.p), 0.0, params)[0]
 
 
-def _abandon(x: Cloud, y: Cloud, params: Parameters, cutoff: float) -> Result | None:
+def abandon(x: Cloud, y: Cloud, params: Parameters, cutoff: float) -> Result | None:
     above = cutoff**params.p if params.root else cutoff
     # A little above the cutoff: a tie must be solved to the end.
     above += 1e-9 * above
@@ -119,7 +119,7 @@ SPEC = MetricSpec(
     prepare=_prepare,
     reference=_reference,
     lower_bound=_lower_bound,
-    abandon=_abandon,
+    abandon=abandon,
     summary="Exact optimal transport of values and times, at the balance between them that costs most.",
     citation="Nguyen, Chu, Toh. Time-integrated Optimal Transport: A Robust Minimax Framework. 2025.",
 )
