@@ -1,7 +1,8 @@
 """What softdtw and dtw share: series one behind the other, and lower bounds that cost no alignment."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -42,6 +43,16 @@ def soft_bounds(
         with np.errstate(over="ignore"):  # -inf is a bound too
             bounds -= gamma * log_paths(n, m, band)
     return np.where(np.isfinite(bounds), bounds, -np.inf)
+
+
+def alone(lower_bounds: Callable[[Any, Any, IntArray, IntArray, Any], FloatArray]) -> Callable[[Any, Any, Any], float]:
+    """The bound of a single pair, from a function that bounds many."""
+    only = np.zeros(1, dtype=np.intp)
+
+    def lower_bound(x: Any, y: Any, params: Any) -> float:
+        return float(lower_bounds([x], [y], only, only, params)[0])
+
+    return lower_bound
 
 
 def log_paths(n: IntArray, m: IntArray, band: int | None) -> FloatArray:

@@ -13,7 +13,7 @@ from ..reference import softdtw as reference
 from ..result import Batch, FloatArray, IntArray, Result
 from ..series import Series
 from ..spec import MetricSpec, Traits
-from ..warping import hard_bounds, radius_of
+from ..warping import alone, hard_bounds, radius_of
 from .softdtw import BAND_DOC, values
 
 
@@ -49,11 +49,6 @@ def lower_bounds(
     return totals if params.squared else np.sqrt(np.maximum(totals, 0.0))
 
 
-def lower_bound(x: Series, y: Series, params: Parameters) -> float:
-    only = np.zeros(1, dtype=np.intp)
-    return float(lower_bounds([x], [y], only, only, params)[0])
-
-
 def slow(x: Series, y: Series, params: Parameters) -> float:
     total = reference.value(reference.banded(reference.squared_euclidean(x.values, y.values), params.band), 0.0)
     return total if params.squared else float(np.sqrt(total))
@@ -65,7 +60,7 @@ SPEC = MetricSpec(
     pair=pair,
     block=block,
     reference=slow,
-    lower_bound=lower_bound,
+    lower_bound=alone(lower_bounds),
     lower_bounds=lower_bounds,
     traits=Traits(symmetric=True, zero_self=True, nonnegative=True, unequal_length=True, multivariate=True),
     summary="Least cost over all alignments of two series; no triangle inequality.",

@@ -14,7 +14,7 @@ from ..reference import softdtw as reference
 from ..result import Batch, FloatArray, IntArray, Result
 from ..series import Series
 from ..spec import GradBatch, MetricSpec, Traits
-from ..warping import radius_of, soft_bounds, stack
+from ..warping import alone, radius_of, soft_bounds, stack
 
 BAND_DOC = "Sakoe-Chiba radius around the rescaled diagonal, in steps of the shorter series; None: no band"
 
@@ -87,11 +87,6 @@ def lower_bounds(
     return soft_bounds(left, right, rows, cols, params.gamma, params.band)
 
 
-def lower_bound(x: Series, y: Series, params: Parameters) -> float:
-    only = np.zeros(1, dtype=np.intp)
-    return float(lower_bounds([x], [y], only, only, params)[0])
-
-
 def grad(x: Series, y: Series, params: Parameters) -> tuple[float, FloatArray, FloatArray]:
     return _softdtw.pair_gradient(x.values, y.values, gamma_of(x, y, params.gamma), radius_of(params.band))
 
@@ -131,7 +126,7 @@ SPEC = MetricSpec(
     grad=grad,
     grad_block=grad_block,
     reference=slow,
-    lower_bound=lower_bound,
+    lower_bound=alone(lower_bounds),
     lower_bounds=lower_bounds,
     traits=traits,
     summary="Cost of the soft minimum over all alignments of two series, smooth in both.",

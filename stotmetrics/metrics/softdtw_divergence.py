@@ -11,7 +11,7 @@ from ..reference import softdtw as reference
 from ..result import Batch, FloatArray, IntArray, Result
 from ..series import Series
 from ..spec import GradBatch, MetricSpec, Traits
-from ..warping import radius_of
+from ..warping import alone, radius_of
 from . import softdtw as soft
 from .softdtw import Parameters, gamma_of
 
@@ -59,11 +59,6 @@ def lower_bounds(
     joint = soft.lower_bounds([p.series for p in left], [p.series for p in right], rows, cols, params)
     own_left, own_right = (np.array([p.own for p in side], dtype=np.float64) for side in (left, right))
     return joint - 0.5 * (own_left[rows] + own_right[cols])
-
-
-def lower_bound(x: Prepared, y: Prepared, params: Parameters) -> float:
-    only = np.zeros(1, dtype=np.intp)
-    return float(lower_bounds([x], [y], only, only, params)[0])
 
 
 def grad(x: Prepared, y: Prepared, params: Parameters) -> tuple[float, FloatArray, FloatArray]:
@@ -119,7 +114,7 @@ SPEC = MetricSpec(
     grad=grad,
     grad_block=grad_block,
     reference=slow,
-    lower_bound=lower_bound,
+    lower_bound=alone(lower_bounds),
     lower_bounds=lower_bounds,
     traits=traits,
     summary="Soft-DTW less half of its two self terms: zero at x = y, still smooth.",

@@ -11,7 +11,7 @@ from ..reference import softdtw as reference
 from ..result import Batch, FloatArray, IntArray, Result
 from ..series import Series
 from ..spec import MetricSpec, Traits
-from ..warping import hard_bounds, radius_of
+from ..warping import alone, hard_bounds, radius_of
 from .softdtw import Parameters, gamma_of
 
 
@@ -37,11 +37,6 @@ def lower_bounds(
 ) -> FloatArray:
     # A mean over alignments is no less than the least of them, whatever gamma.
     return hard_bounds(left, right, rows, cols, params.band)
-
-
-def lower_bound(x: Series, y: Series, params: Parameters) -> float:
-    only = np.zeros(1, dtype=np.intp)
-    return float(lower_bounds([x], [y], only, only, params)[0])
 
 
 def grad(x: Series, y: Series, params: Parameters) -> tuple[float, FloatArray, FloatArray]:
@@ -76,7 +71,7 @@ SPEC = MetricSpec(
     block=block,
     grad=grad,
     reference=slow,
-    lower_bound=lower_bound,
+    lower_bound=alone(lower_bounds),
     lower_bounds=lower_bounds,
     traits=traits,
     summary="Expected cost of an alignment drawn from the soft-DTW distribution: soft-DTW without its entropy.",
