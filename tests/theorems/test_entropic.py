@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import stotmetrics
@@ -47,7 +47,6 @@ def couplings(rng, problem, found):
 
 
 @given(SEEDS, EPSILONS)
-@settings(max_examples=25)
 def test_entropic_max_min_is_min_max(seed, epsilon):
     """At the saddle point no weight earns more against the plan; any other coupling lets some weight earn more."""
     rng, x, y, problem = draw(seed)
@@ -63,7 +62,6 @@ def test_entropic_max_min_is_min_max(seed, epsilon):
 
 
 @given(SEEDS, EPSILONS)
-@settings(max_examples=25)
 def test_entropic_plan_is_unique(seed, epsilon):
     """Any other coupling exceeds the least objective by epsilon KL to the plan, which is zero at the plan alone."""
     rng, x, y, problem = draw(seed)
@@ -93,7 +91,6 @@ def test_every_route_ends_at_the_same_plan(seed, epsilon):
 
 
 @given(SEEDS, EPSILONS, st.floats(0, 1), st.floats(0, 1))
-@settings(max_examples=25)
 def test_entropic_transport_is_concave_and_smooth_in_the_weight(seed, epsilon, u, v):
     """Its slope is <A - B, P_w>, and falls by no more than max (A - B)^2 / epsilon."""
     _, x, y, problem = draw(seed)
@@ -106,7 +103,6 @@ def test_entropic_transport_is_concave_and_smooth_in_the_weight(seed, epsilon, u
 
 
 @given(SEEDS, EPSILONS, st.floats(0, 1))
-@settings(max_examples=25)
 def test_dual_is_jointly_concave_and_its_maximum_is_the_entropic_objective(seed, epsilon, t):
     rng, x, y, problem = draw(seed)
     found = stotmetrics.solve("etiot", x, y, epsilon=epsilon, **EXACT)
@@ -124,7 +120,6 @@ def test_dual_is_jointly_concave_and_its_maximum_is_the_entropic_objective(seed,
 
 
 @given(SEEDS)
-@settings(max_examples=25)
 def test_value_is_nondecreasing_in_epsilon_and_never_below_tiot(seed):
     """As the plan minimises max_w <C_w, P> + epsilon KL, and <C_w, P> at the saddle point is that maximum."""
     _, x, y, problem = draw(seed)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 from scipy.optimize import linprog
@@ -44,7 +44,6 @@ def least_largest(A, B, a, b):
 
 
 @given(PAIRS, POWERS, st.integers(0, 10))
-@settings(max_examples=25)
 def test_a_worst_weight_and_an_optimal_plan_exist(pair, p, tenth):
     x, y = (read(cloud) for cloud in pair)
     found = stotmetrics.solve("tiot", x, y, p=p, standardize=False, root=False)
@@ -60,7 +59,6 @@ def test_a_worst_weight_and_an_optimal_plan_exist(pair, p, tenth):
 
 
 @given(PAIRS, POWERS)
-@settings(max_examples=25)
 def test_max_min_is_min_max_and_both_have_a_saddle_point(pair, p):
     x, y = (read(cloud) for cloud in pair)
     cx, cy = prepare_cloud(x, False), prepare_cloud(y, False)
@@ -76,7 +74,6 @@ def test_max_min_is_min_max_and_both_have_a_saddle_point(pair, p):
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1.0, 2.0]), st.sampled_from([1.0, 0.1, 1e-3, 1e-6]))
-@settings(max_examples=20)
 def test_tiot_and_wasserstein_vanish_together(seed, p, share):
     """Along measures that give a share of their mass to others: TiOT is at most what that share costs to move."""
     rng = np.random.default_rng(seed)

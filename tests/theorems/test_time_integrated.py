@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import stotmetrics
@@ -32,7 +32,6 @@ def solutions(pair, p):
     return x, y, exact, entropic, min(entropy(cloud.weights) for cloud in pair)
 
 
-@settings(max_examples=15)
 @given(PAIRS, POWERS)
 def test_theorem_2_9_the_entropic_value_tends_to_the_exact_one(pair, p):
     """0 <= KL(P | a b') <= H bounds the distance from the limit by epsilon H at every epsilon."""
@@ -43,7 +42,6 @@ def test_theorem_2_9_the_entropic_value_tends_to_the_exact_one(pair, p):
         assert abs(found.value - exact.value) <= epsilon * most + scale
 
 
-@settings(max_examples=15)
 @given(PAIRS, POWERS)
 def test_theorem_2_9_the_entropic_weight_tends_to_the_exact_ones(pair, p):
     """w of epsilon is epsilon H-optimal for the exact problem, so it tends to w* where that is unique."""
@@ -53,7 +51,6 @@ def test_theorem_2_9_the_entropic_weight_tends_to_the_exact_ones(pair, p):
         assert at_w >= exact.value - epsilon * most - 1e-8 * max(1.0, exact.value)
 
 
-@settings(max_examples=15)
 @given(PAIRS, POWERS)
 def test_the_regularised_objective_is_nondecreasing_in_epsilon(pair, p):
     _, _, exact, entropic, _ = solutions(pair, p)
@@ -62,7 +59,6 @@ def test_the_regularised_objective_is_nondecreasing_in_epsilon(pair, p):
         assert smaller <= larger + 1e-8 * max(1.0, exact.value)
 
 
-@settings(max_examples=20)
 @given(PAIRS, st.sampled_from([1.0, 2.0, 3.0]), st.integers(0, 10))
 def test_tiot_is_at_least_every_transport_at_a_fixed_weight(pair, p, tenth):
     x, y = (read(cloud) for cloud in pair)
