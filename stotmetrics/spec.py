@@ -48,7 +48,8 @@ class MetricSpec:
         ``grad_block(left, right, rows, cols, params) -> (values, grads_left, grads_right)``: ``grad`` of many pairs,
         indexed as in ``block``; the gradients are lists with one array for each pair. By default a loop of ``grad``.
     reference : callable, optional
-        ``reference(x, y, params) -> float`` for two Series: the slow twin, written to be read beside the paper.
+        ``reference(x, y, params) -> float or Result`` for two Series: the slow twin, written to be read beside the
+        paper. A Result may say, in its ``gap``, how far rounding and tolerances may leave it from the truth.
     lower_bound : callable, optional
         ``lower_bound(x, y, params) -> float`` for two prepared series: never above the value.
     lower_bounds : callable, optional
@@ -85,7 +86,7 @@ class MetricSpec:
     block: Callable[[Sequence[Any], Sequence[Any], IntArray, IntArray, Any], Batch] | None = None
     grad: Callable[[Any, Any, Any], tuple[float, FloatArray, FloatArray]] | None = None
     grad_block: Callable[[Any, Any, IntArray, IntArray, Any], GradBatch] | None = None
-    reference: Callable[[Series, Series, Any], float] | None = None
+    reference: Callable[[Series, Series, Any], Result | float] | None = None
     lower_bound: Callable[[Any, Any, Any], float] | None = None
     lower_bounds: Callable[[Any, Any, IntArray, IntArray, Any], FloatArray] | None = None
     abandon: Callable[[Any, Any, Any, float], Result | float | None] | None = None

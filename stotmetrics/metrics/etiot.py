@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..clouds import Cloud, prepare_cloud, spread_plan, spread_potentials, transport_bound
+from ..clouds import Cloud, prepare_cloud, rooted, spread_plan, spread_potentials, transport_bound
 from ..kernels._hbcd import Descent
 from ..matrixfree import LongProblem
 from ..parameters import parameter
@@ -62,11 +62,7 @@ def _solve(work: Descent, x: Cloud, y: Cloud, params: Parameters) -> tuple[int, 
 
 
 def _rooted(value: float, gap: float, params: Parameters) -> tuple[float, float]:
-    """Value and gap, with the root where it is asked for: an error next to zero is much larger behind it."""
-    if not params.root or params.p == 1.0:
-        return value, gap
-    low, middle, high = (max(v, 0.0) ** (1.0 / params.p) for v in (value - gap, value, value + gap))
-    return middle, max(high - middle, middle - low)
+    return rooted(value, gap, params.p if params.root else 1.0)
 
 
 def _long_pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
@@ -151,7 +147,7 @@ def _prepare(series: Series, params: Parameters) -> Cloud:
     return prepare_cloud(series, params.standardize)
 
 
-def _reference(x: Series, y: Series, params: Parameters) -> float:
+def _reference(x: Series, y: Series, params: Parameters) -> Result | float:
     if params.stopping == "paper":
         return reference_hbcd(x, y, params.epsilon, params.p, params.standardize, params.root)
     return reference_etiot(x, y, params.epsilon, params.p, params.standardize, params.root)

@@ -92,7 +92,7 @@ def _prepare(series: Series, params: Parameters) -> Cloud:
     return prepare_cloud(series, params.standardize)
 
 
-def _reference(x: Series, y: Series, params: Parameters) -> float:
+def _reference(x: Series, y: Series, params: Parameters) -> Result:
     return reference_tiot(x, y, params.p, params.standardize, params.root)
 
 

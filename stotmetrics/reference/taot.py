@@ -1,14 +1,13 @@
-"""TAOT: one transport problem, exact by its linear program or entropic by plain Sinkhorn sweeps.
+"""TAOT: one transport problem, exact by its linear program or entropic by Newton's method.
 
 [TAOT] Zhang, Tang, Corpetti, Time Adaptive Optimal Transport (IEEE Access 2020).
 """
 
 import numpy as np
-from scipy.special import logsumexp
 
 from ..clouds import cost_matrices, prepare_cloud
-from ..result import FloatArray
 from ..series import Series
+from .entropic import EntropicTransport
 from .tiot import transport_program
 
 
@@ -30,17 +29,5 @@ def reference_taot(
         C = C / np.median(C)
     if epsilon == 0:
         return transport_program(C, cx.weights, cy.weights)
-    return float((C * sinkhorn_plan(C, cx.weights, cy.weights, epsilon)).sum())
-
-
-def sinkhorn_plan(C: FloatArray, a: FloatArray, b: FloatArray, epsilon: float, sweeps: int = 100_000) -> FloatArray:
-    """The entropic plan by alternating updates of the potentials in the log domain."""
-    log_a, log_b = np.log(a), np.log(b)
-    g = np.zeros(len(b))
-    for _ in range(sweeps):
-        f = -epsilon * logsumexp((g - C) / epsilon + log_b, axis=1)
-        g = -epsilon * logsumexp((f[:, None] - C) / epsilon + log_a[:, None], axis=0)
-        plan = np.exp((f[:, None] + g - C) / epsilon + log_a[:, None] + log_b)
-        if np.abs(plan.sum(axis=1) - a).sum() < 1e-13:
-            break
-    return np.asarray(plan)
+    problem = EntropicTransport(C, cx.weights, cy.weights)
+    return float((C * problem.coupling(*problem.potentials(epsilon), epsilon)).sum())

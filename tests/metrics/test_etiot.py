@@ -1,6 +1,7 @@
 """etiot against its saddle-point conditions, its limits and its slow twin."""
 
 import numpy as np
+import ot
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +11,6 @@ import stotmetrics
 from stotmetrics import as_series
 from stotmetrics.metrics.etiot import SPEC
 from stotmetrics.reference.etiot import reference_etiot
-from stotmetrics.reference.taot import sinkhorn_plan
 from stotmetrics.testing.strategies import clouds
 
 
@@ -40,7 +40,7 @@ def test_gap_is_certified_at_any_epsilon(epsilon):
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.3, 1.0, 5.0]))
-@settings(max_examples=6)
+@settings(max_examples=settings().max_examples // 3)
 def test_value_equals_sinkhorn_under_a_search_over_w(seed, epsilon):
     x, y = random_walks(seed, 7, 6)
     t, s = zscored(np.arange(7.0)), zscored(np.arange(6.0))
@@ -49,7 +49,7 @@ def test_value_equals_sinkhorn_under_a_search_over_w(seed, epsilon):
 
     def minus_g(w):
         C = w * A + (1 - w) * B
-        P = sinkhorn_plan(C, a, b, epsilon)
+        P = ot.sinkhorn(a, b, C, epsilon, method="sinkhorn_log", stopThr=1e-13, numItermax=100_000)
         return -((C * P).sum() + epsilon * (P * np.log(P / np.outer(a, b))).sum())
 
     best = minimize_scalar(minus_g, bounds=(0, 1), method="bounded", options={"xatol": 1e-10})
@@ -62,7 +62,7 @@ def test_value_equals_sinkhorn_under_a_search_over_w(seed, epsilon):
 def test_value_equals_the_slow_twin(pair, epsilon, p, standardize, root):
     x, y = pair
     found = stotmetrics.solve("etiot", x, y, epsilon=epsilon, p=p, standardize=standardize, root=False)
-    truth = reference_etiot(x, y, epsilon, p, standardize, False)
+    truth = reference_etiot(x, y, epsilon, p, standardize, False).value
     assert found.value == pytest.approx(truth, rel=1e-5, abs=1e-6)
     rooted = stotmetrics.distance("etiot", x, y, epsilon=epsilon, p=p, standardize=standardize, root=root)
     assert rooted == pytest.approx(found.value ** (1 / p) if root else found.value, rel=1e-9)
@@ -108,7 +108,6 @@ def test_tends_to_tiot_and_so_does_w_as_epsilon_vanishes(seed):
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(max_examples=20)
 def test_objective_grows_with_epsilon(seed):
     x, y = random_walks(seed)
     found = [stotmetrics.solve("etiot", x, y, epsilon=epsilon).objective for epsilon in (0.01, 0.03, 0.1, 1.0, 10.0)]

@@ -86,7 +86,7 @@ def test_plan_and_potentials_explain_the_value(name, params, long, monkeypatch):
 
 def test_w_of_tiot_is_that_of_the_linear_program():
     of_values, of_times = cost_matrices(prepare_cloud(X, True), prepare_cloud(Y, True), 2.0)
-    value, w = tiot_program(of_values, of_times, A[A > 0], B[B > 0])
+    value, w, _ = tiot_program(of_values, of_times, A[A > 0], B[B > 0])
     found = stotmetrics.solve("tiot", X, Y)
     assert 0 < w < 1
     assert found.w == pytest.approx(w, abs=1e-9)

@@ -42,7 +42,7 @@ def test_exact_value_equals_the_linear_program(pair, p, standardize, scale):
 
 
 @given(cloud_pairs(max_length=5), st.sampled_from([0.3, 1.0, 10.0]), st.sampled_from([None, "median"]))
-def test_entropic_value_equals_plain_sinkhorn(pair, epsilon, scale):
+def test_entropic_value_equals_the_slow_twin(pair, epsilon, scale):
     x, y = pair
     params = Parameters(epsilon=epsilon, scale=scale)
     found = stotmetrics.solve("taot", x, y, epsilon=epsilon, scale=scale)

@@ -17,8 +17,6 @@ PARAMS = {
     **{name: {"p": POWERS} for name in ("taot", "tiot", "tlp")},
     # The paper's stopping rule is loose on purpose, and its gap bounds the objective, not the value.
     "etiot": {"p": POWERS, "stopping": "gap"},
-    # The reference sweeps the kernel of the paper, which takes long where the plan is sharp.
-    "opw": {"moment": st.sampled_from([5.0, 0.0]), "epsilon": st.sampled_from([0.5, 2.0])},
 }
 OWN = [entry.name for entry in metadata.entry_points(group=registry.GROUP) if entry.value.startswith("stotmetrics.")]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stotmetrics import Batch, BoundMetric, MetricSpec, Series, Traits, parameter
+from stotmetrics import Batch, BoundMetric, MetricSpec, Result, Series, Traits, parameter
 from stotmetrics.testing import check_metric, iter_checks
 from stotmetrics.testing.checks import CHECKS
 
@@ -463,3 +463,20 @@ def test_only_the_check_for_it_catches(broken):
 
 def test_every_check_has_a_broken_metric():
     assert {broken.check for broken in TABLE} == {check.name for check in CHECKS}
+
+
+def test_a_reference_may_say_how_far_it_is_from_the_truth():
+    def far(x, y, params):
+        return Result(reference(x, y, params) + 1e-3, gap=2e-3)
+
+    def lost(x, y, params):
+        return Result(1e9, converged=False)
+
+    def status(twin):
+        checks = iter_checks(replace(SOUND, reference=twin), max_examples=10)
+        (check,) = (check for check in checks if check.name == "agrees_with_reference")
+        return check.run(shrink=False).status
+
+    assert status(far) == "passed"
+    assert status(lambda x, y, params: Result(far(x, y, params).value, gap=1e-4)) == "failed"
+    assert status(lost) == "undecided"

@@ -1,0 +1,45 @@
+"""The slow twin of entropic transport against its optimality conditions and a peer."""
+
+import numpy as np
+import ot
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stotmetrics.reference.entropic import EntropicTransport
+
+
+def problem(seed, scale):
+    """Costs with many ties, as those of drawn series, and some atoms without mass."""
+    rng = np.random.default_rng(seed)
+    n, m = rng.integers(1, 8, size=2)
+    x, y = (np.round(rng.normal(size=k) * 2) / 2 for k in (n, m))
+    a, b = (rng.integers(0, 4, size=k) * rng.choice([1.0, 0.3], size=k) for k in (n, m))
+    a[0], b[-1] = a[0] + 1, b[-1] + 1
+    return EntropicTransport(scale * (x[:, None] - y) ** 2, a / a.sum(), b / b.sum())
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(-1, 6))
+def test_plan_has_the_marginals_however_sharp(seed, decades):
+    twin = problem(seed, 10.0**decades)
+    f, g = twin.potentials(1.0)
+    P = twin.plan(f, g, 1.0)
+    # The exponent is a difference of numbers this large, which rounding leaves so much of.
+    allowed = 1e-14 * max(1.0, np.abs(f).max(), np.abs(g).max()) * 10
+    assert np.abs(P.sum(1) - twin.a).sum() <= allowed
+    assert np.abs(P.sum(0) - twin.b).sum() <= allowed
+    coupling = twin.coupling(f, g, 1.0)
+    np.testing.assert_allclose(coupling.sum(1), twin.a, rtol=0, atol=1e-15)
+    np.testing.assert_allclose(coupling.sum(0), twin.b, rtol=0, atol=1e-15)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.3, 10))
+def test_plan_is_that_of_pot(seed, epsilon):
+    twin = problem(seed, 1.0)
+    # POT warns of the logarithm of weights of zero.
+    rows, columns = twin.a > 0, twin.b > 0
+    a, b, C = twin.a[rows], twin.b[columns], twin.C[np.ix_(rows, columns)]
+    peer = ot.sinkhorn(a, b, C, epsilon, method="sinkhorn_log", stopThr=1e-14, numItermax=100_000)
+    found = twin.coupling(*twin.potentials(epsilon), epsilon)
+    np.testing.assert_allclose(found[np.ix_(rows, columns)], peer, rtol=0, atol=1e-11)
+    assert found.sum() == pytest.approx(peer.sum())
