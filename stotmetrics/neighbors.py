@@ -87,6 +87,16 @@ def kneighbors(
     Neighbors
         ``indices``, ``distances``, and how many of the ``pairs`` were ``solved`` or ``abandoned``.
 
+    Raises
+    ------
+    InvalidSeriesError, InvalidParameterError
+        Also if ``k`` is not between 1 and the number of training series. Otherwise see :func:`pairwise`.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Once, if pairs did not converge: how many, and what to raise.
+
     Examples
     --------
     >>> import stotmetrics

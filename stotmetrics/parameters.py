@@ -122,6 +122,11 @@ def parameter(
     -------
     dataclasses.Field
 
+    Raises
+    ------
+    TypeError
+        If the kind is none of the four and there is no ``convert``.
+
     Examples
     --------
     >>> from dataclasses import dataclass

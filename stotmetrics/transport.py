@@ -120,6 +120,11 @@ def sinkhorn2(
     log : dict
         Only if ``log``.
 
+    Raises
+    ------
+    InvalidParameterError
+        See :func:`sinkhorn`.
+
     Examples
     --------
     >>> from stotmetrics.transport import sinkhorn2
@@ -224,6 +229,11 @@ def sinkhorn_unbalanced2(
     value : float, or for k histograms array of shape (k,)
     log : dict
         Only if ``log``.
+
+    Raises
+    ------
+    InvalidParameterError
+        See :func:`sinkhorn_unbalanced`.
 
     Examples
     --------

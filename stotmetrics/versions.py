@@ -33,6 +33,13 @@ def versions() -> dict[str, str]:
 
 
 def show_versions() -> None:
-    """Print :func:`versions`, for a bug report."""
+    """Print :func:`versions`, for a bug report.
+
+    Examples
+    --------
+    >>> import stotmetrics
+    >>> stotmetrics.show_versions()  # doctest: +ELLIPSIS
+            python: ...
+    """
     for name, version in versions().items():
         print(f"{name:>14}: {version}")

@@ -85,6 +85,11 @@ def dtw(x: npt.ArrayLike, y: npt.ArrayLike, squared: bool = True, band: int | No
     -------
     float
 
+    Raises
+    ------
+    InvalidSeriesError, InvalidParameterError
+        See :func:`distance`.
+
     References
     ----------
     Sakoe, Chiba, *Dynamic Programming Algorithm Optimization for Spoken Word Recognition*, IEEE TASSP 1978.

@@ -214,6 +214,11 @@ def softdtw(x: npt.ArrayLike, y: npt.ArrayLike, gamma: float | str = 1.0, band: 
     -------
     float
 
+    Raises
+    ------
+    InvalidSeriesError, InvalidParameterError
+        See :func:`distance`.
+
     References
     ----------
     Cuturi, Blondel, *Soft-DTW: a Differentiable Loss Function for Time-Series*, ICML 2017, equation (1).

@@ -205,6 +205,11 @@ def taot(
     -------
     float
 
+    Raises
+    ------
+    InvalidSeriesError, InvalidParameterError
+        See :func:`distance`.
+
     References
     ----------
     Zhang, Tang, Corpetti. Time Adaptive Optimal Transport. IEEE Access, 2020.

@@ -34,6 +34,14 @@ def report(
     ------
     MetricLoadError
         If ``target`` is ``"package.module:SPEC"`` and cannot be imported.
+
+    Examples
+    --------
+    >>> from stotmetrics.testing import report
+    >>> report("dtw", max_examples=2)  # doctest: +ELLIPSIS
+      passed ...
+    dtw: ... checks, none failed; ...
+    True
     """
 
     def tell(outcome: Outcome) -> None:

@@ -176,6 +176,19 @@ def iter_checks(
     ------
     MetricCheck
         A callable with a ``name`` and a ``law``.
+
+    Raises
+    ------
+    UnknownMetricError, MetricLoadError
+        If there is no such metric.
+    InvalidParameterError
+        If a parameter is out of its range.
+
+    Examples
+    --------
+    >>> from stotmetrics.testing import iter_checks
+    >>> [check.name for check in iter_checks("softdtw", params={"gamma": 1.0})][:2]
+    ['finite_value', 'deterministic']
     """
     subject = subject_of(target, params, max_length)
     count = settings().max_examples if max_examples is None else max_examples
@@ -276,6 +289,13 @@ def parametrize_with_checks(
     Returns
     -------
     pytest.MarkDecorator
+
+    Raises
+    ------
+    UnknownMetricError, MetricLoadError, InvalidParameterError
+        See :func:`iter_checks`.
+    ValueError
+        If ``expected_failures`` names a check that does not exist.
 
     Examples
     --------

@@ -1,0 +1,53 @@
+"""What a user asks for says what it takes, gives and raises, where it comes from, and shows it in a line that runs."""
+
+import inspect
+from types import FunctionType
+
+import pytest
+
+import stotmetrics
+import stotmetrics.testing
+import stotmetrics.transport
+from stotmetrics import registry
+
+SECTIONS = ("Parameters", "Returns|Yields", "Raises", "Examples")
+
+
+def of(module, names):
+    found = [getattr(module, name) for name in names]
+    return [one for one in found if isinstance(one, FunctionType)]
+
+
+METRICS = [
+    getattr(inspect.getmodule(registry.find(name).pair), name)
+    for name in registry.names()
+    if registry.find(name).pair.__module__.startswith("stotmetrics.metrics.")
+]
+FUNCTIONS = [
+    *of(stotmetrics, stotmetrics.__all__),
+    *of(stotmetrics.testing, stotmetrics.testing.__all__),
+    *of(stotmetrics.transport, [name for name in vars(stotmetrics.transport) if name.startswith("sinkhorn")]),
+    *METRICS,
+]
+
+
+def has(function, section):
+    return any(f"{title}\n{'-' * len(title)}\n" in inspect.getdoc(function) for title in section.split("|"))
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)
+def test_docstring_has_every_section_that_applies(function):
+    signature = inspect.signature(function)
+    wanted = set(SECTIONS)
+    if not signature.parameters:
+        wanted -= {"Parameters", "Raises"}
+    if signature.return_annotation in (None, "None"):
+        wanted -= {"Returns|Yields"}
+    assert not {section for section in wanted if not has(function, section)}
+    undescribed = [name for name in signature.parameters if f"{name}" not in inspect.getdoc(function)]
+    assert not undescribed
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.__name__)
+def test_docstring_of_a_metric_names_its_source(metric):
+    assert has(metric, "References")
