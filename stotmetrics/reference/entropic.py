@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from ..result import FloatArray
+from .coupling import coupling_near
 
 # L1 error of the marginals at which Newton's method ends: what rounding leaves of them.
 MARGINAL_TOL = 1e-14
@@ -82,18 +83,3 @@ class EntropicTransport:
                 return to
             size /= 2.0
         return self.sweep(g, epsilon)
-
-
-def coupling_near(P: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
-    """A coupling of (a, b): both marginals of the plan P cut to what they may be, and the rest spread."""
-    P = P * share(a, P.sum(1))[:, None]
-    P *= share(b, P.sum(0))
-    left, right = a - P.sum(1), b - P.sum(0)
-    if left.sum() > 0:
-        P += np.outer(left, right) / left.sum()
-    return P
-
-
-def share(wanted: FloatArray, found: FloatArray) -> FloatArray:
-    """What to keep of ``found`` so that no entry exceeds ``wanted``."""
-    return np.minimum(1.0, wanted / np.where(found > 0, found, 1.0))

@@ -11,7 +11,7 @@ from scipy.optimize import linprog
 from ..clouds import cost_matrices, prepare_cloud, rooted
 from ..result import FloatArray, Result
 from ..series import Series
-from .entropic import coupling_near
+from .coupling import coupling_near
 
 # Of the largest cost, what rounding leaves of a sum of them.
 ROUNDING = 1e-15
