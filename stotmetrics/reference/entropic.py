@@ -46,8 +46,11 @@ class EntropicTransport:
 
     def plan(self, f: FloatArray, g: FloatArray, epsilon: float) -> FloatArray:
         """The plan of the potentials; its marginals are (a, b) only at the maximum."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            plan: FloatArray = self.a[:, None] * self.b * np.exp((f[:, None] + g - self.C) / epsilon)
+        mass = self.a[:, None] * self.b
+        # Between two atoms without mass the exponent may be anything.
+        exponent = np.where(mass > 0, (f[:, None] + g - self.C) / epsilon, -np.inf)
+        with np.errstate(over="ignore"):
+            plan: FloatArray = mass * np.exp(exponent)
         return plan
 
     def coupling(self, f: FloatArray, g: FloatArray, epsilon: float) -> FloatArray:
