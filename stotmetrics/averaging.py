@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 
 from .api import Metric, get_metric
+from .arrays import real_array
 from .errors import InvalidParameterError
 from .result import FloatArray
 from .series import Series, as_dataset, as_series
@@ -147,7 +148,7 @@ def barycenter(
 def _shares(weights: npt.ArrayLike | None, n: int) -> FloatArray:
     if weights is None:
         return np.full(n, 1.0 / n)
-    shares = np.asarray(weights, dtype=np.float64)
+    shares = real_array(weights, "weights")
     if shares.shape != (n,) or not np.isfinite(shares).all() or (shares < 0).any() or not shares.any():
         raise InvalidParameterError(
             f"weights must be {n} non-negative numbers, not all zero, one for each series; got {weights!r}"
@@ -164,7 +165,7 @@ def _start(init: npt.ArrayLike | int | None, series: Sequence[Series], shares: F
             )
         return start.copy()
     length = int(np.median([len(one) for one in series])) if init is None else int(init)
-    if length < 1:
+    if length < 1 or isinstance(init, bool):
         raise InvalidParameterError(f"init must be a series or its length >= 1; got {init!r}")
     return np.asarray(sum(share * _stretch(one.values, length) for share, one in zip(shares, series, strict=True)))
 

@@ -113,6 +113,7 @@ def parser() -> argparse.ArgumentParser:
     checking.add_argument("metric", metavar="NAME", help="a name from 'list', or package.module:SPEC")
     _add_params(checking)
     checking.add_argument("--max-examples", type=_positive, default=100, metavar="N", help="examples (default 100)")
+    checking.add_argument("--max-length", type=_positive, default=6, metavar="N", help="longest series (default 6)")
     checking.add_argument("--seed", type=int, default=0, metavar="N", help="of the draws (default 0)")
     return top
 
@@ -212,7 +213,8 @@ def check(options: argparse.Namespace) -> int:
         raise MetricLoadError(f"the checks need {error.name}: pip install 'stotmetrics[test]'") from error
     if ":" not in options.metric:
         _bound(options)
-    kept = report(options.metric, params=_params(options), max_examples=options.max_examples, seed=options.seed)
+    how = {name: getattr(options, name) for name in ("max_examples", "max_length", "seed")}
+    kept = report(options.metric, params=_params(options), **how)
     return 0 if kept else 1
 
 

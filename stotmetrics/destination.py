@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.format import open_memmap
 
+from .arrays import refuse_more_than_memory
 from .errors import InvalidParameterError
 from .result import FloatArray, IntArray
 from .series import Series
@@ -92,7 +93,8 @@ def open_destination(
 ) -> Destination:
     """A matrix of zeros in memory, or the file ``out``, new or left by an earlier run of the same job."""
     if out is None:
-        _refuse_more_than_memory(shape)
+        what = f"a {shape[0]} x {shape[1]} matrix"
+        refuse_more_than_memory(8 * shape[0] * shape[1], what, "pass out='matrix.npy' to write it to disk")
         return Destination(np.zeros(shape))
     job = {"config": config, "series": [fingerprint(series) for series in sets], "shape": list(shape), "side": side}
     return FileDestination(out, shape, job)
@@ -106,16 +108,3 @@ def fingerprint(series: Sequence[Series]) -> str:
             digest.update(repr(array.shape).encode())
             digest.update(array.tobytes())
     return digest.hexdigest()
-
-
-def _refuse_more_than_memory(shape: tuple[int, int]) -> None:
-    need = 8 * shape[0] * shape[1]
-    try:
-        have = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # not every system tells
-        return
-    if need > have:
-        raise MemoryError(
-            f"a {shape[0]} x {shape[1]} matrix takes {need / 2**30:.1f} GiB and this machine has {have / 2**30:.1f}; "
-            "pass out='matrix.npy' to write it to disk"
-        )

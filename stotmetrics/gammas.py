@@ -6,8 +6,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from . import parameters
+from .arrays import finite_array
 from .destination import Destination
 from .metrics import sta
 from .result import Batch, FloatArray, IntArray
@@ -19,7 +21,7 @@ def sta_over_gamma(
     X: Any,
     Y: Any = None,
     *,
-    gammas: Sequence[float],
+    gammas: npt.ArrayLike,
     n_jobs: int | None = None,
     progress: bool | Callable[[int, int], None] = False,
     **params: Any,
@@ -30,7 +32,7 @@ def sta_over_gamma(
     ----------
     X, Y
         See :func:`pairwise`.
-    gammas : sequence of float
+    gammas : array_like of float, one axis
         Smoothings of the soft minimum, each >= 0, in units of the divergence.
     n_jobs, progress
         See :func:`pairwise`.
@@ -63,9 +65,8 @@ def sta_over_gamma(
     # joblib and tqdm take longer to import than all the rest.
     from . import engine
 
-    found = tuple(parameters.make("sta", sta.Parameters, {**params, "gamma": gamma}) for gamma in gammas)
-    if not found:
-        return np.zeros((0, 0, 0))
+    wanted = finite_array(gammas, "gammas", 1).tolist()
+    found = tuple(parameters.make("sta", sta.Parameters, {**params, "gamma": gamma}) for gamma in wanted)
     # The largest gamma makes the weakest claims, so that no entry is skipped that another gamma needs.
     weakest = max(found, key=lambda one: one.gamma)
     bound = BoundMetric(replace(sta.SPEC, block=partial(_block, found), grad=None), weakest)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import finite_array, real_array
 from .errors import InvalidParameterError
 from .result import FloatArray
 
@@ -73,7 +74,7 @@ class Ground:
         >>> stotmetrics.Ground.from_cost([[0.0, 3.0], [3.0, 0.0]])
         Ground.from_cost(<2 points>)
         """
-        cost = _finite(M, "ground cost", 2)
+        cost = finite_array(M, "ground cost", 2)
         if cost.shape[0] != cost.shape[1]:
             raise InvalidParameterError(f"ground cost must be square, shape (P, P); got shape {cost.shape}")
         if cost.min() < 0:
@@ -115,7 +116,7 @@ class Ground:
         array([[0., 5.],
                [5., 0.]])
         """
-        points = _finite(xyz, "ground points", 1, 2)
+        points = finite_array(xyz, "ground points", 1, 2)
         points = points.reshape(len(points), -1)
         power = _exponent(p)
         squared = ((points[:, None, :] - points[None, :, :]) ** 2).sum(axis=2)
@@ -294,10 +295,10 @@ def as_ground(name: str, value: Any) -> Ground:
     if isinstance(value, dict):
         return Ground.from_config(value)
     try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+        array = real_array(value, name)
+    except InvalidParameterError as error:
         raise InvalidParameterError(
-            f"{name} must be None, a Ground, a (P, P) cost matrix or (P, k) coordinates; got {type(value).__name__}"
+            f"{name} must be None, a Ground, a (P, P) cost matrix or (P, k) coordinates; {error}"
         ) from error
     if array.ndim == 2 and array.shape[0] == array.shape[1] and not np.diag(array).any():
         if np.allclose(array, array.T, rtol=1e-9, atol=0):
@@ -319,19 +320,6 @@ def default_ground(shape: tuple[int, ...]) -> Ground:
 def _kernels(ground: Ground, epsilon: float) -> Kernels:
     costs = tuple(np.ascontiguousarray(cost / epsilon) for cost in ground.costs)
     return tuple(np.exp(-cost) for cost in costs), costs
-
-
-def _finite(x: npt.ArrayLike, name: str, *dims: int) -> FloatArray:
-    try:
-        array = np.ascontiguousarray(x, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InvalidParameterError(f"{name} must be an array of real numbers: {error}") from error
-    if array.ndim not in dims or array.size == 0:
-        raise InvalidParameterError(f"{name} must have {' or '.join(map(str, dims))} axes; got shape {array.shape}")
-    if not np.isfinite(array).all():
-        where = ", ".join(map(str, np.argwhere(~np.isfinite(array))[0]))
-        raise InvalidParameterError(f"{name} must be finite; got {array[~np.isfinite(array)][0]} at [{where}]")
-    return array
 
 
 def _is_positive(x: Any) -> bool:

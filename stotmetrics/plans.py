@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import xlogy
 
+from .arrays import finite_array, real_array
 from .divergence import Problem, solve_batch
 from .errors import ConvergenceWarning, InvalidParameterError
 from .kernels import _sinkhorn
@@ -56,7 +57,7 @@ class Call:
         stop: float,
         warmstart: Warmstart,
     ) -> None:
-        self.cost = _array(M, "M", 2)
+        self.cost = finite_array(M, "M", 2)
         n, m = self.cost.shape
         self.a = _masses(a, "a", n)[0]
         self.b = _masses(b, "b", m)
@@ -71,7 +72,7 @@ class Call:
         self.balanced = math.isinf(self.reg_m)
         # Balanced, every reference gives the same plan.
         self.kl = reg_type.lower() == "kl" and not self.balanced
-        self.reference = None if c is None or not self.kl else _positive(_array(c, "c", 2), (n, m))
+        self.reference = None if c is None or not self.kl else _positive(finite_array(c, "c", 2), (n, m))
         self.spread = float(self.cost.max() - self.cost.min())
         self.warmstart = warmstart
         if self.balanced:
@@ -129,7 +130,7 @@ class Call:
         ]
 
     def _start(self, shape: tuple[int, ...]) -> FloatArray:
-        log_v = np.asarray(self.warmstart[1] if self.warmstart else 0.0, dtype=np.float64)
+        log_v = real_array(self.warmstart[1] if self.warmstart else 0.0, "warmstart")
         try:
             return np.ascontiguousarray(np.broadcast_to(log_v.T, shape))
         except ValueError:
@@ -172,24 +173,12 @@ def _kl(a: FloatArray, b: FloatArray) -> float:
     return float((xlogy(a, np.where(b > 0, a, 1.0) / safe) - a + b).sum())
 
 
-def _array(x: npt.ArrayLike, name: str, dims: int) -> FloatArray:
-    try:
-        array = np.ascontiguousarray(x, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InvalidParameterError(f"{name} must be an array of real numbers: {error}") from error
-    if array.ndim != dims or array.size == 0:
-        raise InvalidParameterError(f"{name} must have {dims} axes and hold something; got shape {array.shape}")
-    if not np.isfinite(array).all():
-        raise InvalidParameterError(f"{name} must be finite; got {array[~np.isfinite(array)][0]}")
-    return array
-
-
 def _masses(x: npt.ArrayLike, name: str, size: int) -> FloatArray:
     """Histograms as rows; POT has them as columns, and an empty one is uniform."""
-    array = np.asarray(x, dtype=np.float64)
-    if array.size == 0:
+    array = real_array(x, name)
+    if array.shape == (0,):
         return np.full((1, size), 1.0 / size)
-    rows = _array(array.reshape(1, -1) if array.ndim == 1 else array.T, name, 2)
+    rows = finite_array(array.reshape(1, -1) if array.ndim == 1 else array.T, name, 2)
     if rows.shape[1] != size or (name == "a" and len(rows) > 1):
         raise InvalidParameterError(
             f"{name} must have one mass for each of {size} points of M; got shape {array.shape}"
@@ -214,7 +203,7 @@ def _number(x: Any, name: str) -> float:
 
 
 def _one_penalty(reg_m: float | Sequence[float]) -> float:
-    values = np.unique(np.asarray(reg_m, dtype=np.float64))
+    values = np.unique(real_array(reg_m, "reg_m"))
     if len(values) != 1 or not values[0] > 0:
         raise InvalidParameterError(
             f"reg_m must be one number > 0 (inf: balanced), the same for both marginals; got {reg_m!r}"

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import any_array, real_array, refuse_more_than_memory
 from .errors import InvalidSeriesError
 from .result import FloatArray
 from .traits import Traits
 
-# Integers beyond this are not representable in float64, and int64 nanosecond stamps are.
-_LARGEST_EXACT = 2**53
+# Bytes that a series takes beside its values.
+_OVERHEAD = 300
 
 
 class Series:
@@ -129,7 +130,7 @@ def as_series(
         raise InvalidSeriesError(
             f"{name} is a Series already; give its times and weights when it is made: as_series(values, times=...)"
         )
-    array = _real_array(x, name)
+    array = real_array(x, name, InvalidSeriesError)
     if array.ndim not in (1, 2, 3):
         hint = "wrap a single number in a list" if array.ndim == 0 else "pass one series at a time"
         raise InvalidSeriesError(f"{name} must have shape (T,), (T, d) or (T, H, W); got shape {array.shape}; {hint}")
@@ -171,12 +172,19 @@ def as_dataset(X: Any, *, name: str = "X") -> list[Series]:
     >>> stotmetrics.as_dataset([[1.0, 2.0], [1.0, 2.0, 3.0]])
     [Series(shape=(2, 1)), Series(shape=(3, 1))]
     """
+    if isinstance(X, memoryview) or (hasattr(X, "__array__") and not isinstance(X, np.ndarray)):
+        X = any_array(X, name, InvalidSeriesError)
     single = isinstance(X, (Series, str, bytes, dict)) or (isinstance(X, np.ndarray) and X.ndim == 0)
     if single or not hasattr(X, "__iter__"):
         raise InvalidSeriesError(
             f"{name} must be a sequence of series or an array of shape (n, T), (n, T, d) or (n, T, H, W); "
             f"got {_kind_of(X)}; wrap a single series in a list: [{name}]"
         )
+    if isinstance(X, np.ndarray):
+        # Strides of zero can claim any size.
+        shared = X.dtype == np.float64 and X.flags.c_contiguous
+        need = len(X) * _OVERHEAD + (0 if shared else 8 * X.size)
+        refuse_more_than_memory(need, f"{name}, of shape {X.shape},", "pass fewer series at a time")
     items = list(X)
     if not items:
         raise InvalidSeriesError(f"{name} must hold at least one series; got none")
@@ -243,50 +251,6 @@ def _same_frames(x: Series, y: Series, x_name: str, y_name: str) -> None:
         )
 
 
-def _real_array(x: Any, name: str) -> FloatArray:
-    """``x`` as a float64 array that shares memory where it can."""
-    if type(x) is np.ndarray and x.dtype == np.float64:  # the usual case, and one pair may take only microseconds
-        return x
-    if isinstance(x, np.ma.MaskedArray) and np.any(x.mask):
-        raise InvalidSeriesError(f"{name} has masked entries; fill or drop them first, as in x.compressed()")
-    array = _as_array(x, name)
-    if array.dtype.kind not in "fiub":
-        raise InvalidSeriesError(f"{name} must hold real numbers; got dtype {array.dtype}{_way_out(array.dtype.kind)}")
-    with np.errstate(over="ignore"):
-        converted = array.astype(np.float64, copy=False)
-    if array.dtype.itemsize >= 8 and not _is_faithful(array, converted):
-        raise InvalidSeriesError(
-            f"{name} holds {array.dtype} values that float64 cannot keep; subtract an offset or rescale them"
-        )
-    return converted
-
-
-def _is_faithful(array: npt.NDArray[Any], converted: FloatArray) -> bool:
-    """Whether nothing but the last digits of a long double was lost in the conversion to float64."""
-    if array.dtype.kind == "f":
-        return array.dtype.itemsize == 8 or np.array_equal(np.isfinite(array), np.isfinite(converted))
-    return array.size == 0 or max(abs(int(array.max())), abs(int(array.min()))) <= _LARGEST_EXACT
-
-
-def _as_array(x: Any, name: str) -> npt.NDArray[Any]:
-    """``np.asarray`` whose failure is a message for people."""
-    try:
-        return np.asarray(x)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise InvalidSeriesError(f"{name} cannot be read as one array of numbers: {error}") from error
-
-
-def _way_out(kind: str) -> str:
-    return {
-        "O": "; rows of one series must have the same length, and None is not a number",
-        "c": "; pass real and imaginary parts as two value dimensions",
-        "M": "; convert dates to numbers, as in (t - t[0]) / np.timedelta64(1, 's')",
-        "m": "; divide by a unit, as in dt / np.timedelta64(1, 's')",
-        "U": "; convert text to numbers first",
-        "S": "; convert text to numbers first",
-    }.get(kind, "")
-
-
 def _kind_of(x: Any) -> str:
     return f"an array of shape {x.shape}" if isinstance(x, np.ndarray) else type(x).__name__
 
@@ -323,7 +287,7 @@ def _cut_padding(values: FloatArray, name: str) -> FloatArray:
 
 
 def _read_column(x: npt.ArrayLike, kept: int, length: int, name: str) -> FloatArray:
-    array = _contiguous(_real_array(x, name))
+    array = _contiguous(real_array(x, name, InvalidSeriesError))
     if array.shape not in ((kept,), (length,)):
         raise InvalidSeriesError(f"{name} must have shape ({kept},), one for each time; got shape {array.shape}")
     array = array[:kept]

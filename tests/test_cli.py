@@ -150,8 +150,9 @@ def test_check_ends_with_the_verdict_of_the_report(monkeypatch, kept, status):
         return kept
 
     monkeypatch.setattr("stotmetrics.testing.report", report)
-    assert run("check", "ruler", "--param", "power=3", "--seed", 7, "--max-examples", 5) == status
-    assert asked == [("ruler", {"params": {"power": 3}, "max_examples": 5, "seed": 7})]
+    how = ("--seed", 7, "--max-examples", 5, "--max-length", 9)
+    assert run("check", "ruler", "--param", "power=3", *how) == status
+    assert asked == [("ruler", {"params": {"power": 3}, "max_examples": 5, "max_length": 9, "seed": 7})]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Arrays that lie, overlap or pretend: every door gives the right answer or a clear error, and never a crash."""
 
+from functools import partial
 from importlib import metadata
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.lib.stride_tricks import as_strided
 
 import stotmetrics
-from stotmetrics import registry
+from stotmetrics import registry, transport
 from stotmetrics.testing.strategies import series
 
 OWN = sorted(
@@ -174,3 +175,122 @@ def test_overlapping_series_are_read_and_not_written():
         found = stotmetrics.pairwise(windows, metric=name)
         np.testing.assert_allclose(found, stotmetrics.pairwise(windows.copy(), metric=name), rtol=1e-9, atol=1e-9)
     assert (base == before).all()
+
+
+RNG = np.random.default_rng(2)
+FRAMES, OTHERS = RNG.random((4, 2)) + 0.1, RNG.random((3, 2)) + 0.1
+SETS = RNG.random((3, 4, 2)) + 0.1
+COST = np.abs(np.subtract.outer(np.arange(4.0), np.arange(4.0)))
+MASSES = np.array([0.1, 0.2, 0.3, 0.4])
+COLUMNS = np.column_stack([MASSES, MASSES[::-1]])
+
+
+def averaged(**changed):
+    found = stotmetrics.barycenter(**{"X": SETS, "metric": "softdtw", **changed})
+    return found.values, found.objective
+
+
+def unbalanced(function, a, b, M):
+    return function(a, b, M, 1.0, 1.0)
+
+
+def balanced(function, a, b, M):
+    return function(a, b, M, 1.0)
+
+
+# Every place that takes numbers, beside the series of `distance`: a legal array, and what to do with it.
+DOORS = {
+    "solve": (FRAMES, lambda x: stotmetrics.solve("etiot", x, OTHERS).plan),
+    "value_and_grad": (FRAMES, lambda x: stotmetrics.value_and_grad("softdtw", x, OTHERS)),
+    "value_and_grad of sta": (OTHERS, lambda y: stotmetrics.value_and_grad("sta", FRAMES, y)),
+    "times": (np.array([0.0, 1.0, 2.5, 4.0]), lambda t: stotmetrics.as_series(FRAMES, times=t).times),
+    "weights": (MASSES, lambda w: stotmetrics.as_series(FRAMES, weights=w).weights),
+    "pairwise X": (SETS, lambda X: stotmetrics.pairwise(X, metric="dtw")),
+    "pairwise Y": (SETS, lambda Y: stotmetrics.pairwise(SETS, Y, metric="dtw")),
+    "kneighbors X_train": (SETS, lambda X: stotmetrics.kneighbors(X, SETS, "dtw").distances),
+    "kneighbors X_query": (SETS, lambda X: stotmetrics.kneighbors(SETS, X, "tiot").distances),
+    "barycenter X": (SETS, lambda X: averaged(X=X)),
+    "barycenter weights": (MASSES[:3], lambda w: averaged(weights=w)),
+    "barycenter init": (FRAMES, lambda x: averaged(init=x)),
+    "sta_over_gamma X": (SETS, lambda X: stotmetrics.sta_over_gamma(X, gammas=[0.1])),
+    "sta_over_gamma gammas": (MASSES, lambda g: stotmetrics.sta_over_gamma(SETS, gammas=g)),
+    "softdtw_from_cost": (COST[:, :3], lambda C: stotmetrics.softdtw_from_cost(C, 0.5).value),
+    "Ground.from_cost": (COST, lambda M: stotmetrics.Ground.from_cost(M).cost()),
+    "Ground.from_points": (FRAMES, lambda xyz: stotmetrics.Ground.from_points(xyz).cost()),
+    "ground of sta": (COST[:2, :2], lambda M: stotmetrics.distance("sta", FRAMES, OTHERS, ground=M)),
+}
+for function, call in (
+    (transport.sinkhorn, balanced),
+    (transport.sinkhorn2, balanced),
+    (transport.sinkhorn_unbalanced, unbalanced),
+    (transport.sinkhorn_unbalanced2, unbalanced),
+    (transport.sinkhorn_divergence, balanced),
+):
+    DOORS |= {
+        f"{function.__name__} a": (MASSES, partial(call, function, b=MASSES[::-1], M=COST)),
+        f"{function.__name__} b": (COLUMNS, lambda b, function=function, call=call: call(function, MASSES, b, COST)),
+        f"{function.__name__} M": (COST, lambda M, function=function, call=call: call(function, MASSES, COLUMNS, M)),
+    }
+
+
+def same(one, other):
+    if isinstance(one, tuple):
+        return all(map(same, one, other))
+    return np.allclose(one, other, rtol=1e-9, atol=1e-9)
+
+
+def in_memory(form, x):
+    """The array in that form, or None where the form is one of series."""
+    if form in ("negative strides", "wide strides"):
+        step = -1 if form.startswith("negative") else 3
+        wide = np.full((len(x) * abs(step), *x.shape[1:]), np.nan)
+        wide[::step] = x
+        return wide[::step]
+    return None if form == "padded with NaN rows" else SAME[form](x)
+
+
+@pytest.mark.parametrize("form", SAME)
+@pytest.mark.parametrize("door", DOORS)
+def test_every_door_takes_the_same_numbers_in_any_memory(door, form):
+    x, enter = DOORS[door]
+    y = in_memory(form, x)
+    if y is not None:
+        assert same(enter(y), enter(x))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        np.ma.masked_array(COST, mask=COST > 2),
+        Failing(),
+        np.array([[1.0, None]] * 2, dtype=object),
+        np.array([["1", "2"]] * 2),
+        COST + 1j,
+        np.zeros((3, 0)),
+        np.zeros((0, 3)),
+        np.zeros((1, 1, 1, 1, 2)),
+        np.datetime64("2020-01-01"),
+        [[1.0, 2.0], [3.0, [1.0, 2.0]]],
+        [[1e400] * 4] * 4,
+        np.full((4, 4), np.nan),
+        {"a": 1.0},
+        {1.0, 2.0},
+        "text",
+        b"bytes",
+        object(),
+        True,
+    ],
+    ids=lambda bad: type(bad).__name__,
+)
+@pytest.mark.parametrize("door", DOORS)
+def test_every_door_refuses_what_is_no_array_of_numbers(door, bad):
+    with pytest.raises(CLEAR):
+        DOORS[door][1](bad)
+
+
+@pytest.mark.parametrize("shape", [(10**15,), (10**15, 1), (10**8, 10**8), (10**6, 10**6, 10**6)])
+@pytest.mark.parametrize("door", DOORS)
+def test_every_door_refuses_sizes_that_no_memory_holds(door, shape):
+    claimed = as_strided(np.array([1.0]), shape=shape, strides=(0,) * len(shape))
+    with pytest.raises((MemoryError, *CLEAR)):
+        DOORS[door][1](claimed)

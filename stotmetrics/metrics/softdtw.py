@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import costs
+from ..arrays import real_array
 from ..errors import InvalidParameterError
 from ..kernels import _softdtw
 from ..parameters import parameter
@@ -174,12 +175,9 @@ def softdtw_from_cost(C: npt.ArrayLike, gamma: float = 1.0, band: int | None = N
     if isinstance(params.gamma, str):
         raise InvalidParameterError(f"gamma must be a number >= 0 for a given cost matrix; got {gamma!r}")
     smoothing, radius = params.gamma, radius_of(params.band)
-    cost = np.asarray(C)
-    if cost.ndim != 2 or 0 in cost.shape or cost.dtype.kind not in "fiub":
-        raise InvalidParameterError(
-            f"C must be a matrix of real numbers, (n, m); got an array of shape {cost.shape} and dtype {cost.dtype}"
-        )
-    cost = np.ascontiguousarray(cost, dtype=np.float64)
+    cost = np.require(real_array(C, "C"), requirements=["C", "A"])
+    if cost.ndim != 2 or cost.size == 0:
+        raise InvalidParameterError(f"C must be a matrix of real numbers, (n, m); got an array of shape {cost.shape}")
     if np.isnan(cost).any() or np.isneginf(cost).any():
         raise InvalidParameterError("C must not hold NaN or -inf; forbid a match with +inf")
     value = _softdtw.value(cost, smoothing, radius)

@@ -112,7 +112,7 @@ def test_a_cost_matrix_of_ones_own_gives_the_value_and_its_gradient():
     [
         ([1.0, 2.0], "matrix of real numbers"),
         (np.zeros((0, 2)), "matrix of real numbers"),
-        ([["a", "b"]], "matrix of real numbers"),
+        ([["a", "b"]], "C must hold real numbers; got dtype <U1"),
         ([[0.0, np.nan]], "NaN or -inf"),
         ([[0.0, -np.inf]], "NaN or -inf"),
         ([[0.0, np.inf], [np.inf, np.inf]], "at least one alignment"),

@@ -1,0 +1,79 @@
+"""Numbers as people hand them over: read as float64 arrays, or refused by the name of the argument."""
+
+import os
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import InvalidParameterError
+from .result import FloatArray
+
+# Integers beyond this are not representable in float64, and int64 nanosecond stamps are.
+_LARGEST_EXACT = 2**53
+
+
+def real_array(x: Any, name: str, error: type[ValueError] = InvalidParameterError) -> FloatArray:
+    """``x`` as a float64 array that shares memory where it can; nothing is dropped, guessed or silently changed."""
+    if type(x) is np.ndarray and x.dtype == np.float64:  # the usual case, and one pair may take only microseconds
+        return x
+    if isinstance(x, np.ma.MaskedArray) and np.any(x.mask):
+        raise error(f"{name} has masked entries; fill or drop them first, as in x.compressed()")
+    array = any_array(x, name, error)
+    if array.dtype.kind not in "fiub":
+        raise error(f"{name} must hold real numbers; got dtype {array.dtype}{_way_out(array.dtype.kind)}")
+    with np.errstate(over="ignore"):
+        converted = array.astype(np.float64, copy=False)
+    if array.dtype.itemsize >= 8 and not _is_faithful(array, converted):
+        raise error(f"{name} holds {array.dtype} values that float64 cannot keep; subtract an offset or rescale them")
+    return converted
+
+
+def finite_array(x: Any, name: str, *dims: int) -> FloatArray:
+    """``x`` as a C-contiguous float64 array with one of these numbers of axes, no entry NaN or infinite."""
+    array = real_array(x, name)
+    if array.ndim not in dims or array.size == 0:
+        raise InvalidParameterError(
+            f"{name} must have {' or '.join(map(str, dims))} axes and hold something; got shape {array.shape}"
+        )
+    array = np.require(array, requirements=["C", "A"])
+    if not np.isfinite(array).all():
+        where = ", ".join(map(str, np.argwhere(~np.isfinite(array))[0]))
+        raise InvalidParameterError(f"{name} must be finite; got {array[~np.isfinite(array)][0]} at [{where}]")
+    return array
+
+
+def any_array(x: Any, name: str, error: type[ValueError] = InvalidParameterError) -> npt.NDArray[Any]:
+    """``np.asarray`` whose failure is a message for people."""
+    try:
+        return np.asarray(x)
+    except (TypeError, ValueError, RuntimeError) as cause:
+        raise error(f"{name} cannot be read as one array of numbers: {cause}") from cause
+
+
+def refuse_more_than_memory(need: int, what: str, way_out: str) -> None:
+    """Raise MemoryError before bytes are taken that the machine does not have."""
+    try:
+        have = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # not every system tells
+        return
+    if need > have:
+        raise MemoryError(f"{what} takes {need / 2**30:.1f} GiB and this machine has {have / 2**30:.1f}; {way_out}")
+
+
+def _is_faithful(array: npt.NDArray[Any], converted: FloatArray) -> bool:
+    """Whether nothing but the last digits of a long double was lost in the conversion to float64."""
+    if array.dtype.kind == "f":
+        return array.dtype.itemsize == 8 or np.array_equal(np.isfinite(array), np.isfinite(converted))
+    return array.size == 0 or max(abs(int(array.max())), abs(int(array.min()))) <= _LARGEST_EXACT
+
+
+def _way_out(kind: str) -> str:
+    return {
+        "O": "; rows of one series must have the same length, and None is not a number",
+        "c": "; pass real and imaginary parts as two value dimensions",
+        "M": "; convert dates to numbers, as in (t - t[0]) / np.timedelta64(1, 's')",
+        "m": "; divide by a unit, as in dt / np.timedelta64(1, 's')",
+        "U": "; convert text to numbers first",
+        "S": "; convert text to numbers first",
+    }.get(kind, "")
