@@ -24,6 +24,8 @@ cdef gibbs_fn gibbs = choose_gibbs()
 # to 251.
 cdef double START = 0.0625, FACTOR = 4.0, INNER = 0.1
 cdef int SWEEPS = 2
+# A gap is small beside its value, or what a Newton step gains is rounding.
+cdef double SHARE = 1e-3, LEAST_GAIN = 1e-20
 
 
 cdef Py_ssize_t entropic_doubles(Py_ssize_t n, Py_ssize_t m) noexcept nogil:
@@ -290,7 +292,10 @@ cdef int solve(Entropic *e, double epsilon, double tol, Py_ssize_t max_steps, Sa
         while True:
             if stage == epsilon and gain < 1e3 * tol:
                 certify(e, epsilon, found)
-                if found.gap <= allowed(tol, epsilon, e.dual):
+                # A root magnifies what is left next to zero: there go on while it gains anything.
+                if found.gap <= allowed(tol, epsilon, e.dual) and (
+                    found.gap <= SHARE * found.value or gain < LEAST_GAIN * epsilon
+                ):
                     return OK
             if found.steps >= max_steps:
                 break

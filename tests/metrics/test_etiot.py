@@ -186,3 +186,10 @@ def test_gap_behind_the_root_says_what_the_gap_before_it_is_worth():
 def test_gap_behind_the_root_covers_rounding_next_to_zero():
     found = stotmetrics.solve("etiot", [0.0, 0.0], [0.0, 0.0], epsilon=0.01)
     assert found.value <= found.gap + 1e-12
+
+
+@pytest.mark.parametrize("epsilon", [0.01, 0.02, 0.05])
+def test_next_to_zero_the_root_magnifies_no_more_than_rounding(epsilon):
+    # At w = 1 nothing costs anything, at w = 0 the best plan costs exp(-1 / epsilon) or so: the saddle value is that.
+    found = stotmetrics.distance("etiot", [0.0, 0.0], [0.0, 0.0], epsilon=epsilon, standardize=False)
+    assert found == pytest.approx(np.sqrt(np.exp(-1 / epsilon) / (1 + np.exp(-1 / epsilon))), abs=1e-8)
