@@ -115,14 +115,6 @@ def transport_bound(x: Cloud, y: Cloud, p: float) -> float:
     return max(bound * (1.0 - 1e-12), 0.0)
 
 
-def rooted(value: float, gap: float, p: float) -> tuple[float, float]:
-    """The p-th root of a value, and what its gap is worth there: an error next to zero is much larger behind it."""
-    if p == 1.0:
-        return value, gap
-    low, middle, high = (max(v, 0.0) ** (1.0 / p) for v in (value - gap, value, value + gap))
-    return middle, max(high - middle, middle - low)
-
-
 def prepare_cloud(series: Series, standardize: bool) -> Cloud:
     """The cloud of a series; with ``standardize``, values (per feature) and times are z-scored first."""
     values, times, weights = series.values, series.times, series.weights

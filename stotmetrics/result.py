@@ -141,3 +141,11 @@ class Batch:
     converged: BoolArray | None = None
     gap: FloatArray | None = None
     n_iter: IntArray | None = None
+
+
+def rooted(value: float, gap: float, p: float) -> tuple[float, float]:
+    """The p-th root of a value, and what its gap is worth there: an error next to zero is much larger behind it."""
+    if p == 1.0:
+        return value, gap
+    low, middle, high = (max(v, 0.0) ** (1.0 / p) for v in (value - gap, value, value + gap))
+    return middle, max(high - middle, middle - low)

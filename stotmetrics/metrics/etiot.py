@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..clouds import Cloud, prepare_cloud, rooted, spread_plan, spread_potentials, transport_bound
+from ..clouds import Cloud, prepare_cloud, spread_plan, spread_potentials, transport_bound
 from ..kernels._hbcd import Descent
 from ..matrixfree import LongProblem
 from ..parameters import parameter
 from ..reference.etiot import reference_etiot
 from ..reference.hbcd import reference_hbcd
-from ..result import Batch, IntArray, Result
+from ..result import Batch, IntArray, Result, rooted
 from ..series import Series
 from ..spec import MetricSpec, Traits
 from . import tiot

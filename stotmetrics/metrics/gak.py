@@ -10,7 +10,7 @@ from .. import costs
 from ..kernels import _softdtw
 from ..parameters import parameter
 from ..reference.gak import kernel
-from ..result import FloatArray, Result
+from ..result import FloatArray, Result, rooted
 from ..series import Series
 from ..spec import MetricSpec, Traits
 
@@ -55,9 +55,8 @@ def pair(x: Prepared, y: Prepared, params: Parameters) -> Result:
     error = _ROUNDING * max(1.0, abs(cross), abs(x.own), abs(y.own))
     if params.form == "log":
         return Result(log_form, gap=error)
-    value = math.sqrt(-2.0 * math.expm1(-log_form))
-    # The root of a rounding error is larger than the error; far from zero this is tiny.
-    return Result(value, gap=2.0 * error / (value + math.sqrt(2.0 * error)))
+    value, gap = rooted(-2.0 * math.expm1(-log_form), 2.0 * error, 2.0)
+    return Result(value, gap=gap)
 
 
 def reference(x: Series, y: Series, params: Parameters) -> float:

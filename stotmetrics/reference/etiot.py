@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq
 
-from ..clouds import cost_matrices, prepare_cloud, rooted
-from ..result import FloatArray, Result
+from ..clouds import cost_matrices, prepare_cloud
+from ..result import FloatArray, Result, rooted
 from ..series import Series
 from .entropic import MARGINAL_TOL, EntropicTransport
 

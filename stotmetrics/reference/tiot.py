@@ -8,8 +8,8 @@ import numpy as np
 from scipy import sparse
 from scipy.optimize import linprog
 
-from ..clouds import cost_matrices, prepare_cloud, rooted
-from ..result import FloatArray, Result
+from ..clouds import cost_matrices, prepare_cloud
+from ..result import FloatArray, Result, rooted
 from ..series import Series
 from .coupling import coupling_near
 
