@@ -25,7 +25,9 @@ class Parameters:
         0.1, doc="entropic regularisation (lambda 2) towards a Gaussian around the diagonal", low=1e-3
     )
     sigma: float = parameter(1.0, doc="width of that Gaussian, in samples", low=0.01, high=1e4)
-    tol: float = parameter(1e-9, doc="bound on the certified gap of the objective", low=0.0, low_open=True)
+    tol: float = parameter(
+        1e-9, doc="bound on the certified gap, relative where the objective exceeds 1", low=0.0, low_open=True
+    )
     max_iter: int = parameter(200, doc="most Newton steps", low=1)
 
 
@@ -113,7 +115,7 @@ def opw(
     sigma : float, default 1.0
         Width of the prior, in samples.
     tol : float, default 1e-9
-        Stop when the certified gap of the objective is below this.
+        Stop when the certified gap of the objective is below this (times the objective where that exceeds 1).
     max_iter : int, default 200
         Most Newton steps. The authors stop after 20 plain sweeps instead.
 

@@ -5,9 +5,11 @@ import pytest
 
 import stotmetrics
 from stotmetrics.clouds import cost_matrices, prepare_cloud
-from stotmetrics.metrics import etiot, taot
+from stotmetrics.matrixfree import LongProblem
+from stotmetrics.metrics import etiot, taot, tiot
 from stotmetrics.reference import softdtw as slow
 from stotmetrics.reference.tiot import tiot_program
+from stotmetrics.result import rooted
 
 RNG = np.random.default_rng(11)
 X = stotmetrics.as_series(
@@ -192,3 +194,58 @@ def test_atoms_without_mass_have_the_same_potentials_from_the_solver_without_mat
     shift = short.potentials[0][0] - long.potentials[0][0]
     np.testing.assert_allclose(long.potentials[0] + shift, short.potentials[0], atol=1e-5)
     np.testing.assert_allclose(long.potentials[1] - shift, short.potentials[1], atol=1e-5)
+
+
+def test_gap_of_opw_is_below_its_tolerance():
+    x, y = (stotmetrics.as_series(s.values, weights=s.weights) for s in (X, Y))
+    found = stotmetrics.solve("opw", x, y, tol=1e-7)
+    assert 0 <= found.gap <= 1e-7 * max(1.0, found.objective)
+
+
+@pytest.mark.parametrize(("stopping", "matrices"), [("gap", False), ("paper", True)])
+def test_long_series_are_solved_without_matrices_by_the_rule_of_the_gap_alone(stopping, matrices, monkeypatch):
+    called = []
+    monkeypatch.setattr(etiot, "LONG", 4)
+    monkeypatch.setattr(etiot, "LongProblem", lambda *args: called.append(args) or LongProblem(*args))
+    stotmetrics.distance("etiot", X, Y, epsilon=0.5, stopping=stopping)
+    assert (not called) == matrices
+
+
+def test_gap_behind_a_root_is_what_the_gap_before_it_is_worth():
+    tight = tiot.Parameters()
+    assert tiot._rooted(4.0, 0.5, tight) == (2.0, 2.0 - np.sqrt(3.5))
+    assert rooted(4.0, 0.5, 2.0) == (2.0, 2.0 - np.sqrt(3.5))
+    assert rooted(0.0, 0.25, 2.0) == (0.0, 0.5)
+    assert rooted(4.0, 0.5, 1.0) == (4.0, 0.5)
+
+
+def test_what_is_not_abandoned_says_what_its_result_says():
+    for name in ("tiot", "etiot"):
+        metric = stotmetrics.get_metric(name)
+        x, y = metric.prepare(X), metric.prepare(Y)
+        whole, found = metric.pair(x, y), metric.spec.abandon(x, y, metric.params, 1e9)
+        assert (found.value, found.gap, found.n_iter, found.converged) == (
+            *(whole.value, whole.gap, whole.n_iter),
+            True,
+        )
+
+
+def test_lower_bound_of_taot_is_exact_where_both_lines_agree():
+    # Increasing values at increasing times: one coupling is best for both.
+    x, y = ([0.0, 1.0, 4.0], [2.0, 3.0, 9.0])
+    for params in ({}, {"w": 0.3}, {"scale": "median"}):
+        metric = stotmetrics.get_metric("taot", standardize=False, **params)
+        sides = [metric.prepare(stotmetrics.as_series(s)) for s in (x, y)]
+        bound = metric.spec.lower_bound(*sides, metric.params)
+        assert bound == pytest.approx(metric(x, y), rel=1e-11)
+        assert bound < metric(x, y)
+
+
+def test_iterations_of_sta_are_the_most_of_the_pair_and_both_self_terms():
+    quick, slow_one = np.array([[1.0, 0.0, 0.0]]), np.array([[1.0, 1e-9, 1.0]])
+    params = {"ground": [0.0, 1.0, 5.0], "epsilon": 0.01, "rho": 100.0, "tol": 1e-12}
+    metric = stotmetrics.get_metric("sta", **params)
+    for x, y in ((quick, slow_one), (slow_one, quick)):
+        sides = [metric.prepare(stotmetrics.as_series(s)) for s in (x, y)]
+        own = [int(side.parts[0].sweeps.max()) for side in sides]
+        assert metric.pair(*sides).n_iter >= max(own)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stotmetrics.reference.entropic import EntropicTransport
+from stotmetrics.reference.etiot import EntropicProblem
 
 
 def problem(seed, scale):
@@ -43,3 +44,16 @@ def test_plan_is_that_of_pot(seed, epsilon):
     found = twin.coupling(*twin.potentials(epsilon), epsilon)
     np.testing.assert_allclose(found[np.ix_(rows, columns)], peer, rtol=0, atol=1e-11)
     assert found.sum() == pytest.approx(peer.sum())
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.01, 0.3, 5.0]))
+def test_twin_of_the_saddle_point_certifies_it(seed, epsilon):
+    twin = problem(seed, 1.0)
+    rows, columns = twin.a > 0, twin.b > 0
+    A = twin.C[np.ix_(rows, columns)]
+    found = EntropicProblem(A, A.T.sum() / (1 + A), twin.a[rows], twin.b[columns]).solve(epsilon)
+    scale = max(1.0, found.value, epsilon)
+    assert -1e-10 * scale <= found.gap <= 1e-10 * scale
+    assert 0 <= found.w <= 1
+    assert found.value <= found.objective + 1e-10 * scale
+    assert len(found.f) == rows.sum() and len(found.g) == columns.sum()

@@ -7,7 +7,7 @@ import stotmetrics
 from stotmetrics.clouds import cost_matrices, prepare_cloud
 from stotmetrics.kernels._hbcd import Descent
 from stotmetrics.reference.etiot import EntropicProblem
-from stotmetrics.reference.hbcd import hbcd
+from stotmetrics.reference.hbcd import ascend, hbcd, reference_hbcd
 
 
 def problem(seed, n=20, m=15):
@@ -99,3 +99,18 @@ def test_iterates_stay_bounded_and_the_dual_rises_enough_and_at_rate_one_over_k(
     assert (best - duals >= -slack).all()
     assert residual[20:].max(initial=0.0) <= 20 * max(residual[:20].max(), slack)
     assert best - duals[-1] <= 1e-3
+
+
+def test_value_of_the_slow_twin_is_that_of_the_kernel():
+    x, y, _ = problem(1)
+    for root in (True, False):
+        found = stotmetrics.distance("etiot", x, y, epsilon=0.3, root=root, stopping="paper")
+        twin = reference_hbcd(stotmetrics.as_series(x), stotmetrics.as_series(y), 0.3, 2.0, True, root)
+        assert found == pytest.approx(twin, rel=1e-8)
+
+
+def test_weight_stays_in_its_range_where_the_slope_leads_out_of_it():
+    B = np.array([[1.0, 2.0], [2.0, 1.0]])
+    base = np.log(np.full((2, 2), 0.25))
+    assert ascend(base, 0.02, B, -B, 0.5) == 0.0
+    assert ascend(base, 0.98, B, B, 0.5) == 1.0
