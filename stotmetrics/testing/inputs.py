@@ -99,8 +99,8 @@ def _values(draw: DrawFn, traits: Traits, length: int, dims: int, generic: bool)
     if generic:
         order = [draw(our.permutations(length)) for _ in range(dims)]
         jitter = draw(our.series(min_length=length, max_length=length, dims=dims))
-        # Off zero, where |x| has a kink.
-        values = 0.5 * np.array(order, dtype=np.float64).T + 0.01 * jitter - 0.68
+        # Off zero, where |x| has a kink, and so are those 0.17 above them.
+        values = 0.5 * np.array(order, dtype=np.float64).T + 0.01 * jitter - 0.84
         return np.asarray(np.abs(values) + 0.2) if traits.needs_mass else values
     if traits.needs_mass:
         return draw(our.frames(min_length=length, max_length=length, shape=dims))
