@@ -21,9 +21,9 @@ def reference_tiot(x: Series, y: Series, p: float, standardize: bool, root: bool
     """The value of TiOT between two series."""
     cx, cy = prepare_cloud(x, standardize), prepare_cloud(y, standardize)
     A, B = cost_matrices(cx, cy, p)
-    value, w, gap = tiot_program(A, B, cx.weights, cy.weights)
+    value, _, gap = tiot_program(A, B, cx.weights, cy.weights)
     value, gap = rooted(max(value, 0.0), gap, p if root else 1.0)
-    return Result(value, gap=gap, extras={"w": lambda: w})
+    return Result(value, gap=gap)
 
 
 def tiot_program(A: FloatArray, B: FloatArray, a: FloatArray, b: FloatArray) -> tuple[float, float, float]:

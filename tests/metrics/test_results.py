@@ -8,7 +8,7 @@ from stotmetrics.clouds import cost_matrices, prepare_cloud
 from stotmetrics.matrixfree import LongProblem
 from stotmetrics.metrics import etiot, taot, tiot
 from stotmetrics.reference import softdtw as slow
-from stotmetrics.reference.tiot import tiot_program
+from stotmetrics.reference.tiot import reference_tiot, tiot_program
 from stotmetrics.result import rooted
 
 RNG = np.random.default_rng(11)
@@ -249,3 +249,15 @@ def test_iterations_of_sta_are_the_most_of_the_pair_and_both_self_terms():
         sides = [metric.prepare(stotmetrics.as_series(s)) for s in (x, y)]
         own = [int(side.parts[0].sweeps.max()) for side in sides]
         assert metric.pair(*sides).n_iter >= max(own)
+
+
+@pytest.mark.parametrize("name", ["taot", "tlp"])
+def test_exact_transport_takes_one_solve(name):
+    assert stotmetrics.solve(name, X, Y).n_iter == 1
+
+
+def test_gap_of_the_slow_twin_of_tiot_is_in_the_unit_of_its_costs():
+    for size in (1.0, 1e4):
+        x, y = (stotmetrics.as_series(size * s.values, times=size * s.times) for s in (X, Y))
+        twin = reference_tiot(x, y, 2.0, False, False)
+        assert 1e-16 * twin.value <= twin.gap <= 1e-9 * twin.value

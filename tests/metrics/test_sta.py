@@ -12,6 +12,7 @@ import stotmetrics
 from stotmetrics import ConvergenceWarning, InvalidSeriesError
 from stotmetrics.ground import Ground
 from stotmetrics.kernels import _softdtw
+from stotmetrics.metrics.sta import costs_of
 from stotmetrics.reference import sinkhorn as twin
 from stotmetrics.testing import strategies
 
@@ -171,7 +172,7 @@ def test_balanced_is_the_limit_and_refuses_unequal_masses():
 
 
 def test_ground_of_another_size_is_refused():
-    with pytest.raises(InvalidSeriesError, match="ground of sta has 5 points, but a frame of the series has 6"):
+    with pytest.raises(InvalidSeriesError, match="has 5 points, but a frame of the series has 6; pass a ground with"):
         stotmetrics.sta(series(0), series(1), ground=Ground.grid((5,)))
 
 
@@ -241,6 +242,8 @@ def test_gradient_where_there_is_no_mass_is_refused():
     x[1, 2] = 0.0
     with pytest.raises(InvalidSeriesError, match="x has no mass at time index 1, point 2"):
         stotmetrics.value_and_grad("sta", x, y)
+    with pytest.raises(InvalidSeriesError, match="y has no mass at time index 1, point 2"):
+        stotmetrics.value_and_grad("sta", y, x)
 
 
 def test_several_gammas_are_the_matrices_of_each():
@@ -287,3 +290,29 @@ def test_divergence_is_at_least_a_distance_between_the_scalings_of_the_self_term
     below = epsilon / 2 * np.array([[(u - v) @ K @ (u - v) for v in b] for u in a])
     found = stotmetrics.solve("sta", x, y, epsilon=epsilon, rho=rho, ground=Ground.from_cost(M), tol=1e-9).cost
     assert (below <= found + 1e-6 * (1 + found)).all()
+
+
+def test_both_orders_of_a_pair_are_equal_to_the_last_digit():
+    for seed in range(5):
+        x, y = series(seed, 4, 6, zeros=0.2), series(seed + 50, 5, 6, zeros=0.2)
+        assert stotmetrics.sta(x, y, gamma=0.3) == stotmetrics.sta(y, x, gamma=0.3)
+
+
+@pytest.mark.filterwarnings("ignore::stotmetrics.ConvergenceWarning")
+def test_gap_is_the_larger_side_of_what_the_errors_of_the_costs_allow():
+    metric = stotmetrics.get_metric("sta", gamma=0.3, epsilon=0.05, tol=1e-10, max_iter=2)
+    x, y = (metric.prepare(stotmetrics.as_series(series(seed))) for seed in (0, 1))
+    (found,) = costs_of(x, y)
+    value, gap = found.bounds(0.3)
+    low, high = (_softdtw.value(found.value + sign * found.error, 0.3) for sign in (-1.0, 1.0))
+    assert found.error.max() > 1e-6
+    assert value == pytest.approx(_softdtw.value(found.value, 0.3), rel=1e-12)
+    assert gap == pytest.approx(max(high - value, value - low), rel=1e-9)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.2])
+def test_alignment_is_that_of_the_cost(gamma):
+    found = stotmetrics.solve("sta", series(0), series(1), gamma=gamma)
+    alone = stotmetrics.softdtw_from_cost(found.cost, gamma)
+    assert found.value == pytest.approx(alone.value, rel=1e-12)
+    np.testing.assert_allclose(found.alignment, alone.alignment, atol=1e-12)

@@ -96,3 +96,9 @@ def test_parameters_are_refused_by_name():
     for bad in ({"w": 1.5}, {"scale": "mean"}, {"omega": -1.0}, {"epsilon": -0.1}):
         with pytest.raises(stotmetrics.InvalidParameterError, match=next(iter(bad))):
             SPEC.bind(**bad)
+
+
+def test_median_scale_divides_by_any_median():
+    for far in (1.0, 2.0, 5.0):
+        params = {"scale": "median", "omega": 0.0, "p": 1.0, "standardize": False}
+        assert stotmetrics.taot([0.0, 0.0], [far, far], **params) == 1.0
