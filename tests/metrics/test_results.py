@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import stotmetrics
-from stotmetrics.clouds import cost_matrices, prepare_cloud
+from stotmetrics.clouds import cost_matrices, powers, prepare_cloud
 from stotmetrics.matrixfree import LongProblem
 from stotmetrics.metrics import etiot, taot, tiot
 from stotmetrics.reference import softdtw as slow
@@ -32,10 +32,16 @@ CLOUDS = [
 ]
 
 
-def mixture(name, params, result):
-    """The cost matrix between the atoms that have mass, by its definition."""
+def mixture(name, params, result, every=False):
+    """The cost matrix between the atoms that have mass, or between all of them, by its definition."""
     p = params.get("p", 2.0)
-    of_values, of_times = cost_matrices(*(prepare_cloud(s, name != "tlp") for s in (X, Y)), p)
+    x, y = (prepare_cloud(s, name != "tlp") for s in (X, Y))
+    of_values, of_times = cost_matrices(x, y, p)
+    if every:
+        unit = np.median(of_values + params["omega"] * of_times) if params.get("scale") == "median" else 1.0
+        of_values = powers(x.all_values, y.all_values, p) / unit
+        of_times = powers(x.all_times[:, None], y.all_times[:, None], p) / unit
+        params = {**params, "scale": None}
     if name in ("tiot", "etiot"):
         return result.w * of_values + (1 - result.w) * of_times
     if name == "tlp":
@@ -84,6 +90,9 @@ def test_plan_and_potentials_explain_the_value(name, params, long, monkeypatch):
         assert slack.min() >= -1e-9
         # Atoms without mass have potentials too: the largest ones that are feasible.
         assert np.isfinite(f).all() and np.isfinite(g).all()
+        everywhere = mixture(name, params, found, every=True)
+        assert (f[:, None] + g <= everywhere + 1e-9).all()
+        assert (f >= (everywhere - g).min(axis=1) - 1e-9)[A == 0].all()
 
 
 def test_w_of_tiot_is_that_of_the_linear_program():
@@ -232,10 +241,11 @@ def test_what_is_not_abandoned_says_what_its_result_says():
 
 def test_lower_bound_of_taot_is_exact_where_both_lines_agree():
     # Increasing values at increasing times: one coupling is best for both.
-    x, y = ([0.0, 1.0, 4.0], [2.0, 3.0, 9.0])
+    x = stotmetrics.as_series([0.0, 1.0, 4.0])
+    y = stotmetrics.as_series([2.0, 3.0, 9.0], times=[0.0, 3.0, 4.0])
     for params in ({}, {"w": 0.3}, {"scale": "median"}):
         metric = stotmetrics.get_metric("taot", standardize=False, **params)
-        sides = [metric.prepare(stotmetrics.as_series(s)) for s in (x, y)]
+        sides = [metric.prepare(s) for s in (x, y)]
         bound = metric.spec.lower_bound(*sides, metric.params)
         assert bound == pytest.approx(metric(x, y), rel=1e-11)
         assert bound < metric(x, y)
@@ -261,3 +271,25 @@ def test_gap_of_the_slow_twin_of_tiot_is_in_the_unit_of_its_costs():
         x, y = (stotmetrics.as_series(size * s.values, times=size * s.times) for s in (X, Y))
         twin = reference_tiot(x, y, 2.0, False, False)
         assert 1e-16 * twin.value <= twin.gap <= 1e-9 * twin.value
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_etiot_abandons_only_what_exact_transport_proves_too_far(seed):
+    x, y = (stotmetrics.as_series(s) for s in np.random.default_rng(seed).normal(size=(2, 7)))
+    metric = stotmetrics.get_metric("etiot", epsilon=0.01)
+    sides = [metric.prepare(s) for s in (x, y)]
+    value, exact = metric(x, y), stotmetrics.tiot(x, y)
+    assert metric.spec.abandon(*sides, metric.params, value * (1 + 1e-9)) is not None
+    assert metric.spec.abandon(*sides, metric.params, 0.98 * exact) is None
+    # The paper's values may end anywhere near the saddle point: nothing is proved about them.
+    paper = stotmetrics.get_metric("etiot", epsilon=0.01, stopping="paper")
+    assert paper.spec.abandon(*sides, paper.params, 0.1 * exact) is not None
+
+
+def test_cost_is_what_was_given_or_compared():
+    C = np.array([[0.0, 1.0], [2.0, 0.5]])
+    np.testing.assert_array_equal(stotmetrics.softdtw_from_cost(C).cost, C)
+    frames = np.random.default_rng(0).normal(size=(2, 3, 4))
+    assert stotmetrics.solve("sta", *frames, signed="abs").available == ("cost", "alignment")
+    # Two cost matrices are averaged: neither is that of the value.
+    assert stotmetrics.solve("sta", *frames, signed="split").available == ()

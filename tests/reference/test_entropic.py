@@ -57,3 +57,4 @@ def test_twin_of_the_saddle_point_certifies_it(seed, epsilon):
     assert 0 <= found.w <= 1
     assert found.value <= found.objective + 1e-10 * scale
     assert len(found.f) == rows.sum() and len(found.g) == columns.sum()
+    np.testing.assert_allclose(found.plan.sum(1), twin.a[rows], rtol=0, atol=1e-14)
