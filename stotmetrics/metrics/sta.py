@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from ..divergence import Cross, Frames, Problem, cross_terms, divergence, polish, self_terms
+from ..divergence import Frames, Problem, cross_terms, divergence, polish, self_terms
 from ..errors import InvalidSeriesError
 from ..ground import Ground, as_ground, default_ground
 from ..kernels import _softdtw
@@ -142,7 +142,6 @@ class _Cost:
         one, other = (right, left) if swap else (left, right)
         cross = cross_terms(x.problem, one, other)
         value, error = divergence(one, other, cross, positive=x.positive)
-        self.cross: Cross = cross
         self.swapped = swap
         self.value: FloatArray = np.ascontiguousarray(value.T if swap else value)
         self.error: FloatArray = np.ascontiguousarray(error.T if swap else error)

@@ -53,3 +53,4 @@ def test_gap_is_what_rounding_can_move_both_forms(size):
         square = feature.value**2
         assert math.sqrt(square + 2 * error) <= (feature.value + feature.gap) * (1 + 1e-15)
         assert math.sqrt(max(square - 2 * error, 0.0)) >= (feature.value - feature.gap) * (1 - 1e-15)
+        assert feature.gap <= math.sqrt(2 * error) * (1 + 1e-15)

@@ -10,6 +10,7 @@ from stotmetrics.metrics import etiot, taot, tiot
 from stotmetrics.reference import softdtw as slow
 from stotmetrics.reference.tiot import reference_tiot, tiot_program
 from stotmetrics.result import rooted
+from stotmetrics.warping import soft_bounds
 
 RNG = np.random.default_rng(11)
 X = stotmetrics.as_series(
@@ -273,16 +274,17 @@ def test_gap_of_the_slow_twin_of_tiot_is_in_the_unit_of_its_costs():
         assert 1e-16 * twin.value <= twin.gap <= 1e-9 * twin.value
 
 
+@pytest.mark.parametrize("root", [True, False])
 @pytest.mark.parametrize("seed", range(8))
-def test_etiot_abandons_only_what_exact_transport_proves_too_far(seed):
+def test_etiot_abandons_only_what_exact_transport_proves_too_far(seed, root):
     x, y = (stotmetrics.as_series(s) for s in np.random.default_rng(seed).normal(size=(2, 7)))
-    metric = stotmetrics.get_metric("etiot", epsilon=0.01)
+    metric = stotmetrics.get_metric("etiot", epsilon=0.01, root=root)
     sides = [metric.prepare(s) for s in (x, y)]
-    value, exact = metric(x, y), stotmetrics.tiot(x, y)
+    value, exact = metric(x, y), stotmetrics.tiot(x, y, root=root)
     assert metric.spec.abandon(*sides, metric.params, value * (1 + 1e-9)) is not None
     assert metric.spec.abandon(*sides, metric.params, 0.98 * exact) is None
     # The paper's values may end anywhere near the saddle point: nothing is proved about them.
-    paper = stotmetrics.get_metric("etiot", epsilon=0.01, stopping="paper")
+    paper = stotmetrics.get_metric("etiot", epsilon=0.01, root=root, stopping="paper")
     assert paper.spec.abandon(*sides, paper.params, 0.1 * exact) is not None
 
 
@@ -293,3 +295,17 @@ def test_cost_is_what_was_given_or_compared():
     assert stotmetrics.solve("sta", *frames, signed="abs").available == ("cost", "alignment")
     # Two cost matrices are averaged: neither is that of the value.
     assert stotmetrics.solve("sta", *frames, signed="split").available == ()
+
+
+@pytest.mark.parametrize("band", [None, 0, 2])
+@pytest.mark.parametrize("gamma", [0.0, 0.5])
+def test_lower_bounds_of_the_soft_family_are_those_of_the_band_less_the_self_terms(band, gamma):
+    x, y = (stotmetrics.as_series(s) for s in np.random.default_rng(5).normal(size=(2, 8)))
+    only = np.zeros(1, dtype=np.intp)
+    wanted = soft_bounds([x], [y], only, only, gamma, band)[0]
+    for name in ("softdtw", "softdtw_divergence"):
+        metric = stotmetrics.get_metric(name, gamma=gamma, band=band)
+        sides = [metric.prepare(s) for s in (x, y)]
+        own = sum(stotmetrics.softdtw(s, s, gamma, band) for s in (x, y)) / 2 if name == "softdtw_divergence" else 0.0
+        found = metric.spec.lower_bounds(sides[:1], sides[1:], only, only, metric.params)
+        assert found[0] == pytest.approx(wanted - own, rel=1e-12)

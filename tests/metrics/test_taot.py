@@ -99,6 +99,8 @@ def test_parameters_are_refused_by_name():
 
 
 def test_median_scale_divides_by_any_median():
-    for far in (1.0, 2.0, 5.0):
-        params = {"scale": "median", "omega": 0.0, "p": 1.0, "standardize": False}
-        assert stotmetrics.taot([0.0, 0.0], [far, far], **params) == 1.0
+    metric = SPEC.bind(scale="median", omega=0.0, p=1.0, standardize=False)
+    for far in (0.5, 1.0, 2.0, 5.0):
+        x, y = as_series([0.0, 0.0]), as_series([far, far])
+        assert metric(x, y) == 1.0
+        assert SPEC.reference(x, y, metric.params) == pytest.approx(1.0, rel=1e-12)
