@@ -70,8 +70,8 @@ def _is_faithful(array: npt.NDArray[Any], converted: FloatArray) -> bool:
 
 def _way_out(kind: str) -> str:
     return {
-        "O": "; rows of one series must have the same length, and None is not a number",
-        "c": "; pass real and imaginary parts as two value dimensions",
+        "O": "; its rows must have the same length, and None is not a number",
+        "c": "; take real and imaginary parts apart, for a series as two value dimensions",
         "M": "; convert dates to numbers, as in (t - t[0]) / np.timedelta64(1, 's')",
         "m": "; divide by a unit, as in dt / np.timedelta64(1, 's')",
         "U": "; convert text to numbers first",
