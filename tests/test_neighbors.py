@@ -73,7 +73,7 @@ def test_answer_equals_brute_force(seed, case, k, ragged, ties):
     st.integers(1, 3),
     st.sampled_from([6, 50]),  # bounds do not pay for series as short as the former
 )
-@settings(max_examples=2 * settings().max_examples)
+@settings(max_examples=3 * settings().max_examples)
 def test_search_in_blocks_is_brute_force_to_the_last_bit(seed, case, k, size, ragged, ties, dim, longest):
     name, params = case
     rng = np.random.default_rng(seed)

@@ -35,7 +35,7 @@ def test_bound_equals_its_definition_and_is_below_hard_dtw(seed, radius, dim, ti
     assert (found <= values + 1e-13 * values).all()
 
 
-@settings(max_examples=2 * settings().max_examples)
+@settings(max_examples=3 * settings().max_examples)
 @given(st.integers(0, 2**32 - 1), RADII, st.sampled_from([0.0, 1e-3, 0.1, 1.0, 100.0]), st.booleans())
 def test_soft_bound_is_below_soft_dtw(seed, radius, gamma, ties):
     rng = np.random.default_rng(seed)

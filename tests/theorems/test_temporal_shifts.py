@@ -66,7 +66,7 @@ def test_proposition_4_the_bracket_exceeds_the_sum_of_logarithms(m):
             assert bracket(m, m_end, k) >= below - 1e-10
 
 
-@settings(max_examples=2 * settings().max_examples)
+@settings(max_examples=3 * settings().max_examples)
 @given(shifted_series(), SHARES)
 def test_proposition_2_a_shift_costs_at_least_the_logarithm_of_the_lost_alignments(drawn, share):
     T = len(drawn.x)
@@ -75,7 +75,7 @@ def test_proposition_2_a_shift_costs_at_least_the_logarithm_of_the_lost_alignmen
     assert rise(drawn, gamma) >= below - 1e-12
 
 
-@settings(max_examples=2 * settings().max_examples)
+@settings(max_examples=3 * settings().max_examples)
 @given(shifted_series(), SHARES)
 def test_theorem_1_a_shift_costs_at_least_quadratically(drawn, share):
     T, k = len(drawn.x), drawn.k
