@@ -36,11 +36,18 @@ def finite_array(x: Any, name: str, *dims: int) -> FloatArray:
         raise InvalidParameterError(
             f"{name} must have {' or '.join(map(str, dims))} axes and hold something; got shape {array.shape}"
         )
-    array = np.require(array, requirements=["C", "A"])
+    array = contiguous(array)
     if not np.isfinite(array).all():
         where = ", ".join(map(str, np.argwhere(~np.isfinite(array))[0]))
         raise InvalidParameterError(f"{name} must be finite; got {array[~np.isfinite(array)][0]} at [{where}]")
     return array
+
+
+def contiguous(array: FloatArray) -> FloatArray:
+    """The array itself where kernels can read it, else a copy."""
+    if array.flags.c_contiguous and array.flags.aligned:
+        return array
+    return np.require(array, requirements=["C", "A"])
 
 
 def any_array(x: Any, name: str, error: type[ValueError] = InvalidParameterError) -> npt.NDArray[Any]:

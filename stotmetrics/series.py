@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import any_array, real_array, refuse_more_than_memory
+from .arrays import any_array, contiguous, real_array, refuse_more_than_memory
 from .errors import InvalidSeriesError
 from .result import FloatArray
 from .traits import Traits
@@ -136,7 +136,7 @@ def as_series(
         raise InvalidSeriesError(f"{name} must have shape (T,), (T, d) or (T, H, W); got shape {array.shape}; {hint}")
     _refuse_empty(array, name)
     frame_shape = array.shape[1:] if array.ndim == 3 else None
-    values = _contiguous(array.reshape(array.shape[0], -1))
+    values = contiguous(array.reshape(array.shape[0], -1))
     length = values.shape[0]
     values = _cut_padding(values, name)
     return Series(
@@ -255,12 +255,6 @@ def _kind_of(x: Any) -> str:
     return f"an array of shape {x.shape}" if isinstance(x, np.ndarray) else type(x).__name__
 
 
-def _contiguous(array: FloatArray) -> FloatArray:
-    if array.flags.c_contiguous and array.flags.aligned:
-        return array
-    return np.require(array, requirements=["C", "A"])
-
-
 def _refuse_empty(array: FloatArray, name: str) -> None:
     if array.size == 0:
         raise InvalidSeriesError(f"{name} must hold at least one value; got shape {array.shape}")
@@ -287,7 +281,7 @@ def _cut_padding(values: FloatArray, name: str) -> FloatArray:
 
 
 def _read_column(x: npt.ArrayLike, kept: int, length: int, name: str) -> FloatArray:
-    array = _contiguous(real_array(x, name, InvalidSeriesError))
+    array = contiguous(real_array(x, name, InvalidSeriesError))
     if array.shape not in ((kept,), (length,)):
         raise InvalidSeriesError(f"{name} must have shape ({kept},), one for each time; got shape {array.shape}")
     array = array[:kept]

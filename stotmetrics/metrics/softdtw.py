@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import costs
-from ..arrays import real_array
+from ..arrays import contiguous, real_array
 from ..errors import InvalidParameterError
 from ..kernels import _softdtw
 from ..parameters import parameter
@@ -175,7 +175,7 @@ def softdtw_from_cost(C: npt.ArrayLike, gamma: float = 1.0, band: int | None = N
     if isinstance(params.gamma, str):
         raise InvalidParameterError(f"gamma must be a number >= 0 for a given cost matrix; got {gamma!r}")
     smoothing, radius = params.gamma, radius_of(params.band)
-    cost = np.require(real_array(C, "C"), requirements=["C", "A"])
+    cost = contiguous(real_array(C, "C"))
     if cost.ndim != 2 or cost.size == 0:
         raise InvalidParameterError(f"C must be a matrix of real numbers, (n, m); got an array of shape {cost.shape}")
     if np.isnan(cost).any() or np.isneginf(cost).any():
