@@ -181,8 +181,8 @@ def as_dataset(X: Any, *, name: str = "X") -> list[Series]:
             f"got {_kind_of(X)}; wrap a single series in a list: [{name}]"
         )
     if isinstance(X, np.ndarray):
-        # Strides of zero can claim any size.
-        shared = X.dtype == np.float64 and X.flags.c_contiguous
+        # Strides of zero can claim any size; a row that kernels can read is not copied.
+        shared = X.dtype == np.float64 and X[:1].flags.c_contiguous
         need = len(X) * _OVERHEAD + (0 if shared else 8 * X.size)
         refuse_more_than_memory(need, f"{name}, of shape {X.shape},", "pass fewer series at a time")
     items = list(X)

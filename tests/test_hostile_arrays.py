@@ -294,3 +294,11 @@ def test_every_door_refuses_sizes_that_no_memory_holds(door, shape):
     claimed = as_strided(np.array([1.0]), shape=shape, strides=(0,) * len(shape))
     with pytest.raises((MemoryError, *CLEAR)):
         DOORS[door][1](claimed)
+
+
+def test_rows_that_are_shared_take_no_memory(monkeypatch):
+    monkeypatch.setattr("os.sysconf", lambda name: 1000)  # a million bytes
+    wide = np.ones((200, 4000))
+    assert len(stotmetrics.as_dataset(wide[::2])) == 100
+    with pytest.raises(MemoryError, match="pass fewer series at a time"):
+        stotmetrics.as_dataset(wide[:, ::2])
