@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import stotmetrics
+from stotmetrics import cli
 from stotmetrics.registry import catalogue
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -23,6 +24,14 @@ def test_the_examples_print_what_the_page_shows(page):
 
 def test_the_pages_with_examples_are_found():
     assert {"quickstart.md", "faq.md", "own-metric.md"} <= {page.name for page in PAGES}
+
+
+def test_the_main_job_ends_as_the_page_shows(capsys):
+    pytest.importorskip("tslearn", reason="tslearn, which brings the series, is not installed (extra tslearn)")
+    assert cli.main(["classify"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    shown = re.search(r"```text\n(data set .*?)\nseconds .*?```", README, re.DOTALL)[1].splitlines()
+    assert printed[: len(shown)] == shown
 
 
 def test_continuous_integration_runs_the_test_command_of_the_page():
