@@ -5,7 +5,8 @@ from pathlib import Path
 from numpydoc.docscrape import NumpyDocString
 
 import stotmetrics
-from stotmetrics import Traits, registry
+from stotmetrics import Traits
+from stotmetrics.spec import registry
 
 OFFERS = {
     "prepare": "work done once per series",

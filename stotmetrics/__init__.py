@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from .api import distance, get_metric, list_metrics, pairwise, solve, value_and_grad
+from .api import distance, list_metrics, pairwise, solve, value_and_grad
 from .errors import (
     ConvergenceWarning,
     DuplicateMetricError,
@@ -11,48 +11,59 @@ from .errors import (
     MetricLoadError,
     UnknownMetricError,
 )
-from .parameters import parameter
-from .registry import register, unregister
-from .result import Batch, Result
 from .series import Series, as_dataset, as_series
-from .spec import BoundMetric, MetricSpec
-from .traits import Traits
+from .spec.bound import BoundMetric, get_metric
+from .spec.metric import MetricSpec
+from .spec.parameters import parameter
+from .spec.registry import register, unregister
+from .spec.result import Batch, GradBatch, Result
+from .spec.traits import Traits
 
 if TYPE_CHECKING:
-    from .averaging import Barycenter, barycenter
-    from .gammas import sta_over_gamma
-    from .ground import Ground
+    from .engine.barycenters import Barycenter, barycenter
+    from .engine.neighbors import Neighbors, kneighbors
     from .metrics.dtw import dtw
     from .metrics.etiot import etiot
+    from .metrics.etiot_hbcd import etiot_hbcd
+    from .metrics.gak import gak
+    from .metrics.opw import opw
+    from .metrics.otw import otw
     from .metrics.softdtw import softdtw, softdtw_from_cost
     from .metrics.softdtw_divergence import softdtw_divergence
     from .metrics.softdtw_sharp import softdtw_sharp
     from .metrics.sta import sta
+    from .metrics.sta_sweep import sta_over_gamma
     from .metrics.taot import taot
     from .metrics.tiot import tiot
-    from .neighbors import Neighbors, kneighbors
+    from .metrics.tlp import tlp
+    from .transport.ground_cost import Ground
     from .versions import show_versions
 
 __version__ = "0.1.0"
 
 # Public names that load a metric or a kernel, and the module each comes from: imported when first asked for.
 _LAZY = {
-    "Barycenter": ".averaging",
-    "Ground": ".ground",
-    "barycenter": ".averaging",
+    "Barycenter": ".engine.barycenters",
+    "Ground": ".transport.ground_cost",
+    "Neighbors": ".engine.neighbors",
+    "barycenter": ".engine.barycenters",
     "dtw": ".metrics.dtw",
-    "Neighbors": ".neighbors",
     "etiot": ".metrics.etiot",
-    "kneighbors": ".neighbors",
+    "etiot_hbcd": ".metrics.etiot_hbcd",
+    "gak": ".metrics.gak",
+    "kneighbors": ".engine.neighbors",
+    "opw": ".metrics.opw",
+    "otw": ".metrics.otw",
     "show_versions": ".versions",
     "softdtw": ".metrics.softdtw",
     "softdtw_divergence": ".metrics.softdtw_divergence",
     "softdtw_from_cost": ".metrics.softdtw",
     "softdtw_sharp": ".metrics.softdtw_sharp",
     "sta": ".metrics.sta",
-    "sta_over_gamma": ".gammas",
+    "sta_over_gamma": ".metrics.sta_sweep",
     "taot": ".metrics.taot",
     "tiot": ".metrics.tiot",
+    "tlp": ".metrics.tlp",
 }
 
 __all__ = [
@@ -61,6 +72,7 @@ __all__ = [
     "BoundMetric",
     "ConvergenceWarning",
     "DuplicateMetricError",
+    "GradBatch",
     "Ground",
     "InvalidParameterError",
     "InvalidSeriesError",
@@ -77,9 +89,13 @@ __all__ = [
     "distance",
     "dtw",
     "etiot",
+    "etiot_hbcd",
+    "gak",
     "get_metric",
     "kneighbors",
     "list_metrics",
+    "opw",
+    "otw",
     "pairwise",
     "parameter",
     "register",
@@ -93,6 +109,7 @@ __all__ = [
     "sta_over_gamma",
     "taot",
     "tiot",
+    "tlp",
     "unregister",
     "value_and_grad",
 ]

@@ -1,58 +1,14 @@
-"""The doors: a metric by name, on a pair or on all pairs."""
+"""Public functions: a metric by name, on a pair or on all pairs."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
-from . import registry
-from .destination import OutPath, open_destination
-from .errors import InvalidParameterError
-from .result import FloatArray, Result
-from .series import as_sets
-from .spec import BoundMetric, MetricSpec
-
-Metric = str | MetricSpec | BoundMetric
-
-
-def get_metric(metric: Metric, /, **params: Any) -> BoundMetric:
-    """Find a metric and fix its parameters.
-
-    Parameters
-    ----------
-    metric : str, MetricSpec or BoundMetric
-        A name from :func:`list_metrics`, or a metric itself. A metric that is bound already takes no parameters.
-    **params
-        Parameters of the metric; the others keep their defaults.
-
-    Returns
-    -------
-    BoundMetric
-        A callable ``m(x, y) -> float`` that pickles, compares and prints by name and parameters.
-
-    Raises
-    ------
-    UnknownMetricError
-        If no metric has this name; the message says what is close.
-    DuplicateMetricError
-        If two distributions claim the name.
-    MetricLoadError
-        If the metric is declared but its module cannot be loaded.
-    InvalidParameterError
-        If a parameter is out of its range.
-    TypeError
-        If the metric has no such parameter; the message lists the valid ones.
-
-    Examples
-    --------
-    >>> import stotmetrics
-    >>> stotmetrics.get_metric("tiot", p=1)
-    tiot(p=1.0, standardize=True, root=True)
-    """
-    if isinstance(metric, BoundMetric):
-        if params:
-            raise TypeError(f"{metric!r} has its parameters already; got also {', '.join(params)}")
-        return metric
-    spec = metric if isinstance(metric, MetricSpec) else registry.find(metric)
-    return spec.bind(**params)
+from .arrays import FloatArray
+from .spec import registry
+from .spec.admission import as_sets
+from .spec.bound import Metric, get_metric, metric_comes_last
+from .spec.result import Result
 
 
 def list_metrics() -> list[str]:
@@ -71,15 +27,15 @@ def list_metrics() -> list[str]:
     return registry.names()
 
 
-def distance(metric: Metric, x: Any, y: Any, /, **params: Any) -> float:
+def distance(x: Any, y: Any, metric: Metric = "softdtw", **params: Any) -> float:
     """The value of a metric on two series.
 
     Parameters
     ----------
-    metric : str, MetricSpec or BoundMetric
-        See :func:`get_metric`.
     x, y : array_like of shape (T,), (T, d) or (T, H, W), or Series
         See :func:`as_series`, which also takes times and weights.
+    metric : str, MetricSpec, BoundMetric or function, default "softdtw"
+        See :func:`get_metric`.
     **params
         Parameters of the metric.
 
@@ -93,6 +49,8 @@ def distance(metric: Metric, x: Any, y: Any, /, **params: Any) -> float:
         If a series cannot be used; the message names the argument, what is wanted, what came, and the way out.
     InvalidParameterError
         If a parameter is out of its range; for an unknown name or parameter see :func:`get_metric`.
+    TypeError
+        If the metric comes before the series; the message shows the right call.
     FloatingPointError
         If the value is not finite, because the series are out of scale.
 
@@ -104,18 +62,19 @@ def distance(metric: Metric, x: Any, y: Any, /, **params: Any) -> float:
     Examples
     --------
     >>> import stotmetrics
-    >>> stotmetrics.distance("softdtw", [0.0, 1.0, 2.0], [0.0, 2.0], gamma=0.0)
+    >>> stotmetrics.distance([0.0, 1.0, 2.0], [0.0, 2.0], metric="softdtw", gamma=0.0)
     1.0
     """
-    return solve(metric, x, y, **params).value
+    metric_comes_last("distance(x, y, metric={})", x, y)
+    return get_metric(metric, **params).solve(x, y).value
 
 
-def solve(metric: Metric, x: Any, y: Any, /, **params: Any) -> Result:
+def solve(x: Any, y: Any, metric: Metric = "softdtw", **params: Any) -> Result:
     """The value of a metric on two series, and what its solver knows about it.
 
     Parameters
     ----------
-    metric, x, y, **params
+    x, y, metric, **params
         See :func:`distance`.
 
     Returns
@@ -137,20 +96,21 @@ def solve(metric: Metric, x: Any, y: Any, /, **params: Any) -> Result:
     Examples
     --------
     >>> import stotmetrics
-    >>> stotmetrics.solve("softdtw", [0.0, 1.0, 2.0], [0.0, 2.0], gamma=0.0).alignment
+    >>> stotmetrics.solve([0.0, 1.0, 2.0], [0.0, 2.0], metric="softdtw", gamma=0.0).alignment
     array([[1. , 0. ],
            [0.5, 0.5],
            [0. , 1. ]])
     """
+    metric_comes_last("solve(x, y, metric={})", x, y)
     return get_metric(metric, **params).solve(x, y)
 
 
-def value_and_grad(metric: Metric, x: Any, y: Any, /, **params: Any) -> tuple[float, FloatArray, FloatArray]:
+def value_and_grad(x: Any, y: Any, metric: Metric = "softdtw", **params: Any) -> tuple[float, FloatArray, FloatArray]:
     """The value of a differentiable metric and its gradients.
 
     Parameters
     ----------
-    metric, x, y, **params
+    x, y, metric, **params
         See :func:`distance`.
 
     Returns
@@ -169,21 +129,22 @@ def value_and_grad(metric: Metric, x: Any, y: Any, /, **params: Any) -> tuple[fl
     Examples
     --------
     >>> import stotmetrics
-    >>> value, grad_x, grad_y = stotmetrics.value_and_grad("softdtw", [0.0], [2.0], gamma=1.0)
+    >>> value, grad_x, grad_y = stotmetrics.value_and_grad([0.0], [2.0], metric="softdtw", gamma=1.0)
     >>> value, grad_x.item(), grad_y.item()
     (4.0, -4.0, 4.0)
     """
+    metric_comes_last("value_and_grad(x, y, metric={})", x, y)
     return get_metric(metric, **params).value_and_grad(x, y)
 
 
 def pairwise(
     X: Any,
     Y: Any = None,
+    metric: Metric = "softdtw",
     *,
-    metric: Metric,
     n_jobs: int | None = None,
     progress: bool | Callable[[int, int], None] = False,
-    out: OutPath | None = None,
+    out: str | os.PathLike[str] | None = None,
     **params: Any,
 ) -> FloatArray:
     """All distances between two sets of series, or within one.
@@ -196,7 +157,7 @@ def pairwise(
         See :func:`as_dataset`; lengths may differ where the metric allows.
     Y : the same, optional
         By default ``X`` itself.
-    metric : str, MetricSpec or BoundMetric
+    metric : str, MetricSpec, BoundMetric or function, default "softdtw"
         See :func:`get_metric`.
     n_jobs : int, optional
         Workers, as joblib counts them: None is one unless a ``joblib.parallel_config`` says otherwise, -1 all cores.
@@ -237,16 +198,15 @@ def pairwise(
            [59., 52.,  0.]])
     """
     # joblib and tqdm take longer to import than all the rest.
-    from . import engine
+    from .engine import output, tiles
 
+    metric_comes_last("pairwise(X, Y, metric={})", X, Y)
     bound = get_metric(metric, **params)
-    if isinstance(n_jobs, bool) or not (n_jobs is None or (isinstance(n_jobs, int) and n_jobs != 0)):
-        raise InvalidParameterError(f"n_jobs must be None or a non-zero integer (-1: all cores); got {n_jobs!r}")
     left, right = as_sets(X, Y, bound.traits, bound.name)
     others = right or left
-    side = engine.tile_side(left, others)
+    side = tiles.tile_side(left, others)
     sets = [left] if right is None else [left, right]
-    destination = open_destination(out, (len(left), len(others)), bound.config(), sets, side)
-    engine.fill(bound, left, right, destination, side, n_jobs=n_jobs, progress=progress)
+    destination = output.open_destination(out, (len(left), len(others)), bound.config(), sets, side)
+    tiles.fill(bound, left, right, destination, side, n_jobs=n_jobs, progress=progress)
     destination.close()
     return destination.array

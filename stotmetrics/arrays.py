@@ -7,7 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InvalidParameterError
-from .result import FloatArray
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.intp]
+BoolArray = npt.NDArray[np.bool_]
 
 # Integers beyond this are not representable in float64, and int64 nanosecond stamps are.
 _LARGEST_EXACT = 2**53

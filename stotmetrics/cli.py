@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import __version__, api, datasets, neighbors, registry
+from . import __version__, api, datasets
 from .datasets import DataFileError
+from .engine import neighbors
 from .errors import (
     ConvergenceWarning,
     DuplicateMetricError,
@@ -28,7 +29,9 @@ from .errors import (
     UnknownMetricError,
 )
 from .series import Series, as_series
-from .spec import BoundMetric, Traits
+from .spec import registry
+from .spec.bound import BoundMetric
+from .spec.traits import Traits
 
 # What a user can mend; anything else is ours and keeps its traceback.
 EXPECTED = (

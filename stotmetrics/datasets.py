@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .result import FloatArray
+from .arrays import FloatArray
 
 # One series a row when all have one shape, otherwise a list of arrays of shape (T,) or (T, d).
 Collection = FloatArray | list[FloatArray]

@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import any_array, contiguous, real_array, refuse_more_than_memory
+from .arrays import FloatArray, any_array, contiguous, real_array, refuse_more_than_memory
 from .errors import InvalidSeriesError
-from .result import FloatArray
-from .traits import Traits
 
 # Bytes that a series takes beside its values.
 _OVERHEAD = 300
@@ -194,59 +192,15 @@ def as_dataset(X: Any, *, name: str = "X") -> list[Series]:
         )
     found = [as_series(item, name=f"{name}[{i}]") for i, item in enumerate(items)]
     for i, series in enumerate(found):
-        _same_frames(found[0], series, f"{name}[0]", f"{name}[{i}]")
+        same_channels(found[0], series, f"{name}[0]", f"{name}[{i}]")
     return found
 
 
-def as_sets(X: Any, Y: Any, traits: Traits, metric: str) -> tuple[list[Series], list[Series] | None]:
-    """Read two sets of series whose every pair a metric with these traits can compare; by default one with itself."""
-    left = as_dataset(X, name="X")
-    right = None if Y is None else as_dataset(Y, name="Y")
-    check_sets(left, right or left, traits, metric, ("X", "Y" if right else "X"))
-    return left, right
-
-
-def check_series(series: Series, traits: Traits, metric: str, name: str) -> None:
-    """Refuse a series that a metric with these traits cannot take."""
-    if series.dim > 1 and not traits.multivariate:
-        raise InvalidSeriesError(
-            f"{name} must be univariate for {metric}, shape (T,) or (T, 1); got {series.dim} values at each time"
-        )
-    if len(series) < traits.min_length:
-        raise InvalidSeriesError(f"{name} must have at least {traits.min_length} times for {metric}; got {len(series)}")
-    if series.has_times and not traits.uses_times:
-        raise InvalidSeriesError(f"{metric} does not use times, but {name} has them; make {name} without times")
-    if series.has_weights and not traits.uses_weights:
-        raise InvalidSeriesError(f"{metric} does not use weights, but {name} has them; make {name} without weights")
-    if traits.needs_mass and float(series.values.min()) < 0:
-        t, p = np.unravel_index(int(series.values.argmin()), series.values.shape)
-        raise InvalidSeriesError(
-            f"{name} must be non-negative for {metric}: every frame is a histogram; "
-            f"got {series.values[t, p]:g} at time index {t}, point {p}"
-        )
-
-
-def check_pair(x: Series, y: Series, traits: Traits, metric: str, x_name: str = "x", y_name: str = "y") -> None:
-    """Refuse two series that a metric with these traits cannot compare."""
-    _same_frames(x, y, x_name, y_name)
-    if len(x) != len(y) and not traits.unequal_length:
-        raise InvalidSeriesError(
-            f"{metric} compares series of equal length; got {x_name} of length {len(x)} and {y_name} of length {len(y)}"
-        )
-
-
-def check_sets(left: list[Series], right: list[Series], traits: Traits, metric: str, names: tuple[str, str]) -> None:
-    """Refuse two sets of series whose every pair a metric with these traits could not compare."""
-    for name, series in zip(names, (left, right), strict=True):
-        for i, one in enumerate(series):
-            check_series(one, traits, metric, f"{name}[{i}]")
-            check_pair(left[0], one, traits, metric, f"{names[0]}[0]", f"{name}[{i}]")
-
-
-def _same_frames(x: Series, y: Series, x_name: str, y_name: str) -> None:
+def same_channels(x: Series, y: Series, x_name: str, y_name: str) -> None:
+    """Refuse two series with different numbers of channels, or frames of different shapes."""
     if x.dim != y.dim or (x.frame_shape and y.frame_shape and x.frame_shape != y.frame_shape):
         raise InvalidSeriesError(
-            f"{x_name} and {y_name} must have the same values at each time; "
+            f"{x_name} and {y_name} must have the same number of channels; "
             f"got {x.frame_shape or x.dim} and {y.frame_shape or y.dim}"
         )
 

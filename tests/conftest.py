@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from stotmetrics import registry
+from stotmetrics.spec import registry
 
 # Deadlines measure the machine, not the code.
 _COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}

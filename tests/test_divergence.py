@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from stotmetrics.divergence import Problem, cross_terms, divergence, self_terms
-from stotmetrics.ground import Ground
 from stotmetrics.kernels import _sinkhorn
+from stotmetrics.transport.ground_cost import Ground
+from stotmetrics.transport.sinkhorn_divergence import Problem, cross_terms, divergence, self_terms
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -8,7 +8,7 @@ import pytest
 import stotmetrics
 import stotmetrics.testing
 import stotmetrics.transport
-from stotmetrics import registry
+from stotmetrics.spec import registry
 
 SECTIONS = ("Parameters", "Returns|Yields", "Raises", "Examples")
 

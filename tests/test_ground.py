@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stotmetrics.errors import InvalidParameterError
-from stotmetrics.ground import Ground, as_ground, default_ground
+from stotmetrics.transport.ground_cost import Ground, as_ground, default_ground
 
 RNG = np.random.default_rng(0)
 POINTS = RNG.random((6, 2))

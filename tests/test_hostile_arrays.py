@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from numpy.lib.stride_tricks import as_strided
 
 import stotmetrics
-from stotmetrics import registry, transport
+from stotmetrics.spec import registry
 from stotmetrics.testing.strategies import series
+from stotmetrics.transport import pot as transport
 
 OWN = sorted(
     point.name for point in metadata.entry_points(group=registry.GROUP) if point.value.startswith("stotmetrics.")

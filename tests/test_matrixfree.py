@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import stotmetrics
-from stotmetrics.clouds import prepare_cloud
 from stotmetrics.kernels._entropic import Workspace
-from stotmetrics.matrixfree import LongProblem
 from stotmetrics.metrics import etiot
+from stotmetrics.transport.matrix_free import LongProblem
+from stotmetrics.transport.point_clouds import prepare_cloud
 
 
 def walks(seed, n, m, d=1, weighted=False):

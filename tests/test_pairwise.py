@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stotmetrics import ConvergenceWarning, InvalidSeriesError, MetricSpec, Result, Traits, engine, pairwise
-from stotmetrics.destination import Destination, FileDestination
+from stotmetrics import ConvergenceWarning, InvalidSeriesError, MetricSpec, Result, Traits, pairwise
+from stotmetrics.engine import tiles as engine
+from stotmetrics.engine.output import Destination, FileDestination
 from stotmetrics.errors import InvalidParameterError
 from stotmetrics.series import as_dataset
 

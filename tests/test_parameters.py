@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stotmetrics import InvalidParameterError, parameter
-from stotmetrics.parameters import describe, make
+from stotmetrics.spec.parameters import describe, make
 
 
 @dataclass(frozen=True)

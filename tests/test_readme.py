@@ -8,7 +8,7 @@ import pytest
 
 import stotmetrics
 from stotmetrics import cli
-from stotmetrics.registry import catalogue
+from stotmetrics.spec.registry import catalogue
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

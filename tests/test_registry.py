@@ -16,9 +16,9 @@ from stotmetrics import (
     list_metrics,
     pairwise,
     register,
-    registry,
     unregister,
 )
+from stotmetrics.spec import registry
 
 LAST_GAP = """
 from dataclasses import dataclass

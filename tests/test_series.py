@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from stotmetrics import InvalidSeriesError, Series, Traits, as_dataset, as_series
-from stotmetrics.series import check_pair, check_series, check_sets
+from stotmetrics.spec.bound import check_pair, check_series, check_sets
 
 VALUES = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]])
 

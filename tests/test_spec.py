@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stotmetrics import BoundMetric, ConvergenceWarning, MetricSpec, Result, Traits, parameter, register
-from stotmetrics.result import Batch
+from stotmetrics.spec.result import Batch
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ import ot
 import pytest
 from scipy.optimize import minimize
 
-from stotmetrics import ConvergenceWarning, InvalidParameterError, transport
+from stotmetrics import ConvergenceWarning, InvalidParameterError
 from stotmetrics.reference import sinkhorn as twin
+from stotmetrics.transport import pot as transport
 
 
 def problem(seed=0, n=7, m=6, k=None):

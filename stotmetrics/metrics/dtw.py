@@ -6,14 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .. import costs
+from ..arrays import FloatArray, IntArray
 from ..kernels import _softdtw
-from ..parameters import parameter
 from ..reference import softdtw as reference
-from ..result import Batch, FloatArray, IntArray, Result
 from ..series import Series
-from ..spec import MetricSpec, Traits
-from ..warping import alone, hard_bounds, radius_of
+from ..spec.bound import bind
+from ..spec.metric import MetricSpec
+from ..spec.parameters import parameter
+from ..spec.result import Batch, Result
+from ..spec.traits import Traits
+from . import value_costs as costs
+from .dtw_bounds import LANES, hard_bounds, radius_of
 from .softdtw import BAND_DOC, values
 
 
@@ -37,7 +40,14 @@ def pair(x: Series, y: Series, params: Parameters) -> Result:
     )
 
 
-def block(left: Sequence[Series], right: Sequence[Series], rows: IntArray, cols: IntArray, params: Parameters) -> Batch:
+def block(
+    left: Sequence[Series],
+    right: Sequence[Series],
+    rows: IntArray,
+    cols: IntArray,
+    params: Parameters,
+    cutoff: FloatArray | None = None,
+) -> Batch:
     totals = values(left, right, rows, cols, 0.0, params.band)
     return Batch(totals if params.squared else np.sqrt(totals))
 
@@ -60,9 +70,11 @@ SPEC = MetricSpec(
     pair=pair,
     block=block,
     reference=slow,
-    lower_bound=alone(lower_bounds),
     lower_bounds=lower_bounds,
-    traits=Traits(symmetric=True, zero_self=True, nonnegative=True, unequal_length=True, multivariate=True),
+    lanes=LANES,
+    traits=Traits(
+        symmetric=True, zero_self=True, nonnegative=True, unequal_length=True, multivariate=True, releases_gil=True
+    ),
     summary="Least cost over all alignments of two series; no triangle inequality.",
     citation="Sakoe, Chiba, Dynamic Programming Algorithm Optimization for Spoken Word Recognition, IEEE TASSP 1978",
 )
@@ -100,4 +112,4 @@ def dtw(x: npt.ArrayLike, y: npt.ArrayLike, squared: bool = True, band: int | No
     >>> stotmetrics.distance("dtw", [0.0, 1.0, 5.0], [0.0, 2.0, 2.0, 5.0])
     2.0
     """
-    return SPEC.bind(squared=squared, band=band)(x, y)
+    return bind(SPEC, squared=squared, band=band)(x, y)

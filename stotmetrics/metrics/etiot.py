@@ -2,19 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..clouds import Cloud, prepare_cloud, spread_plan, spread_potentials, transport_bound
-from ..kernels._hbcd import Descent
-from ..matrixfree import LongProblem
-from ..parameters import parameter
+from ..arrays import FloatArray, IntArray
+from ..kernels import _transport as transport
+from ..kernels._entropic import Workspace
 from ..reference.etiot import reference_etiot
-from ..reference.hbcd import reference_hbcd
-from ..result import Batch, IntArray, Result, rooted
 from ..series import Series
-from ..spec import MetricSpec, Traits
+from ..spec.bound import bind
+from ..spec.metric import MetricSpec
+from ..spec.parameters import parameter
+from ..spec.result import Batch, Result, rooted, unrooted
+from ..spec.traits import Traits
+from ..transport.matrix_free import LongProblem
+from ..transport.point_clouds import Cloud, prepare_cloud, spread_plan, spread_potentials, transport_bounds
 from . import tiot
 
 
@@ -28,47 +32,36 @@ class Parameters:
     root: bool = parameter(True, doc="take the p-th root of the value")
     tol: float = parameter(1e-9, doc="bound on the certified gap, relative where the objective exceeds 1", low=0.0)
     max_iter: int = parameter(200, doc="most Newton steps", low=1)
-    stopping: str = parameter(
-        "gap", doc="'paper' runs the paper's Algorithm 1 with its own stopping rule instead", choices=("gap", "paper")
-    )
 
 
 # From this many cells on, no matrix is stored, and steps are solved by conjugate gradients.
 LONG = 1_500_000
 
-# The authors' rule: L1 error of the first marginal, and most sweeps.
-PAPER_TOL, PAPER_SWEEPS = 0.005, 5000
+# What rounding may hide from the certified gap, in units of epsilon.
+ROUNDING = 4e-13
 
 # Exact TiOT is asked first whether a pair can be near enough, where the distance to beat is above this times epsilon.
 SHARP = 0.7
 
 
-def _is_long(x: Cloud, y: Cloud, params: Parameters) -> bool:
-    return x.size * y.size > LONG and params.stopping == "gap"
+def _is_long(x: Cloud, y: Cloud) -> bool:
+    return x.size * y.size > LONG
 
 
-def _solve(work: Descent, x: Cloud, y: Cloud, params: Parameters) -> tuple[int, float, float, float, float, int]:
+def _solve(work: Workspace, x: Cloud, y: Cloud, params: Parameters) -> tuple[int, float, float, float, float, int]:
     """(status, value, objective, gap, w, steps) without the root."""
-    if _is_long(x, y, params):
+    if _is_long(x, y):
         found = LongProblem(x, y, params.p, params.epsilon).solve(params.tol, params.max_iter)
         return found.status, max(found.value, 0.0), found.objective, max(found.gap, 0.0), found.w, found.steps
     series = x.values, x.times, x.weights, y.values, y.times, y.weights
-    if params.stopping == "paper":
-        stop = work.run(*series, params.p, params.epsilon, PAPER_TOL, PAPER_SWEEPS)
-    else:
-        stop = work.etiot(*series, params.p, params.epsilon, params.tol, params.max_iter)
-    status, value, objective, gap, w, steps = stop
+    status, value, objective, gap, w, steps = work.etiot(*series, params.p, params.epsilon, params.tol, params.max_iter)
     return status, max(value, 0.0), objective, max(gap, 0.0), w, steps
-
-
-def _rooted(value: float, gap: float, params: Parameters) -> tuple[float, float]:
-    return rooted(value, gap, params.p if params.root else 1.0)
 
 
 def _long_pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
     problem = LongProblem(x, y, params.p, params.epsilon)
     found = problem.solve(params.tol, params.max_iter)
-    value, gap = _rooted(max(found.value, 0.0), max(found.gap, 0.0), params)
+    value, gap = rooted(max(found.value, 0.0), max(found.gap, 0.0), params.p if params.root else 1.0)
     return Result(
         value,
         converged=found.status == 0,
@@ -86,11 +79,11 @@ def _long_pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
 
 
 def _pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
-    if _is_long(x, y, params):
+    if _is_long(x, y):
         return _long_pair(x, y, params)
-    work = Descent()
+    work = Workspace()
     status, value, objective, gap, w, steps = _solve(work, x, y, params)
-    value, gap = _rooted(value, gap, params)
+    value, gap = rooted(value, gap, params.p if params.root else 1.0)
     f, g = work.potentials()
     return Result(
         value,
@@ -108,39 +101,49 @@ def _pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
     )
 
 
-def _block(left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray, params: Parameters) -> Batch:
-    work = Descent()
-    found = [_solve(work, left[i], right[j], params) for i, j in zip(rows, cols, strict=True)]
-    rooted = [_rooted(value, gap, params) for _, value, _, gap, *_ in found]
-    return Batch(
-        np.array([value for value, _ in rooted], dtype=np.float64),
-        converged=np.array([status == 0 for status, *_ in found], dtype=np.bool_),
-        gap=np.array([gap for _, gap in rooted], dtype=np.float64),
-        n_iter=np.array([steps for *_, steps in found], dtype=np.intp),
-    )
+def _block(
+    left: Sequence[Cloud],
+    right: Sequence[Cloud],
+    rows: IntArray,
+    cols: IntArray,
+    params: Parameters,
+    cutoff: FloatArray | None = None,
+) -> Batch:
+    work, exact, power = Workspace(), transport.Workspace(), params.p if params.root else 1.0
+    above = unrooted(cutoff, power, len(rows))
+    k, values = len(rows), np.zeros((len(rows), 2))
+    converged, abandoned = np.zeros(k, dtype=np.bool_), np.zeros(k, dtype=np.bool_)
+    steps = np.zeros(k, dtype=np.intp)
+    for at, (i, j) in enumerate(zip(rows, cols, strict=True)):
+        x, y = left[i], right[j]
+        if _is_above(exact, x, y, params, float(above[at])):
+            abandoned[at] = True
+            continue
+        status, value, _, gap, _, steps[at] = _solve(work, x, y, params)
+        values[at] = rooted(value, gap, power)
+        converged[at] = status == 0
+    return Batch(values[:, 0], converged=converged, gap=values[:, 1], n_iter=steps, abandoned=abandoned)
 
 
-def _lower_bound(x: Cloud, y: Cloud, params: Parameters) -> float:
-    if params.stopping == "paper":
-        # Its sweeps stop anywhere near the saddle point: nothing bounds that value.
-        return 0.0
-    # At the saddle point no w costs the plan more than w*: the value is max_w <C_w, P>, so at least TiOT without root.
-    bound = transport_bound(x, y, params.p)
-    return _rooted(max(bound - _slack(bound, params), 0.0), 0.0, params)[0]
-
-
-def _slack(value: float, params: Parameters) -> float:
-    """How far below max_w <C_w, P> a certified gap lets the value be."""
-    return params.tol * max(1.0, value) + 4e-13 * params.epsilon
-
-
-def _abandon(x: Cloud, y: Cloud, params: Parameters, cutoff: float) -> Result | None:
-    above = cutoff**params.p if params.root else cutoff
+def _is_above(work: transport.Workspace, x: Cloud, y: Cloud, params: Parameters, cutoff: float) -> bool:
+    """Whether exact TiOT, a lower bound, shows the value without the root to be above a cutoff."""
     # The value exceeds TiOT by about epsilon / 2 a dimension: where that is most of the cutoff, TiOT tells little.
-    if params.stopping == "gap" and above > SHARP * params.epsilon and not _is_long(x, y, params):
-        if tiot.abandon(x, y, tiot.Parameters(p=params.p, root=False), above + _slack(above, params)) is None:
-            return None
-    return _pair(x, y, params)
+    if not np.isfinite(cutoff) or cutoff <= SHARP * params.epsilon or _is_long(x, y):
+        return False
+    return tiot.exceeds(work, x, y, params.p, cutoff + _slack(cutoff, params))
+
+
+def _lower_bounds(
+    left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray, params: Parameters
+) -> FloatArray:
+    # At the saddle point no w costs the plan more than w*: the value is max_w <C_w, P>, so at least TiOT without root.
+    bounds = transport_bounds(left, right, rows, cols, params.p)
+    return np.maximum(bounds - _slack(bounds, params), 0.0) ** (1.0 / params.p if params.root else 1.0)
+
+
+def _slack(value: Any, params: Parameters) -> Any:
+    """How far below max_w <C_w, P> a certified gap lets a value be."""
+    return params.tol * np.maximum(1.0, value) + ROUNDING * params.epsilon
 
 
 def _prepare(series: Series, params: Parameters) -> Cloud:
@@ -148,34 +151,29 @@ def _prepare(series: Series, params: Parameters) -> Cloud:
 
 
 def _reference(x: Series, y: Series, params: Parameters) -> Result | float:
-    if params.stopping == "paper":
-        return reference_hbcd(x, y, params.epsilon, params.p, params.standardize, params.root)
     return reference_etiot(x, y, params.epsilon, params.p, params.standardize, params.root)
 
 
-def _traits(params: Parameters) -> Traits:
-    # The paper's sweeps treat x and y in turn, and stop far from where the order no longer matters.
-    return Traits(
-        symmetric=params.stopping == "gap",
-        nonnegative=True,
-        unequal_length=True,
-        multivariate=True,
-        uses_times=True,
-        time_invariant=True,
-        uses_weights=True,
-    )
-
+TRAITS = Traits(
+    symmetric=True,
+    nonnegative=True,
+    unequal_length=True,
+    multivariate=True,
+    uses_times=True,
+    time_invariant=True,
+    uses_weights=True,
+    releases_gil=True,
+)
 
 SPEC = MetricSpec(
     name="etiot",
     pair=_pair,
     block=_block,
     params=Parameters,
-    traits=_traits,
+    traits=TRAITS,
     prepare=_prepare,
     reference=_reference,
-    lower_bound=_lower_bound,
-    abandon=_abandon,
+    lower_bounds=_lower_bounds,
     summary="TiOT with entropic regularisation: smooth in the series, solved to a certified gap at any epsilon.",
     citation="Nguyen, Chu, Toh. Time-integrated Optimal Transport: A Robust Minimax Framework. 2025.",
 )
@@ -190,7 +188,6 @@ def etiot(
     root: bool = True,
     tol: float = 1e-9,
     max_iter: int = 200,
-    stopping: str = "gap",
 ) -> float:
     """Entropic time-integrated optimal transport between two series.
 
@@ -217,10 +214,6 @@ def etiot(
         result says how far that moves the root of the value: much farther next to zero.
     max_iter : int, default 200
         Most Newton steps.
-    stopping : "gap" or "paper", default "gap"
-        "paper" runs the paper's Algorithm 1 (alternating sweeps and projected gradient steps in w) to its authors' own
-        rule, whatever ``tol`` and ``max_iter``: an L1 error of the first marginal below 0.005, looked at every 20
-        sweeps, of 5000 at most. Its values are a few per cent off; the certified gap says by how much.
 
     Returns
     -------
@@ -247,7 +240,5 @@ def etiot(
     >>> round(stotmetrics.etiot([0.0, 0.0, 1.0], [0.0, 1.0, 0.0], epsilon=0.001, standardize=False), 6)
     0.57735
     """
-    bound = SPEC.bind(
-        epsilon=epsilon, p=p, standardize=standardize, root=root, tol=tol, max_iter=max_iter, stopping=stopping
-    )
+    bound = bind(SPEC, epsilon=epsilon, p=p, standardize=standardize, root=root, tol=tol, max_iter=max_iter)
     return bound(x, y)

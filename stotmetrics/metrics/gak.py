@@ -6,13 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import costs
+from ..arrays import FloatArray
 from ..kernels import _softdtw
-from ..parameters import parameter
 from ..reference.gak import kernel
-from ..result import FloatArray, Result, rooted
 from ..series import Series
-from ..spec import MetricSpec, Traits
+from ..spec.bound import bind
+from ..spec.metric import MetricSpec
+from ..spec.parameters import parameter
+from ..spec.result import Result, rooted
+from ..spec.traits import Traits
+from . import value_costs as costs
 
 # What the recursion of the kernel can lose, relative to its logarithm.
 _ROUNDING = 32 * float(np.finfo(np.float64).eps)
@@ -126,4 +129,4 @@ def gak(x: ArrayLike, y: ArrayLike, sigma: float = 1.0, form: str = "feature") -
     >>> round(gak([0.0, 1.0, 2.0], [0.0, 2.0], form="log"), 6)
     0.632782
     """
-    return SPEC.bind(sigma=sigma, form=form)(x, y)
+    return bind(SPEC, sigma=sigma, form=form)(x, y)

@@ -5,13 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import costs
+from ..arrays import FloatArray
 from ..kernels._entropic import Workspace
-from ..parameters import parameter
 from ..reference.opw import reference_opw
-from ..result import FloatArray, Result
 from ..series import Series
-from ..spec import MetricSpec, Traits
+from ..spec.bound import bind
+from ..spec.metric import MetricSpec
+from ..spec.parameters import parameter
+from ..spec.result import Result
+from ..spec.traits import Traits
+from . import value_costs as costs
 
 
 @dataclass(frozen=True)
@@ -144,4 +147,4 @@ def opw(
     >>> opw(up, up) < opw(up, down)
     True
     """
-    return SPEC.bind(moment=moment, epsilon=epsilon, sigma=sigma, tol=tol, max_iter=max_iter)(x, y)
+    return bind(SPEC, moment=moment, epsilon=epsilon, sigma=sigma, tol=tol, max_iter=max_iter)(x, y)

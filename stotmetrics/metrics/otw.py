@@ -5,11 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..parameters import parameter
+from ..arrays import FloatArray
 from ..reference.otw import otw_by_loops
-from ..result import FloatArray
 from ..series import Series
-from ..spec import MetricSpec, Traits
+from ..spec.bound import bind
+from ..spec.metric import MetricSpec
+from ..spec.parameters import parameter
+from ..spec.traits import Traits
 
 
 @dataclass(frozen=True)
@@ -99,4 +101,4 @@ def otw(x: ArrayLike, y: ArrayLike, waste: float = 1.0, window: int | None = Non
     >>> otw([0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0], window=1)
     1.0
     """
-    return SPEC.bind(waste=waste, window=window)(x, y)
+    return bind(SPEC, waste=waste, window=window)(x, y)

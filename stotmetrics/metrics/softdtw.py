@@ -6,16 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .. import costs
-from ..arrays import contiguous, real_array
+from ..arrays import FloatArray, IntArray, contiguous, real_array
 from ..errors import InvalidParameterError
 from ..kernels import _softdtw
-from ..parameters import parameter
 from ..reference import softdtw as reference
-from ..result import Batch, FloatArray, IntArray, Result
 from ..series import Series
-from ..spec import GradBatch, MetricSpec, Traits
-from ..warping import alone, radius_of, soft_bounds, stack
+from ..spec.bound import bind
+from ..spec.metric import MetricSpec, Side
+from ..spec.parameters import parameter
+from ..spec.prepared import packed
+from ..spec.result import Batch, GradBatch, Result
+from ..spec.traits import Traits
+from . import value_costs as costs
+from .dtw_bounds import LANES, radius_of, soft_bounds, stack
 
 BAND_DOC = "Sakoe-Chiba radius around the rescaled diagonal, in steps of the shorter series; None: no band"
 
@@ -61,7 +64,7 @@ def values(
 ) -> FloatArray:
     """Soft-DTW of the pairs ``(left[rows[k]], right[cols[k]])``."""
     gammas = gammas_of(left, right, rows, cols, gamma)
-    return _softdtw.values(*stack(left), *stack(right), rows, cols, gammas, radius_of(band))
+    return _softdtw.values(*packed(left, stack), *packed(right, stack), rows, cols, gammas, radius_of(band))
 
 
 def pair(x: Series, y: Series, params: Parameters) -> Result:
@@ -76,7 +79,14 @@ def pair(x: Series, y: Series, params: Parameters) -> Result:
     )
 
 
-def block(left: Sequence[Series], right: Sequence[Series], rows: IntArray, cols: IntArray, params: Parameters) -> Batch:
+def block(
+    left: Sequence[Series],
+    right: Sequence[Series],
+    rows: IntArray,
+    cols: IntArray,
+    params: Parameters,
+    cutoff: FloatArray | None = None,
+) -> Batch:
     return Batch(values(left, right, rows, cols, params.gamma, params.band))
 
 
@@ -88,18 +98,16 @@ def lower_bounds(
     return soft_bounds(left, right, rows, cols, params.gamma, params.band)
 
 
-def grad(x: Series, y: Series, params: Parameters) -> tuple[float, FloatArray, FloatArray]:
-    return _softdtw.pair_gradient(x.values, y.values, gamma_of(x, y, params.gamma), radius_of(params.band))
-
-
-def grad_block(
-    left: Sequence[Series], right: Sequence[Series], rows: IntArray, cols: IntArray, params: Parameters
+def gradients(
+    left: Sequence[Series], right: Sequence[Series], rows: IntArray, cols: IntArray, params: Parameters, side: Side
 ) -> GradBatch:
     gammas = gammas_of(left, right, rows, cols, params.gamma)
-    found, grad_x, grad_y = _softdtw.gradients(*stack(left), *stack(right), rows, cols, gammas, radius_of(params.band))
+    values, grad_x, grad_y = _softdtw.gradients(
+        *packed(left, stack), *packed(right, stack), rows, cols, gammas, radius_of(params.band)
+    )
     ends_x = np.cumsum([len(left[i]) for i in rows])
     ends_y = np.cumsum([len(right[j]) for j in cols])
-    return found, np.split(grad_x, ends_x[:-1]), np.split(grad_y, ends_y[:-1])
+    return GradBatch(values, np.split(grad_x, ends_x[:-1]), np.split(grad_y, ends_y[:-1]))
 
 
 def slow(x: Series, y: Series, params: Parameters) -> float:
@@ -114,6 +122,7 @@ def traits(params: Parameters) -> Traits:
         zero_self=hard,
         nonnegative=hard,
         unequal_length=True,
+        releases_gil=True,
         multivariate=True,
         differentiable=not hard and params.gamma != "median",
     )
@@ -124,11 +133,10 @@ SPEC = MetricSpec(
     params=Parameters,
     pair=pair,
     block=block,
-    grad=grad,
-    grad_block=grad_block,
+    gradients=gradients,
     reference=slow,
-    lower_bound=alone(lower_bounds),
     lower_bounds=lower_bounds,
+    lanes=LANES,
     traits=traits,
     summary="Cost of the soft minimum over all alignments of two series, smooth in both.",
     citation="Cuturi, Blondel, Soft-DTW: a Differentiable Loss Function for Time-Series, ICML 2017",
@@ -171,7 +179,7 @@ def softdtw_from_cost(C: npt.ArrayLike, gamma: float = 1.0, band: int | None = N
     array([[1., 0.],
            [0., 1.]])
     """
-    params = SPEC.bind(gamma=gamma, band=band).params
+    params = bind(SPEC, gamma=gamma, band=band).params
     if isinstance(params.gamma, str):
         raise InvalidParameterError(f"gamma must be a number >= 0 for a given cost matrix; got {gamma!r}")
     smoothing, radius = params.gamma, radius_of(params.band)
@@ -229,4 +237,4 @@ def softdtw(x: npt.ArrayLike, y: npt.ArrayLike, gamma: float | str = 1.0, band: 
     >>> stotmetrics.softdtw([0.0, 1.0, 2.0], [0.0, 2.0], gamma=0.0)
     1.0
     """
-    return SPEC.bind(gamma=gamma, band=band)(x, y)
+    return bind(SPEC, gamma=gamma, band=band)(x, y)

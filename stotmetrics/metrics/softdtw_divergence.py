@@ -6,13 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import FloatArray, IntArray
 from ..kernels import _softdtw
 from ..reference import softdtw as reference
-from ..result import Batch, FloatArray, IntArray, Result
 from ..series import Series
-from ..spec import GradBatch, MetricSpec, Traits
-from ..warping import alone, radius_of
+from ..spec.bound import bind
+from ..spec.metric import MetricSpec, Side
+from ..spec.prepared import PreparedSet, packed
+from ..spec.result import Batch, GradBatch, Result
+from ..spec.traits import Traits
 from . import softdtw as soft
+from .dtw_bounds import LANES, radius_of
 from .softdtw import Parameters, gamma_of
 
 
@@ -26,6 +30,14 @@ class Prepared:
 
 def own_term(x: Series, gamma: float, band: int | None) -> float:
     return _softdtw.pair_value(x.values, x.values, gamma, radius_of(band))
+
+
+def series_of(prepared: Sequence[Prepared]) -> PreparedSet:
+    return PreparedSet(p.series for p in prepared)
+
+
+def own_terms(prepared: Sequence[Prepared]) -> FloatArray:
+    return np.array([p.own for p in prepared], dtype=np.float64)
 
 
 def prepare(series: Series, params: Parameters) -> Prepared:
@@ -42,12 +54,17 @@ def pair(x: Prepared, y: Prepared, params: Parameters) -> Result:
 
 
 def block(
-    left: Sequence[Prepared], right: Sequence[Prepared], rows: IntArray, cols: IntArray, params: Parameters
+    left: Sequence[Prepared],
+    right: Sequence[Prepared],
+    rows: IntArray,
+    cols: IntArray,
+    params: Parameters,
+    cutoff: FloatArray | None = None,
 ) -> Batch:
     if isinstance(params.gamma, str):
         return Batch(np.array([pair(left[i], right[j], params).value for i, j in zip(rows, cols, strict=True)]))
-    joint = soft.values([p.series for p in left], [p.series for p in right], rows, cols, params.gamma, params.band)
-    own_left, own_right = (np.array([p.own for p in side], dtype=np.float64) for side in (left, right))
+    joint = soft.values(packed(left, series_of), packed(right, series_of), rows, cols, params.gamma, params.band)
+    own_left, own_right = packed(left, own_terms), packed(right, own_terms)
     return Batch(joint - 0.5 * (own_left[rows] + own_right[cols]))
 
 
@@ -56,32 +73,25 @@ def lower_bounds(
 ) -> FloatArray:
     if isinstance(params.gamma, str):
         return np.full(len(rows), -np.inf)
-    joint = soft.lower_bounds([p.series for p in left], [p.series for p in right], rows, cols, params)
-    own_left, own_right = (np.array([p.own for p in side], dtype=np.float64) for side in (left, right))
+    joint = soft.lower_bounds(packed(left, series_of), packed(right, series_of), rows, cols, params)
+    own_left, own_right = packed(left, own_terms), packed(right, own_terms)
     return joint - 0.5 * (own_left[rows] + own_right[cols])
 
 
-def grad(x: Prepared, y: Prepared, params: Parameters) -> tuple[float, FloatArray, FloatArray]:
-    # The self term moves with both of its arguments, which are one series: twice one gradient, halved.
-    value, grad_x, grad_y = soft.grad(x.series, y.series, params)
-    own_x, pull_x, _ = soft.grad(x.series, x.series, params)
-    own_y, pull_y, _ = soft.grad(y.series, y.series, params)
-    return value - 0.5 * (own_x + own_y), grad_x - pull_x, grad_y - pull_y
-
-
-def grad_block(
-    left: Sequence[Prepared], right: Sequence[Prepared], rows: IntArray, cols: IntArray, params: Parameters
+def gradients(
+    left: Sequence[Prepared], right: Sequence[Prepared], rows: IntArray, cols: IntArray, params: Parameters, side: Side
 ) -> GradBatch:
-    series_x, series_y = [p.series for p in left], [p.series for p in right]
-    found, grads_x, grads_y = soft.grad_block(series_x, series_y, rows, cols, params)
-    (own_x, pull_x, _), (own_y, pull_y, _) = (
-        soft.grad_block(side, side, np.arange(len(side)), np.arange(len(side)), params) for side in (series_x, series_y)
-    )
-    return (
-        found - 0.5 * (own_x[rows] + own_y[cols]),
-        [grad - pull_x[i] for grad, i in zip(grads_x, rows, strict=True)],
-        [grad - pull_y[j] for grad, j in zip(grads_y, cols, strict=True)],
-    )
+    # The self term moves with both of its arguments, which are one series: twice one gradient, halved.
+    joint = soft.gradients(packed(left, series_of), packed(right, series_of), rows, cols, params, side)
+    values, slopes = joint.values.copy(), {"left": joint.left, "right": joint.right}
+    for name, sets, wanted in (("left", left, rows), ("right", right, cols)):
+        used, at = np.unique(wanted, return_inverse=True)
+        own = soft.gradients(packed(sets, series_of), packed(sets, series_of), used, used, params, "left")
+        assert own.left is not None
+        values -= 0.5 * own.values[at]
+        if side in (name, "both"):
+            slopes[name] = [slope - own.left[k] for slope, k in zip(slopes[name] or (), at, strict=True)]
+    return GradBatch(values, slopes["left"], slopes["right"])
 
 
 def slow(x: Series, y: Series, params: Parameters) -> float:
@@ -100,6 +110,7 @@ def traits(params: Parameters) -> Traits:
         # Blondel et al. prove the sign for another cost; for the squared Euclidean one there are counterexamples.
         nonnegative=params.gamma == 0,
         unequal_length=True,
+        releases_gil=True,
         multivariate=True,
         differentiable=params.gamma != 0 and params.gamma != "median",
     )
@@ -111,11 +122,10 @@ SPEC = MetricSpec(
     prepare=prepare,
     pair=pair,
     block=block,
-    grad=grad,
-    grad_block=grad_block,
+    gradients=gradients,
     reference=slow,
-    lower_bound=alone(lower_bounds),
     lower_bounds=lower_bounds,
+    lanes=LANES,
     traits=traits,
     summary="Soft-DTW less half of its two self terms: zero at x = y, still smooth.",
     citation="Blondel, Mensch, Vert, Differentiable Divergences between Time Series, AISTATS 2021",
@@ -157,4 +167,4 @@ def softdtw_divergence(x: npt.ArrayLike, y: npt.ArrayLike, gamma: float | str = 
     >>> stotmetrics.distance("softdtw_divergence", [0.0, 1.0, 3.0], [0.0, 1.0, 3.0])
     0.0
     """
-    return SPEC.bind(gamma=gamma, band=band)(x, y)
+    return bind(SPEC, gamma=gamma, band=band)(x, y)

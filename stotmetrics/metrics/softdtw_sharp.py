@@ -5,13 +5,16 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from .. import costs
+from ..arrays import FloatArray, IntArray
 from ..kernels import _softdtw
 from ..reference import softdtw as reference
-from ..result import Batch, FloatArray, IntArray, Result
 from ..series import Series
-from ..spec import MetricSpec, Traits
-from ..warping import alone, hard_bounds, radius_of
+from ..spec.bound import bind
+from ..spec.metric import MetricSpec, Side
+from ..spec.result import Batch, GradBatch, Result
+from ..spec.traits import Traits
+from . import value_costs as costs
+from .dtw_bounds import LANES, hard_bounds, radius_of
 from .softdtw import Parameters, gamma_of
 
 
@@ -26,7 +29,14 @@ def pair(x: Series, y: Series, params: Parameters) -> Result:
     return Result(float(np.vdot(alignment, cost)), extras={"alignment": lambda: alignment, "cost": lambda: cost})
 
 
-def block(left: Sequence[Series], right: Sequence[Series], rows: IntArray, cols: IntArray, params: Parameters) -> Batch:
+def block(
+    left: Sequence[Series],
+    right: Sequence[Series],
+    rows: IntArray,
+    cols: IntArray,
+    params: Parameters,
+    cutoff: FloatArray | None = None,
+) -> Batch:
     return Batch(
         np.array([np.vdot(*alignment_and_cost(left[i], right[j], params)) for i, j in zip(rows, cols, strict=True)])
     )
@@ -39,7 +49,14 @@ def lower_bounds(
     return hard_bounds(left, right, rows, cols, params.band)
 
 
-def grad(x: Series, y: Series, params: Parameters) -> tuple[float, FloatArray, FloatArray]:
+def gradients(
+    left: Sequence[Series], right: Sequence[Series], rows: IntArray, cols: IntArray, params: Parameters, side: Side
+) -> GradBatch:
+    solved = [gradient(left[i], right[j], params) for i, j in zip(rows, cols, strict=True)]
+    return GradBatch(np.array([value for value, *_ in solved]), [x for _, x, _ in solved], [y for *_, y in solved])
+
+
+def gradient(x: Series, y: Series, params: Parameters) -> tuple[float, FloatArray, FloatArray]:
     cost = costs.squared_euclidean(x.values, y.values)
     gamma = gamma_of(x, y, params.gamma)
     # d<E, C> = <E, dC> + <dE, C>, and the derivative of E in C is a symmetric operator.
@@ -59,6 +76,7 @@ def traits(params: Parameters) -> Traits:
         zero_self=hard,
         nonnegative=True,
         unequal_length=True,
+        releases_gil=True,
         multivariate=True,
         differentiable=not hard and params.gamma != "median",
     )
@@ -69,10 +87,10 @@ SPEC = MetricSpec(
     params=Parameters,
     pair=pair,
     block=block,
-    grad=grad,
+    gradients=gradients,
     reference=slow,
-    lower_bound=alone(lower_bounds),
     lower_bounds=lower_bounds,
+    lanes=LANES,
     traits=traits,
     summary="Expected cost of an alignment drawn from the soft-DTW distribution: soft-DTW without its entropy.",
     citation="Blondel, Mensch, Vert, Differentiable Divergences between Time Series, AISTATS 2021",
@@ -113,4 +131,4 @@ def softdtw_sharp(x: npt.ArrayLike, y: npt.ArrayLike, gamma: float | str = 1.0, 
     >>> stotmetrics.distance("softdtw_sharp", [0.0, 1.0, 2.0], [0.0, 2.0], gamma=0.0)
     1.0
     """
-    return SPEC.bind(gamma=gamma, band=band)(x, y)
+    return bind(SPEC, gamma=gamma, band=band)(x, y)

@@ -1,20 +1,24 @@
 """Spatio-temporal alignments: soft-DTW whose cost is the unbalanced Sinkhorn divergence of two frames."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from ..divergence import Frames, Problem, cross_terms, divergence, polish, self_terms
+from ..arrays import FloatArray, IntArray
 from ..errors import InvalidSeriesError
-from ..ground import Ground, as_ground, default_ground
 from ..kernels import _softdtw
-from ..parameters import parameter
 from ..reference import sta as reference
-from ..result import FloatArray, Result
 from ..series import Series
-from ..spec import MetricSpec, Traits
+from ..spec.bound import bind
+from ..spec.metric import MetricSpec, Side
+from ..spec.parameters import parameter
+from ..spec.result import GradBatch, Result
+from ..spec.traits import Traits
+from ..transport.ground_cost import Ground, as_ground, default_ground
+from ..transport.sinkhorn_divergence import Frames, Problem, cross_terms, divergence, polish, self_terms
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ def traits(params: Parameters) -> Traits:
         zero_self=params.gamma == 0 and positive,
         nonnegative=params.gamma == 0 and positive,
         unequal_length=True,
+        releases_gil=True,
         multivariate=True,
         # Split parts have points without mass, where the slope of KL is infinite; balanced, mass cannot change.
         differentiable=params.gamma > 0 and params.signed != "split" and bool(np.isfinite(params.rho)),
@@ -169,10 +174,34 @@ def _refuse_unequal_mass(x: Frames, y: Frames) -> None:
         )
 
 
-def grad(x: Prepared, y: Prepared, params: Parameters) -> tuple[float, FloatArray, FloatArray]:
-    for side, name in ((x, "x"), (y, "y")):
-        if not side.parts[0].mass.all():
-            t, p = (int(k) for k in np.argwhere(side.parts[0].mass == 0)[0])
+def gradients(
+    left: Sequence[Prepared], right: Sequence[Prepared], rows: IntArray, cols: IntArray, params: Parameters, side: Side
+) -> GradBatch:
+    solved = [_gradient(left[i], right[j], params, side) for i, j in zip(rows, cols, strict=True)]
+    return GradBatch(
+        np.array([s.value for s in solved]),
+        None if side == "right" else [s.left for s in solved],
+        None if side == "left" else [s.right for s in solved],
+        converged=np.array([s.converged for s in solved], dtype=np.bool_),
+        gap=np.array([s.gap for s in solved]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Gradient:
+    """The value of one pair with its certified error, and its slopes on the sides asked for."""
+
+    value: float
+    gap: float
+    converged: bool
+    left: FloatArray
+    right: FloatArray
+
+
+def _gradient(x: Prepared, y: Prepared, params: Parameters, side: Side) -> _Gradient:
+    for prepared, name in ((x, "x"), (y, "y")):
+        if not prepared.parts[0].mass.all():
+            t, p = (int(k) for k in np.argwhere(prepared.parts[0].mass == 0)[0])
             raise InvalidSeriesError(
                 f"{name} has no mass at time index {t}, point {p}, where the gradient of sta is infinite; "
                 "add a small background to every frame"
@@ -180,15 +209,17 @@ def grad(x: Prepared, y: Prepared, params: Parameters) -> tuple[float, FloatArra
     problem = _tight(x, y)
     left, right = (self_terms(problem, side.parts[0].mass, side.parts[0].u) for side in (x, y))
     cross = cross_terms(problem, left, right)
-    value, _ = divergence(left, right, cross, positive=x.positive)
+    value, error = divergence(left, right, cross, positive=x.positive)
     total, alignment = _softdtw.value_and_alignment(value, params.gamma)
+    low, high = (_softdtw.value(value + sign * error, params.gamma) for sign in (-1, 1))
     own_x, own_y, cross = polish(problem, left, right, cross)
     slope_x = slopes(problem, own_x[:, None, :], cross.u[cross.state])
     slope_y = slopes(problem, own_y[None, :, :], cross.v[cross.state])
     grad_x, grad_y = (np.einsum("ij,ijp->" + out, alignment, s) for out, s in (("ip", slope_x), ("jp", slope_y)))
     if params.signed == "abs":
         grad_x, grad_y = np.sign(x.series.values) * grad_x, np.sign(y.series.values) * grad_y
-    return total, grad_x, grad_y
+    # Rounding may keep the tight problem from its own tolerance; it must at least keep the promise of the value.
+    return _Gradient(total, max(high - total, total - low), bool((error <= x.problem.tol * 2).all()), grad_x, grad_y)
 
 
 def slopes(problem: Problem, own: FloatArray, cross: FloatArray) -> FloatArray:
@@ -220,7 +251,7 @@ SPEC = MetricSpec(
     prepare=prepare,
     # No block: the problems of one pair are a batch already, and sharing it with other pairs would let them touch its
     # last digits.
-    grad=grad,
+    gradients=gradients,
     reference=slow_twin,
     summary="Aligns two series of histograms over space: soft-DTW of the unbalanced Sinkhorn divergence.",
     citation="Janati, Cuturi, Gramfort, Spatio-Temporal Alignments, AISTATS 2020",
@@ -308,5 +339,5 @@ def sta(
     >>> bool(stotmetrics.sta(x, near) < stotmetrics.sta(x, far))
     True
     """
-    bound = SPEC.bind(gamma=gamma, epsilon=epsilon, rho=rho, ground=ground, signed=signed, tol=tol, max_iter=max_iter)
+    bound = bind(SPEC, gamma=gamma, epsilon=epsilon, rho=rho, ground=ground, signed=signed, tol=tol, max_iter=max_iter)
     return bound(x, y)

@@ -6,15 +6,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import costs
-from ..clouds import Cloud, cost_matrices, dense_plan, line_costs, prepare_cloud, spread_plan, spread_potentials
+from ..arrays import FloatArray, IntArray
 from ..kernels import _entropic as entropic
 from ..kernels import _transport as transport
-from ..parameters import parameter
 from ..reference.taot import reference_taot
-from ..result import Batch, FloatArray, IntArray, Result
 from ..series import Series
-from ..spec import MetricSpec, Traits
+from ..spec.bound import bind
+from ..spec.metric import MetricSpec
+from ..spec.parameters import parameter
+from ..spec.result import Batch, Result
+from ..spec.traits import Traits
+from ..transport.point_clouds import (
+    Cloud,
+    cost_matrices,
+    dense_plan,
+    line_costs,
+    prepare_cloud,
+    spread_plan,
+    spread_potentials,
+)
+from . import value_costs as costs
 
 # The stopping rule of the entropic solver: certified gap, Newton steps.
 TOL, MAX_ITER = 1e-9, 200
@@ -96,7 +107,14 @@ def _entropic(x: Cloud, y: Cloud, C: FloatArray, mix: Mixture, params: Parameter
     )
 
 
-def _block(left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray, params: Parameters) -> Batch:
+def block(
+    left: Sequence[Cloud],
+    right: Sequence[Cloud],
+    rows: IntArray,
+    cols: IntArray,
+    params: Parameters,
+    cutoff: FloatArray | None = None,
+) -> Batch:
     exact, soft = transport.Workspace(), entropic.Workspace()
     found = np.empty((len(rows), 4))
     for k, (i, j) in enumerate(zip(rows, cols, strict=True)):
@@ -116,6 +134,12 @@ def _block(left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: 
         gap=np.maximum(found[:, 2], 0.0),
         n_iter=found[:, 3].astype(np.intp),
     )
+
+
+def lower_bounds(
+    left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray, params: Parameters
+) -> FloatArray:
+    return np.array([_lower_bound(left[i], right[j], params) for i, j in zip(rows, cols, strict=True)])
 
 
 def _lower_bound(x: Cloud, y: Cloud, params: Parameters) -> float:
@@ -146,6 +170,7 @@ def _traits(params: Parameters) -> Traits:
         nonnegative=True,
         triangle=exact and params.scale is None and params.p == 1.0,
         unequal_length=True,
+        releases_gil=True,
         multivariate=True,
         uses_times=True,
         time_invariant=True,
@@ -156,12 +181,12 @@ def _traits(params: Parameters) -> Traits:
 SPEC = MetricSpec(
     name="taot",
     pair=_pair,
-    block=_block,
+    block=block,
     params=Parameters,
     traits=_traits,
     prepare=_prepare,
     reference=_reference,
-    lower_bound=_lower_bound,
+    lower_bounds=lower_bounds,
     summary="Optimal transport of values and times on one fixed mixture of their costs, exact or entropic.",
     citation="Zhang, Tang, Corpetti. Time Adaptive Optimal Transport. IEEE Access, 2020.",
 )
@@ -220,5 +245,5 @@ def taot(
     >>> round(stotmetrics.taot([0.0, 0.0, 1.0], [0.0, 1.0, 0.0], omega=0.3, standardize=False), 6)
     0.2
     """
-    bound = SPEC.bind(omega=omega, epsilon=epsilon, scale=scale, p=p, standardize=standardize, w=w)
+    bound = bind(SPEC, omega=omega, epsilon=epsilon, scale=scale, p=p, standardize=standardize, w=w)
     return bound(x, y)

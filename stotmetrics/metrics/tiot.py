@@ -6,13 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..clouds import Cloud, dense_plan, prepare_cloud, spread_plan, spread_potentials, transport_bound
+from ..arrays import FloatArray, IntArray
 from ..kernels._transport import Workspace
-from ..parameters import parameter
 from ..reference.tiot import reference_tiot
-from ..result import Batch, IntArray, Result
 from ..series import Series
-from ..spec import MetricSpec, Traits
+from ..spec.bound import bind
+from ..spec.metric import MetricSpec
+from ..spec.parameters import parameter
+from ..spec.result import Batch, Result, rooted, unrooted
+from ..spec.traits import Traits
+from ..transport.point_clouds import Cloud, dense_plan, prepare_cloud, spread_plan, spread_potentials, transport_bounds
 
 
 @dataclass(frozen=True)
@@ -34,18 +37,10 @@ def _solve(
     return status, max(upper, 0.0), max(upper - lower, 0.0), w, solves
 
 
-def _rooted(value: float, gap: float, params: Parameters) -> tuple[float, float]:
-    """Value and gap, with the root where it is asked for."""
-    if not params.root or params.p == 1.0:
-        return value, gap
-    root = value ** (1.0 / params.p)
-    return root, root - max(value - gap, 0.0) ** (1.0 / params.p)
-
-
 def _pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
     work = Workspace()
     status, objective, gap, w, solves = _solve(work, x, y, params.p)
-    value, gap = _rooted(objective, gap, params)
+    value, gap = rooted(objective, gap, params.p if params.root else 1.0)
     coupling, (f, g) = work.coupling(), work.potentials()
     return Result(
         value,
@@ -61,31 +56,42 @@ def _pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
     )
 
 
-def _block(left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray, params: Parameters) -> Batch:
-    work = Workspace()
-    found = [_solve(work, left[i], right[j], params.p) for i, j in zip(rows, cols, strict=True)]
-    rooted = [_rooted(value, gap, params) for _, value, gap, _, _ in found]
+def _block(
+    left: Sequence[Cloud],
+    right: Sequence[Cloud],
+    rows: IntArray,
+    cols: IntArray,
+    params: Parameters,
+    cutoff: FloatArray | None = None,
+) -> Batch:
+    work, power = Workspace(), params.p if params.root else 1.0
+    above = unrooted(cutoff, power, len(rows))
+    solved = [
+        _solve(work, left[i], right[j], params.p, above[k]) for k, (i, j) in enumerate(zip(rows, cols, strict=True))
+    ]
+    rooted_values = [rooted(value, gap, power) for _, value, gap, _, _ in solved]
     return Batch(
-        np.array([value for value, _ in rooted], dtype=np.float64),
-        converged=np.array([status == 0 for status, *_ in found], dtype=np.bool_),
-        gap=np.array([gap for _, gap in rooted], dtype=np.float64),
-        n_iter=np.array([solves for *_, solves in found], dtype=np.intp),
+        np.array([value for value, _ in rooted_values], dtype=np.float64),
+        converged=np.array([status == 0 for status, *_ in solved], dtype=np.bool_),
+        gap=np.array([gap for _, gap in rooted_values], dtype=np.float64),
+        n_iter=np.array([solves for *_, solves in solved], dtype=np.intp),
+        abandoned=np.array(
+            [status != 0 and value - gap > most for (status, value, gap, *_), most in zip(solved, above, strict=True)],
+            dtype=np.bool_,
+        ),
     )
 
 
-def _lower_bound(x: Cloud, y: Cloud, params: Parameters) -> float:
-    return _rooted(transport_bound(x, y, params.p), 0.0, params)[0]
+def exceeds(work: Workspace, x: Cloud, y: Cloud, p: float, above: float) -> bool:
+    """Whether TiOT without the root is certainly above a number; often known long before the value is."""
+    status, value, gap, _, _ = _solve(work, x, y, p, above)
+    return value - gap > above
 
 
-def abandon(x: Cloud, y: Cloud, params: Parameters, cutoff: float) -> Result | None:
-    above = cutoff**params.p if params.root else cutoff
-    # A little above the cutoff: a tie must be solved to the end.
-    above += 1e-9 * above
-    status, value, gap, _, solves = _solve(Workspace(), x, y, params.p, above)
-    if status != 0 and value - gap > above:
-        return None
-    value, gap = _rooted(value, gap, params)
-    return Result(value, converged=status == 0, n_iter=solves, gap=gap)
+def _lower_bounds(
+    left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray, params: Parameters
+) -> FloatArray:
+    return transport_bounds(left, right, rows, cols, params.p) ** (1.0 / params.p if params.root else 1.0)
 
 
 def _prepare(series: Series, params: Parameters) -> Cloud:
@@ -103,6 +109,7 @@ def _traits(params: Parameters) -> Traits:
         nonnegative=True,
         triangle=params.root or params.p == 1.0,
         unequal_length=True,
+        releases_gil=True,
         multivariate=True,
         uses_times=True,
         time_invariant=True,
@@ -118,8 +125,7 @@ SPEC = MetricSpec(
     traits=_traits,
     prepare=_prepare,
     reference=_reference,
-    lower_bound=_lower_bound,
-    abandon=abandon,
+    lower_bounds=_lower_bounds,
     summary="Exact optimal transport of values and times, at the balance between them that costs most.",
     citation="Nguyen, Chu, Toh. Time-integrated Optimal Transport: A Robust Minimax Framework. 2025.",
 )
@@ -164,4 +170,4 @@ def tiot(x: ArrayLike, y: ArrayLike, p: float = 2.0, standardize: bool = True, r
     >>> round(stotmetrics.tiot([0.0, 0.0, 1.0], [0.0, 1.0, 0.0], standardize=False), 6)
     0.57735
     """
-    return SPEC.bind(p=p, standardize=standardize, root=root)(x, y)
+    return bind(SPEC, p=p, standardize=standardize, root=root)(x, y)

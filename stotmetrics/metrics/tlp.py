@@ -1,16 +1,22 @@
 """TLp: transport between signals, in which mass moves in time and in value."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
+import numpy as np
 from numpy.typing import ArrayLike
 
-from ..clouds import Cloud, cost_matrices, dense_plan, prepare_cloud, spread_plan
-from ..kernels._transport import Workspace
-from ..parameters import parameter
+from ..arrays import FloatArray, IntArray
 from ..reference.taot import reference_taot
-from ..result import Result
 from ..series import Series
-from ..spec import MetricSpec, Traits
+from ..spec.bound import bind
+from ..spec.metric import MetricSpec
+from ..spec.parameters import parameter
+from ..spec.result import Batch, Result, rooted
+from ..spec.traits import Traits
+from ..transport.point_clouds import Cloud, prepare_cloud
+from . import taot
 
 
 @dataclass(frozen=True)
@@ -22,28 +28,47 @@ class Parameters:
     standardize: bool = parameter(False, doc="z-score the values (per feature) and the times of each series")
 
 
+def _taot(params: Parameters) -> taot.Parameters:
+    """Its p-th power is TAOT at this exchange rate."""
+    return taot.Parameters(omega=1.0 / params.lam, p=params.p, standardize=params.standardize)
+
+
 def prepare(series: Series, params: Parameters) -> Cloud:
     return prepare_cloud(series, params.standardize)
 
 
 def pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
-    A, B = cost_matrices(x, y, params.p)
-    cost = A + B / params.lam
-    work = Workspace()
-    status, value, below, _ = work.transport(cost, x.weights, x.order, y.weights, y.order, x.uniform and y.uniform)
-    coupling, root = work.coupling(), 1.0 / params.p
-    found = max(0.0, value) ** root
+    power = taot.SPEC.pair(x, y, _taot(params))
+    assert isinstance(power, Result)
+    value, gap = rooted(max(0.0, power.value), power.gap or 0.0, params.p)
     return Result(
-        found,
-        converged=status == 0,
-        n_iter=1,
-        gap=max(0.0, found - max(0.0, below) ** root),
-        extras={
-            "plan": lambda: spread_plan(dense_plan(coupling, x, y), x, y),
-            "objective": lambda: value,
-            "cost": lambda: cost,
-        },
+        value,
+        converged=power.converged,
+        n_iter=power.n_iter,
+        gap=gap,
+        extras={name: partial(getattr, power, name) for name in power.available},
     )
+
+
+def block(
+    left: Sequence[Cloud],
+    right: Sequence[Cloud],
+    rows: IntArray,
+    cols: IntArray,
+    params: Parameters,
+    cutoff: FloatArray | None = None,
+) -> Batch:
+    powers = taot.block(left, right, rows, cols, _taot(params))
+    assert powers.gap is not None
+    values = [rooted(value, gap, params.p) for value, gap in zip(powers.values, powers.gap, strict=True)]
+    value, gap = np.array(values, dtype=np.float64).reshape(-1, 2).T
+    return replace(powers, values=value, gap=gap)
+
+
+def lower_bounds(
+    left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray, params: Parameters
+) -> FloatArray:
+    return taot.lower_bounds(left, right, rows, cols, _taot(params)) ** (1.0 / params.p)
 
 
 def reference(x: Series, y: Series, params: Parameters) -> float:
@@ -65,8 +90,11 @@ SPEC = MetricSpec(
         uses_times=True,
         time_invariant=True,
         uses_weights=True,
+        releases_gil=True,
     ),
     prepare=prepare,
+    block=block,
+    lower_bounds=lower_bounds,
     reference=reference,
     summary="Transport between signals that moves mass in time and in value, at a fixed exchange rate; a metric.",
     citation="Thorpe, Park, Kolouri, Rohde, Slepčev. A Transportation Lp Distance for Signal Analysis. JMIV 2017.",
@@ -112,4 +140,4 @@ def tlp(x: ArrayLike, y: ArrayLike, p: float = 2.0, lam: float = 1.0, standardiz
     >>> round(tlp([0.0, 0.0, 3.0], [0.0, 3.0, 0.0], p=1.0), 6)
     0.666667
     """
-    return SPEC.bind(p=p, lam=lam, standardize=standardize)(x, y)
+    return bind(SPEC, p=p, lam=lam, standardize=standardize)(x, y)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..result import FloatArray
+from ..arrays import FloatArray
 
 
 def coupling_near(P: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-from ..result import FloatArray
+from ..arrays import FloatArray
 from .coupling import coupling_near
 
 # L1 error of the marginals at which Newton's method ends: what rounding leaves of them.

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq
 
-from ..clouds import cost_matrices, prepare_cloud
-from ..result import FloatArray, Result, rooted
+from ..arrays import FloatArray
 from ..series import Series
+from ..spec.result import Result, rooted
+from ..transport.point_clouds import cost_matrices, prepare_cloud
 from .entropic import MARGINAL_TOL, EntropicTransport
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..result import FloatArray
+from ..arrays import FloatArray
 
 
 def kernel(x: FloatArray, y: FloatArray, sigma: float) -> float:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-from ..clouds import cost_matrices, prepare_cloud
-from ..result import FloatArray
+from ..arrays import FloatArray
 from ..series import Series
+from ..transport.point_clouds import cost_matrices, prepare_cloud
 
 
 @dataclass(frozen=True)

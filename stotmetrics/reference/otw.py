@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..result import FloatArray
+from ..arrays import FloatArray
 
 
 def otw_by_loops(x: FloatArray, y: FloatArray, waste: float, window: int | None) -> float:

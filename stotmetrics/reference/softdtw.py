@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from ..result import FloatArray
+from ..arrays import FloatArray
 
 
 def squared_euclidean(x: FloatArray, y: FloatArray) -> FloatArray:

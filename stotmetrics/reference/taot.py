@@ -5,8 +5,8 @@
 
 import numpy as np
 
-from ..clouds import cost_matrices, prepare_cloud
 from ..series import Series
+from ..transport.point_clouds import cost_matrices, prepare_cloud
 from .entropic import EntropicTransport
 from .tiot import transport_program
 

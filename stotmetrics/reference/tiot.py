@@ -8,9 +8,10 @@ import numpy as np
 from scipy import sparse
 from scipy.optimize import linprog
 
-from ..clouds import cost_matrices, prepare_cloud
-from ..result import FloatArray, Result, rooted
+from ..arrays import FloatArray
 from ..series import Series
+from ..spec.result import Result, rooted
+from ..transport.point_clouds import cost_matrices, prepare_cloud
 from .coupling import coupling_near
 
 # Of the largest cost, what rounding leaves of a sum of them.

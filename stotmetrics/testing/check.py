@@ -12,9 +12,9 @@ import numpy as np
 from hypothesis.strategies import SearchStrategy
 
 from ..errors import ConvergenceWarning
-from ..result import Result
 from ..series import Series
-from ..spec import BoundMetric
+from ..spec.bound import BoundMetric
+from ..spec.result import Result
 
 # Relative to the scale of the inputs and of the values: far above rounding, far below float32.
 RTOL = 1e-9

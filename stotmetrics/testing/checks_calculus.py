@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from ..result import FloatArray
+from ..arrays import FloatArray
 from ..series import Series
-from ..spec import BoundMetric
+from ..spec.bound import BoundMetric
 from .check import Undecided, check, evaluate, fresh, require, slack
 from .inputs import alike
 

@@ -9,12 +9,12 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from .. import engine
-from ..destination import Destination
+from ..arrays import FloatArray, IntArray
+from ..engine import tiles as engine
+from ..engine.output import Destination
 from ..errors import ConvergenceWarning
-from ..result import FloatArray, IntArray
 from ..series import Series
-from ..spec import BoundMetric
+from ..spec.bound import BoundMetric
 from .check import Undecided, check, evaluate, fresh, require, slack
 from .inputs import alike
 

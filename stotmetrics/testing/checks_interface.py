@@ -10,12 +10,12 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from .. import registry
+from ..arrays import FloatArray
 from ..errors import InvalidParameterError, InvalidSeriesError
-from ..parameters import Parameter
-from ..result import FloatArray
 from ..series import Series, as_series
-from ..spec import BoundMetric
+from ..spec import registry
+from ..spec.bound import BoundMetric
+from ..spec.parameters import Parameter
 from .check import check, require, slack, value
 from .checks_values import pair
 from .inputs import alike

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from ..series import Series
-from ..spec import BoundMetric
+from ..spec.bound import BoundMetric
 from .check import check, evaluate, fresh, require, slack
 from .checks_values import pair
 from .inputs import alike

@@ -7,10 +7,11 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from ..arrays import FloatArray
 from ..errors import ConvergenceWarning
-from ..result import FloatArray, Result
 from ..series import Series, as_series
-from ..spec import BoundMetric
+from ..spec.bound import BoundMetric
+from ..spec.result import Result
 from .check import Undecided, check, evaluate, fresh, require, slack, value
 from .inputs import alike
 

@@ -8,9 +8,10 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from ..result import FloatArray
+from ..arrays import FloatArray
 from ..series import Series
-from ..spec import BoundMetric, Traits
+from ..spec.bound import BoundMetric
+from ..spec.traits import Traits
 from . import strategies as our
 
 _STEP = st.sampled_from([1e-1, 1e-3, 1e-6])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import HypothesisWarning, Unsatisfiable
 
 from ..errors import ConvergenceWarning
-from ..spec import BoundMetric
+from ..spec.bound import BoundMetric
 from .check import Check, Undecided
 from .checks import CHECKS
 from .inputs import code

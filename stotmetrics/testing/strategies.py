@@ -15,11 +15,11 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from ..parameters import Parameter
-from ..result import FloatArray
+from ..arrays import FloatArray
+from ..spec.parameters import Parameter
 
 if TYPE_CHECKING:
-    from ..spec import MetricSpec
+    from ..spec.metric import MetricSpec
 
 # They steer a solver and say nothing about the metric, so a check keeps their defaults.
 SOLVER_PARAMETERS = ("tol", "max_iter")

@@ -10,8 +10,9 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from .. import registry
-from ..spec import BoundMetric, MetricSpec
+from ..spec import registry
+from ..spec.bound import BoundMetric
+from ..spec.metric import MetricSpec
 from .check import Check
 from .strategies import choices_of, params_of
 

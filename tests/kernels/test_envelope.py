@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from stotmetrics import as_series
 from stotmetrics.kernels import _envelope as kernel
+from stotmetrics.metrics.dtw_bounds import hard_bounds, log_paths, soft_bounds, stack
 from stotmetrics.reference import softdtw as reference
-from stotmetrics.warping import hard_bounds, log_paths, soft_bounds, stack
 
 RADII = st.one_of(st.none(), st.integers(0, 12))
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from stotmetrics.clouds import powers
 from stotmetrics.kernels._matrixfree import Plan
+from stotmetrics.transport.point_clouds import powers
 
 
 @pytest.mark.parametrize(("n", "m", "d", "p"), [(9, 13, 1, 2.0), (13, 9, 2, 1.5), (1, 6, 1, 1.0), (5, 1, 3, 2.0)])

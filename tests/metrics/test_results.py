@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 import stotmetrics
-from stotmetrics.clouds import cost_matrices, powers, prepare_cloud
-from stotmetrics.matrixfree import LongProblem
 from stotmetrics.metrics import etiot, taot, tiot
+from stotmetrics.metrics.dtw_bounds import soft_bounds
 from stotmetrics.reference import softdtw as slow
 from stotmetrics.reference.tiot import reference_tiot, tiot_program
-from stotmetrics.result import rooted
-from stotmetrics.warping import soft_bounds
+from stotmetrics.spec.result import rooted
+from stotmetrics.transport.matrix_free import LongProblem
+from stotmetrics.transport.point_clouds import cost_matrices, powers, prepare_cloud
 
 RNG = np.random.default_rng(11)
 X = stotmetrics.as_series(

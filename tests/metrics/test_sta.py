@@ -10,11 +10,11 @@ from threadpoolctl import threadpool_limits
 
 import stotmetrics
 from stotmetrics import ConvergenceWarning, InvalidSeriesError
-from stotmetrics.ground import Ground
 from stotmetrics.kernels import _softdtw
 from stotmetrics.metrics.sta import costs_of
 from stotmetrics.reference import sinkhorn as twin
 from stotmetrics.testing import strategies
+from stotmetrics.transport.ground_cost import Ground
 
 
 @pytest.fixture(autouse=True, scope="module")

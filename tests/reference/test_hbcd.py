@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import stotmetrics
-from stotmetrics.clouds import cost_matrices, prepare_cloud
 from stotmetrics.kernels._hbcd import Descent
 from stotmetrics.reference.etiot import EntropicProblem
 from stotmetrics.reference.hbcd import ascend, hbcd, reference_hbcd
+from stotmetrics.transport.point_clouds import cost_matrices, prepare_cloud
 
 
 def problem(seed, n=20, m=15):

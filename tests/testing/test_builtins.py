@@ -5,7 +5,7 @@ from importlib import metadata
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from stotmetrics import registry
+from stotmetrics.spec import registry
 from stotmetrics.testing import parametrize_with_checks
 
 # The kit draws full examples in the nightly profile; a share of them keeps the daily run short.

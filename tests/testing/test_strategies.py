@@ -8,8 +8,8 @@ import pytest
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
-from stotmetrics import parameters
-from stotmetrics.parameters import parameter
+from stotmetrics.spec import parameters
+from stotmetrics.spec.parameters import parameter
 from stotmetrics.testing import strategies as our
 
 

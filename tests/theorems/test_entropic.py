@@ -8,9 +8,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import stotmetrics
-from stotmetrics.clouds import cost_matrices, prepare_cloud
 from stotmetrics.reference.etiot import EntropicProblem
 from stotmetrics.reference.hbcd import hbcd
+from stotmetrics.transport.point_clouds import cost_matrices, prepare_cloud
 
 SEEDS = st.integers(0, 2**32 - 1)
 EPSILONS = st.sampled_from([0.01, 0.1, 1.0, 10.0])

@@ -8,8 +8,8 @@ from scipy import sparse
 from scipy.optimize import linprog
 
 import stotmetrics
-from stotmetrics.clouds import cost_matrices, prepare_cloud
 from stotmetrics.testing.strategies import clouds
+from stotmetrics.transport.point_clouds import cost_matrices, prepare_cloud
 
 PAIRS = st.integers(1, 2).flatmap(lambda d: st.tuples(clouds(max_length=6, dims=d), clouds(max_length=6, dims=d)))
 POWERS = st.sampled_from([1.0, 2.0, 3.0])

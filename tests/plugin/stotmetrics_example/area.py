@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from stotmetrics import Batch, MetricSpec, Series, Traits
-from stotmetrics.parameters import NoParameters
+from stotmetrics.spec.parameters import NoParameters
 
 from . import _area
 

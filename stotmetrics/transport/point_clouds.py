@@ -5,7 +5,7 @@ series are divided by their sum: only their proportions matter. Atoms of weight 
 they are left out here and return as zero rows of a plan.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import logsumexp
 
-from .result import FloatArray, IntArray
-from .series import Series
+from ..arrays import FloatArray, IntArray
+from ..series import Series
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,7 @@ class Cloud:
         return np.take_along_axis(self.values.T, orders, axis=1), self.weights[orders]
 
     @cached_property
-    def shadows(self) -> FloatArray:
+    def sorted_projections(self) -> FloatArray:
         """Sorted projections of the plane of scaled values and times, shape (len(MIXTURES), 2 angles, 2 axes, n).
 
         Only for one value dimension and equal masses.
@@ -109,10 +109,18 @@ def transport_bound(x: Cloud, y: Cloud, p: float) -> float:
     bound = max(line_costs(x, y, p))
     if p == 2.0 and x.uniform and y.uniform and x.size == y.size and x.values.shape[1] == 1:
         # The squared distance of a plane is the sum over the two axes of any frame, and so is at least its transport.
-        gaps = x.shadows - y.shadows
+        gaps = x.sorted_projections - y.sorted_projections
         bound = max(bound, float(np.einsum("wain,wain->wa", gaps, gaps).max()) / x.size)
     # Rounding may lift a bound that is attained above the value.
     return max(bound * (1.0 - 1e-12), 0.0)
+
+
+def transport_bounds(
+    left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray, p: float
+) -> FloatArray:
+    """:func:`transport_bound` of the pairs ``(left[rows[k]], right[cols[k]])``."""
+    pairs = zip(rows, cols, strict=True)
+    return np.array([transport_bound(left[i], right[j], p) for i, j in pairs], dtype=np.float64)
 
 
 def prepare_cloud(series: Series, standardize: bool) -> Cloud:

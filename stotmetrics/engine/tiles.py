@@ -1,22 +1,26 @@
 """The pair loop: which pairs, in which tiles, on which workers. It knows nothing of any metric."""
 
+import numbers
+import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, effective_n_jobs
 from threadpoolctl import ThreadpoolController
 from tqdm import tqdm
 
-from .destination import Destination
-from .errors import ConvergenceWarning
-from .result import Batch, IntArray
-from .series import Series
-from .spec import BoundMetric
+from ..arrays import IntArray
+from ..errors import ConvergenceWarning, InvalidParameterError
+from ..series import Series
+from ..spec.bound import BoundMetric
+from ..spec.prepared import PreparedSet
+from ..spec.result import Batch
+from .output import Destination
 
 Progress = bool | Callable[[int, int], None]
 Advance = Callable[[int], object]
@@ -25,6 +29,12 @@ Advance = Callable[[int], object]
 # tile cheap, little enough for progress, balance and Ctrl-C.
 _CELLS = 2**24
 _SIDES = (4, 24)
+
+# Seconds of work that are done at once, and that must be left, before workers are started: threads, processes.
+_ALONE = {True: 0.005, False: 0.5}
+
+# What joblib's delayed() makes: a function and its arguments.
+Task = tuple[Callable[..., tuple[int, Any]], tuple[Any, ...], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +66,14 @@ def tile_side(left: Sequence[Series], right: Sequence[Series]) -> int:
 
 def tiles_of(n: int, m: int, side: int, *, within: bool, symmetric: bool, zero_self: bool) -> list[Tile]:
     """The tiles that cover an n x m matrix; ``within`` says that rows and columns are the same series."""
-    found = []
+    tiles = []
     for i in range(0, n, side):
         for j in range(0, m, side):
             if within and symmetric and j < i:
                 continue
             rows, cols = slice(i, min(i + side, n)), slice(j, min(j + side, m))
-            found.append(Tile(rows, cols, triangle=within and symmetric, skip_diagonal=within and zero_self))
-    return found
+            tiles.append(Tile(rows, cols, triangle=within and symmetric, skip_diagonal=within and zero_self))
+    return tiles
 
 
 def fill(
@@ -85,15 +95,13 @@ def fill(
     pairs = [len(tile.pairs()[0]) for tile in tiles]
     todo = destination.todo(len(tiles))
     report = Report()
+    threads = metric.traits.releases_gil
     with one_blas_thread(), progress_bar(progress, sum(pairs), metric.name) as advance:
         advance(sum(pairs) - sum(pairs[k] for k in todo))
         prepared_left = prepare(metric, left, side, n_jobs)
         prepared_right = prepared_left if within else prepare(metric, others, side, n_jobs)
-        tasks = (
-            delayed(_run)(metric, k, prepared_left[tiles[k].rows], prepared_right[tiles[k].cols], *tiles[k].pairs())
-            for k in todo
-        )
-        for k, batch in run(tasks, n_jobs):
+        tasks = [delayed(_solve_tile)(metric, k, prepared_left, prepared_right, tiles[k]) for k in todo]
+        for k, batch in run(tasks, n_jobs, threads=threads):
             i, j = tiles[k].pairs()
             i, j = i + tiles[k].rows.start, j + tiles[k].cols.start
             destination.write(k, i, j, batch.values, mirror=symmetric)
@@ -102,31 +110,50 @@ def fill(
     report.warn(metric)
 
 
-def prepare(metric: BoundMetric, series: Sequence[Series], side: int, n_jobs: int | None) -> list[Any]:
+def prepare(metric: BoundMetric, series: Sequence[Series], side: int, n_jobs: int | None) -> PreparedSet:
     """Prepare each series once, in its order."""
     if metric.spec.prepare is None:
-        return list(series)  # starting workers would take longer than all there is to do
-    tasks = (delayed(_prepare)(metric, k, list(series[k : k + side])) for k in range(0, len(series), side))
-    found = dict(run(tasks, n_jobs))
-    return [one for k in sorted(found) for one in found[k]]
+        return PreparedSet(series)  # starting workers would take longer than all there is to do
+    tasks = [delayed(_prepare)(metric, k, list(series[k : k + side])) for k in range(0, len(series), side)]
+    parts = dict(run(tasks, n_jobs))
+    return PreparedSet(prepared for k in sorted(parts) for prepared in parts[k])
 
 
-def run(tasks: Iterable[Any], n_jobs: int | None) -> Iterator[tuple[int, Any]]:
+def run(tasks: Sequence[Task], n_jobs: int | None, *, threads: bool = True) -> Iterator[tuple[int, Any]]:
     """Yield the results of joblib tasks as they come, in any order.
 
-    Threads are preferred, never imposed: a ``joblib.parallel_config`` around the call decides.
+    Threads (or processes) are preferred, never imposed: a ``joblib.parallel_config`` around the call decides. The first
+    tasks are done here: workers start once there is more left to do than starting them takes.
     """
+    prefer = "threads" if threads else "processes"
+    if effective_n_jobs(check_jobs(n_jobs)) > 1:
+        start, done = time.perf_counter(), 0
+        for function, args, kwargs in tasks:
+            yield function(*args, **kwargs)
+            done += 1
+            spent = time.perf_counter() - start
+            if spent > _ALONE[threads] and spent * (len(tasks) - done) > _ALONE[threads] * done:
+                break
+        tasks = tasks[done:]
     try:
-        parallel = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator_unordered")
+        parallel = Parallel(n_jobs=n_jobs, prefer=prefer, return_as="generator_unordered")
     except ValueError:  # a backend that can only return everything at the end
-        parallel = Parallel(n_jobs=n_jobs, prefer="threads")
+        parallel = Parallel(n_jobs=n_jobs, prefer=prefer)
     yield from parallel(tasks)
 
 
-def _run(
-    metric: BoundMetric, k: int, left: list[Any], right: list[Any], rows: IntArray, cols: IntArray
-) -> tuple[int, Batch]:
-    return k, metric.block(left, right, rows, cols)
+def check_jobs(n_jobs: Any) -> int | None:
+    """``n_jobs`` as joblib takes it, or an error for people."""
+    if n_jobs is None:
+        return None
+    if not isinstance(n_jobs, numbers.Integral) or isinstance(n_jobs, bool) or n_jobs == 0:
+        raise InvalidParameterError(f"n_jobs must be None or a non-zero integer (-1: all cores); got {n_jobs!r}")
+    return int(n_jobs)
+
+
+def _solve_tile(metric: BoundMetric, k: int, left: PreparedSet, right: PreparedSet, tile: Tile) -> tuple[int, Batch]:
+    rows, cols = tile.pairs()
+    return k, metric.block(left, right, rows + tile.rows.start, cols + tile.cols.start)
 
 
 def _prepare(metric: BoundMetric, k: int, series: list[Series]) -> tuple[int, list[Any]]:

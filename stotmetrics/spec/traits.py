@@ -8,7 +8,7 @@ class Traits:
     """What a metric claims about itself. Every default is the weaker claim.
 
     The conformance kit verifies these claims and the engine exploits them: only a ``symmetric`` metric fills one
-    triangle of a matrix, only ``zero_self`` skips the diagonal.
+    triangle of a matrix, only ``zero_self`` skips the diagonal, only one that ``releases_gil`` runs in threads.
 
     Parameters
     ----------
@@ -16,6 +16,9 @@ class Traits:
         ``d(x, y) == d(y, x)``.
     zero_self : bool
         ``d(x, x) == 0``.
+    separates : bool
+        ``d(x, y) == 0`` only between equal series. Points without weight do not count, and a series is what remains
+        of it where the metric ignores times or weights.
     nonnegative : bool
         ``d(x, y) >= 0``.
     triangle : bool
@@ -23,9 +26,9 @@ class Traits:
     unequal_length : bool
         Accepts two series of different lengths.
     multivariate : bool
-        Accepts more than one value dimension.
+        Accepts more than one channel.
     differentiable : bool
-        Has a gradient in the values of both series, given by ``grad``.
+        Has a gradient in the values of both series, given by ``gradients``.
     uses_times : bool
         The times of a series matter; otherwise given times are refused.
     time_invariant : bool
@@ -34,12 +37,24 @@ class Traits:
         The weights of a series matter; otherwise given weights are refused.
     needs_mass : bool
         Every frame is a non-negative histogram; negative values are refused.
+    releases_gil : bool
+        Most of the time of ``block`` is spent without the global interpreter lock, so that threads help. Otherwise the
+        engine prefers processes.
     min_length : int
         The shortest series it accepts.
+
+    Examples
+    --------
+    >>> import stotmetrics
+    >>> stotmetrics.get_metric("tiot", standardize=False).traits.metric_axioms
+    True
+    >>> stotmetrics.get_metric("softdtw").traits.metric_axioms
+    False
     """
 
     symmetric: bool = False
     zero_self: bool = False
+    separates: bool = False
     nonnegative: bool = False
     triangle: bool = False
     unequal_length: bool = False
@@ -49,7 +64,13 @@ class Traits:
     time_invariant: bool = False
     uses_weights: bool = False
     needs_mass: bool = False
+    releases_gil: bool = False
     min_length: int = 1
+
+    @property
+    def metric_axioms(self) -> bool:
+        """Whether all axioms of a metric are claimed: symmetry, zero exactly between equal series, the triangle."""
+        return self.symmetric and self.zero_self and self.separates and self.triangle
 
 
 NO_CLAIMS = Traits()

@@ -1,6 +1,7 @@
 """The barycenter of a set of series under a differentiable metric."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,11 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from .api import Metric, get_metric
-from .arrays import real_array
-from .errors import InvalidParameterError
-from .result import FloatArray
-from .series import Series, as_dataset, as_series
+from ..arrays import FloatArray, real_array
+from ..errors import ConvergenceWarning, InvalidParameterError
+from ..series import Series, as_dataset, as_series
+from ..spec.bound import Metric, get_metric, metric_comes_last
 
 # The least mass to start from, relative to the mean: a logarithm cannot start at zero, nor move far from it.
 _LEAST_MASS = 1e-3
@@ -46,11 +46,12 @@ class Barycenter:
 def barycenter(
     X: Any,
     metric: Metric = "softdtw",
+    *,
     weights: npt.ArrayLike | None = None,
     init: npt.ArrayLike | int | None = None,
-    *,
     max_iter: int = 200,
     tol: float = 1e-6,
+    metric_params: Mapping[str, Any] | None = None,
     **params: Any,
 ) -> Barycenter:
     """The series that minimises its weighted mean distance to a set of series, by L-BFGS.
@@ -74,8 +75,10 @@ def barycenter(
     tol : float, default 1e-6
         Largest entry of the gradient (in the logarithms of masses), relative to the largest at the start, at which to
         stop.
+    metric_params : mapping, optional
+        Parameters of the metric whose names are taken here, such as its own ``max_iter`` and ``tol``.
     **params
-        Parameters of the metric.
+        The other parameters of the metric.
 
     Returns
     -------
@@ -90,7 +93,12 @@ def barycenter(
     NotImplementedError
         If the metric has no gradient at these parameters.
     FloatingPointError
-        If a gradient on the way is not finite.
+        If a value or a gradient on the way is not finite.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Once, if a gradient on the way was not solved to its tolerance.
 
     References
     ----------
@@ -99,31 +107,36 @@ def barycenter(
     Examples
     --------
     >>> import stotmetrics
-    >>> found = stotmetrics.barycenter([[0.0, 1.0, 0.0], [0.0, 0.0, 3.0, 0.0]], gamma=0.1, init=3)
-    >>> found.converged, found.values.shape
+    >>> center = stotmetrics.barycenter([[0.0, 1.0, 0.0], [0.0, 0.0, 3.0, 0.0]], gamma=0.1, init=3)
+    >>> center.converged, center.values.shape
     (True, (3, 1))
     """
-    bound = get_metric(metric, **params)
+    metric_comes_last("barycenter(X, metric={})", X)
+    bound = get_metric(metric, **{**(metric_params or {}), **params})
+    bound.require_gradient()
     series = [bound.accept(one, f"X[{k}]") for k, one in enumerate(as_dataset(X))]
     shares = _shares(weights, len(series))
     start = _start(init, series, shares)
-    prepared = [bound.prepare(one) for one in series]
+    prepared = bound.prepare_all(series)
     rows, cols = np.zeros(len(series), dtype=np.intp), np.arange(len(series), dtype=np.intp)
     masses = bound.traits.needs_mass
     if masses:
         start = np.log(np.maximum(start, _LEAST_MASS * start.mean()))
 
+    failed = [0]
+
     def value_and_slope(flat: FloatArray) -> tuple[float, FloatArray]:
         point = flat.reshape(start.shape)
         point = np.exp(point) if masses else point
         left = bound.prepare(Series(np.ascontiguousarray(point), frame_shape=series[0].frame_shape))
-        values, slopes, _ = bound.grad_block([left], prepared, rows, cols)
+        batch = bound.gradients([left], prepared, rows, cols, "left")
+        assert batch.left is not None
         slope = np.zeros(start.shape)
-        for share, one in zip(shares, slopes, strict=True):
-            slope += share * one
-        value = float(shares @ values)
-        if not (np.isfinite(value) and np.isfinite(slope).all()):
-            raise FloatingPointError(f"{bound!r} has no finite gradient on the way; rescale the series, or raise gamma")
+        for share, own in zip(shares, batch.left, strict=True):
+            slope += share * own
+        if batch.converged is not None:
+            failed[0] += int((~batch.converged).sum())
+        value = float(shares @ batch.values)
         return value, (slope * point if masses else slope).ravel()
 
     scale = max(float(np.abs(value_and_slope(start.ravel())[1]).max()), np.finfo(float).tiny)
@@ -134,6 +147,13 @@ def barycenter(
         method="L-BFGS-B",
         options={"maxiter": max_iter, "maxfun": 20 * max_iter, "gtol": tol * scale, "ftol": 0.0},
     )
+    if failed[0]:
+        warnings.warn(
+            f"{bound.name} did not converge for {failed[0]} gradients on the way; raise its max_iter or tol, "
+            "as in metric_params={'max_iter': ...}",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
     # Without a stop on the value, the line search may end at the last digit before the gradient meets its tolerance.
     slope = float(np.abs(found.jac).max())
     return Barycenter(

@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import parameters
-from .arrays import finite_array
-from .destination import Destination
-from .metrics import sta
-from .result import Batch, FloatArray, IntArray
-from .series import as_sets
-from .spec import BoundMetric
+from ..arrays import FloatArray, IntArray, finite_array
+from ..engine.output import Destination
+from ..spec import parameters
+from ..spec.bound import BoundMetric, as_sets
+from ..spec.result import Batch
+from . import sta
 
 
 def sta_over_gamma(
@@ -63,35 +62,36 @@ def sta_over_gamma(
     (3, 3, 3)
     """
     # joblib and tqdm take longer to import than all the rest.
-    from . import engine
+    from ..engine import tiles
 
     wanted = finite_array(gammas, "gammas", 1).tolist()
-    found = tuple(parameters.make("sta", sta.Parameters, {**params, "gamma": gamma}) for gamma in wanted)
+    smoothings = tuple(parameters.make("sta", sta.Parameters, {**params, "gamma": gamma}) for gamma in wanted)
     # The largest gamma makes the weakest claims, so that no entry is skipped that another gamma needs.
-    weakest = max(found, key=lambda one: one.gamma)
-    bound = BoundMetric(replace(sta.SPEC, block=partial(_block, found), grad=None), weakest)
+    weakest = max(smoothings, key=lambda one: one.gamma)
+    bound = BoundMetric(replace(sta.SPEC, block=partial(_block, smoothings), gradients=None), weakest)
     left, right = as_sets(X, Y, bound.traits, bound.name)
     others = right or left
-    destination = Destination(np.zeros((len(left), len(others), len(found))))
-    side = engine.tile_side(left, others)
-    engine.fill(bound, left, right, destination, side, n_jobs=n_jobs, progress=progress)
+    destination = Destination(np.zeros((len(left), len(others), len(smoothings))))
+    side = tiles.tile_side(left, others)
+    tiles.fill(bound, left, right, destination, side, n_jobs=n_jobs, progress=progress)
     return np.ascontiguousarray(np.moveaxis(destination.array, 2, 0))
 
 
 def _block(
-    found: tuple[sta.Parameters, ...],
+    smoothings: tuple[sta.Parameters, ...],
     left: Sequence[sta.Prepared],
     right: Sequence[sta.Prepared],
     rows: IntArray,
     cols: IntArray,
     params: sta.Parameters,
+    cutoff: FloatArray | None = None,
 ) -> Batch:
-    values = np.empty((len(rows), len(found)))
+    values = np.empty((len(rows), len(smoothings)))
     converged, gap = np.ones(len(rows), dtype=np.bool_), np.zeros(len(rows))
     for k, (i, j) in enumerate(zip(rows, cols, strict=True)):
         costs = sta.costs_of(left[i], right[j])
         converged[k] = all(cost.converged for cost in costs)
-        for g, one in enumerate(found):
+        for g, one in enumerate(smoothings):
             bounds = [cost.bounds(one.gamma) for cost in costs]
             values[k, g] = np.mean([value for value, _ in bounds])
             gap[k] = max(gap[k], float(np.mean([error for _, error in bounds])))

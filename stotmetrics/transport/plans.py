@@ -10,11 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import xlogy
 
-from .arrays import finite_array, real_array
-from .divergence import Problem, solve_batch
-from .errors import ConvergenceWarning, InvalidParameterError
-from .kernels import _sinkhorn
-from .result import FloatArray
+from ..arrays import FloatArray, finite_array, real_array
+from ..errors import ConvergenceWarning, InvalidParameterError
+from ..kernels import _sinkhorn
+from .sinkhorn_divergence import Problem, solve_batch
 
 Warmstart = tuple[npt.ArrayLike, npt.ArrayLike] | None
 

@@ -1,15 +1,12 @@
 """What a computation returns: one ``Result`` for a pair, one ``Batch`` for many."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.intp]
-BoolArray = npt.NDArray[np.bool_]
+from ..arrays import BoolArray, FloatArray, IntArray
 
 
 class Result:
@@ -135,12 +132,50 @@ class Batch:
         Certified bound on the error of each value, as in :class:`Result`.
     n_iter : int array of shape (k,), optional
         Iterations of each pair.
+    abandoned : bool array of shape (k,), optional
+        Pairs that certainly lie above their cutoff and were not solved to the end: their values mean nothing. None:
+        every pair was solved.
     """
 
     values: FloatArray
     converged: BoolArray | None = None
     gap: FloatArray | None = None
     n_iter: IntArray | None = None
+    abandoned: BoolArray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GradBatch:
+    """Values and gradients of a metric on k pairs, as a ``gradients`` function returns them.
+
+    Parameters
+    ----------
+    values : array of shape (k,)
+        The value of each pair.
+    left, right : list of k arrays, optional
+        The gradient of each value in the values of its left and of its right series, each shaped (T, d). None where
+        the side was not asked for.
+    converged : bool array of shape (k,), optional
+        None: all of them converged.
+    gap : array of shape (k,), optional
+        Certified bound on the error of each value.
+    """
+
+    values: FloatArray
+    left: list[FloatArray] | None = None
+    right: list[FloatArray] | None = None
+    converged: BoolArray | None = None
+    gap: FloatArray | None = None
+
+
+def batch_of(results: Sequence[Result]) -> Batch:
+    """Single results side by side."""
+    return Batch(
+        np.array([r.value for r in results], dtype=np.float64),
+        converged=np.array([r.converged for r in results], dtype=np.bool_),
+        gap=np.array([np.nan if r.gap is None else r.gap for r in results], dtype=np.float64),
+        n_iter=np.array([r.n_iter for r in results], dtype=np.intp),
+    )
 
 
 def rooted(value: float, gap: float, p: float) -> tuple[float, float]:
@@ -149,3 +184,11 @@ def rooted(value: float, gap: float, p: float) -> tuple[float, float]:
         return value, gap
     low, middle, high = (max(v, 0.0) ** (1.0 / p) for v in (value - gap, value, value + gap))
     return middle, max(high - middle, middle - low)
+
+
+def unrooted(cutoff: FloatArray | None, p: float, pairs: int) -> FloatArray:
+    """What values without the root must exceed for their roots to exceed a cutoff certainly; inf where there is none."""
+    if cutoff is None:
+        return np.full(pairs, np.inf)
+    # A little above: a tie is solved to the end.
+    return np.asarray(cutoff if p == 1.0 else np.maximum(cutoff, 0.0) ** p) * (1.0 + 1e-9)

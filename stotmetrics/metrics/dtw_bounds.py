@@ -1,14 +1,17 @@
 """What softdtw and dtw share: series one behind the other, and lower bounds that cost no alignment."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
-from .kernels import _envelope, _softdtw
-from .result import FloatArray, IntArray
-from .series import Series
+from ..arrays import FloatArray, IntArray
+from ..kernels import _envelope, _softdtw
+from ..series import Series
+from ..spec.prepared import packed
+
+# How many pairs the kernels align side by side, one in each lane of a vector register.
+LANES = 4
 
 
 def radius_of(band: int | None) -> int:
@@ -34,7 +37,7 @@ def soft_bounds(
     left: Sequence[Series], right: Sequence[Series], rows: IntArray, cols: IntArray, gamma: float, band: int | None
 ) -> FloatArray:
     """The same for soft-DTW: where none of N alignments costs less than c, the soft minimum is at least c - γ log N."""
-    (x, x_at), (y, y_at) = stack(left), stack(right)
+    (x, x_at), (y, y_at) = packed(left, stack), packed(right, stack)
     bounds = _envelope.bounds(x, x_at, y, y_at, rows, cols, radius_of(band))
     n, m = np.diff(x_at)[rows], np.diff(y_at)[cols]
     # Rounding of a sum of so many squares may lift a bound that is attained above the value.
@@ -45,16 +48,6 @@ def soft_bounds(
     return np.where(np.isfinite(bounds), bounds, -np.inf)
 
 
-def alone(lower_bounds: Callable[[Any, Any, IntArray, IntArray, Any], FloatArray]) -> Callable[[Any, Any, Any], float]:
-    """The bound of a single pair, from a function that bounds many."""
-    only = np.zeros(1, dtype=np.intp)
-
-    def lower_bound(x: Any, y: Any, params: Any) -> float:
-        return float(lower_bounds([x], [y], only, only, params)[0])
-
-    return lower_bound
-
-
 def log_paths(n: IntArray, m: IntArray, band: int | None) -> FloatArray:
     """Logarithms of the numbers of alignments of n with m points, or a little more.
 
@@ -63,13 +56,13 @@ def log_paths(n: IntArray, m: IntArray, band: int | None) -> FloatArray:
     makes this least gives the formula below.
     """
     a, b = np.maximum(n - 1.0, 1e-300), np.maximum(m - 1.0, 1e-300)
-    found = a * np.arcsinh(b / a) + b * np.arcsinh(a / b)
-    found = np.where((n == 1) | (m == 1), 0.0, found * (1.0 + 1e-12))
+    logs = a * np.arcsinh(b / a) + b * np.arcsinh(a / b)
+    logs = np.where((n == 1) | (m == 1), 0.0, logs * (1.0 + 1e-12))
     if band is not None:
         # A band leaves less. Counting it takes a recursion, which pays where many pairs share their lengths.
         for length in np.unique(n[n == m]):
-            found[(n == length) & (m == length)] = _log_banded_paths(int(length), band)
-    return found
+            logs[(n == length) & (m == length)] = _log_banded_paths(int(length), band)
+    return logs
 
 
 @lru_cache(maxsize=256)

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.format import open_memmap
 
-from .arrays import refuse_more_than_memory
-from .errors import InvalidParameterError
-from .result import FloatArray, IntArray
-from .series import Series
+from ..arrays import FloatArray, IntArray, refuse_more_than_memory
+from ..errors import InvalidParameterError
+from ..series import Series
 
 OutPath = str | os.PathLike[str]
 

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import finite_array, real_array
-from .errors import InvalidParameterError
-from .result import FloatArray
+from ..arrays import FloatArray, finite_array, real_array
+from ..errors import InvalidParameterError
 
 Kernels = tuple[tuple[FloatArray, ...], tuple[FloatArray, ...]]
 

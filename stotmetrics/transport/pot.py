@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import InvalidParameterError
+from ..arrays import FloatArray
+from ..errors import InvalidParameterError
 from .plans import Call, Solved, Warmstart
-from .result import FloatArray
 
 
 def sinkhorn(

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-from .clouds import Cloud, powers
-from .kernels._entropic import Workspace
-from .kernels._matrixfree import Plan
-from .result import FloatArray, IntArray
+from ..arrays import FloatArray, IntArray
+from ..kernels._entropic import Workspace
+from ..kernels._matrixfree import Plan
+from .point_clouds import Cloud, powers
 
 # The thinned series have about this many atoms.
 COARSE = 400

@@ -6,7 +6,7 @@ The gradient of every metric is the vjp of its cost applied to the gradient of i
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from .result import FloatArray
+from ..arrays import FloatArray
 
 
 def squared_euclidean(x: FloatArray, y: FloatArray) -> FloatArray:

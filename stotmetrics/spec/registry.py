@@ -1,12 +1,14 @@
 """Metric names and where they come from: entry points of installed packages, and the running session."""
 
 import difflib
+import sys
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .errors import DuplicateMetricError, MetricLoadError, UnknownMetricError
-from .spec import API_VERSION, MetricSpec
+from ..errors import DuplicateMetricError, MetricLoadError, UnknownMetricError
+from .metric import API_VERSION, MetricSpec, spec_of_function
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -48,39 +50,49 @@ def find(name: str) -> MetricSpec:
     return _loaded[name]
 
 
-def register(spec: MetricSpec, *, replace: bool = False) -> MetricSpec:
+def register(
+    metric: MetricSpec | Callable[[Any, Any], float], *, name: str | None = None, replace: bool = False
+) -> MetricSpec:
     """Make a metric known by name in this session.
 
     Parameters
     ----------
-    spec : MetricSpec
-        The metric. An installed package declares it in the entry-point group ``stotmetrics.metrics`` instead.
+    metric : MetricSpec or function
+        The metric, or a function ``f(x, y) -> float`` of two arrays, which becomes a metric that claims nothing. An
+        installed package declares a MetricSpec in the entry-point group ``stotmetrics.metrics`` instead.
+    name : str, optional
+        The name of a function; by default its own.
     replace : bool, default False
         Whether a metric registered before under this name gives way, as when a notebook cell runs again.
 
     Returns
     -------
     MetricSpec
-        The same spec, so that the function serves in an expression.
+        The spec that was registered, so that the function serves in an expression.
 
     Raises
     ------
     DuplicateMetricError
         If the name belongs to an installed metric, or was registered before and ``replace`` is False.
     TypeError
-        If it is not a MetricSpec.
+        If it is neither a MetricSpec nor a function, or a MetricSpec is given another name.
 
     Examples
     --------
+    >>> import numpy as np
     >>> import stotmetrics
-    >>> spec = stotmetrics.MetricSpec(name="gap_of_means", pair=lambda x, y, p: abs(x.values.mean() - y.values.mean()))
-    >>> stotmetrics.register(spec, replace=True).name
-    'gap_of_means'
-    >>> stotmetrics.distance("gap_of_means", [0.0, 2.0], [3.0, 5.0])
+    >>> spec = stotmetrics.register(lambda x, y: abs(x.mean() - y.mean()), name="gap_of_means", replace=True)
+    >>> stotmetrics.distance([0.0, 2.0], [3.0, 5.0], metric="gap_of_means")
     3.0
     """
-    if not isinstance(spec, MetricSpec):
-        raise TypeError(f"register takes a MetricSpec; got {type(spec).__name__}")
+    if isinstance(metric, MetricSpec):
+        if name not in (None, metric.name):
+            raise TypeError(f"this MetricSpec is called {metric.name!r}; name={name!r} is for plain functions")
+        spec = metric
+    elif callable(metric) and not isinstance(metric, type):
+        spec = spec_of_function(metric, name)
+    else:
+        raise TypeError(f"register takes a MetricSpec or a function f(x, y) -> float; got {type(metric).__name__}")
     claims = _declared().get(spec.name)
     if claims:
         raise DuplicateMetricError(f"metric {spec.name!r} is installed by {_owner(claims[0])}; choose another name")
@@ -106,8 +118,7 @@ def unregister(name: str) -> None:
     Examples
     --------
     >>> import stotmetrics
-    >>> spec = stotmetrics.MetricSpec(name="of_no_use", pair=lambda x, y, p: 0.0)
-    >>> _ = stotmetrics.register(spec)
+    >>> _ = stotmetrics.register(lambda x, y: 0.0, name="of_no_use")
     >>> stotmetrics.unregister("of_no_use")
     >>> "of_no_use" in stotmetrics.list_metrics()
     False
@@ -118,8 +129,12 @@ def unregister(name: str) -> None:
 
 
 def is_declared(spec: MetricSpec) -> bool:
-    """Whether a fresh process would find this very spec by its name."""
-    return _loaded.get(spec.name) is spec and spec.name not in _registered
+    """Whether a fresh process would find this very spec by its name, whatever was loaded in this one."""
+    if spec.name in _registered:
+        return False
+    claims = _declared().get(spec.name, [])
+    # The module of a spec that is at hand is loaded.
+    return len(claims) == 1 and getattr(sys.modules.get(claims[0].module), claims[0].attr, None) is spec
 
 
 def catalogue() -> list[Entry]:

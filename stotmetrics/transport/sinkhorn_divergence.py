@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .kernels import _sinkhorn
-from .result import BoolArray, FloatArray, IntArray
+from ..arrays import BoolArray, FloatArray, IntArray
+from ..kernels import _sinkhorn
 
 # Columns of one product: enough for BLAS to run at speed, few enough for the iterates to stay in the cache.
 _COLUMNS = 128

@@ -1,0 +1,1 @@
+"""Many pairs: tiles and workers, the resumable matrix, nearest neighbours, barycenters."""
