@@ -46,7 +46,7 @@ CLAIMS = [
     ("tiot", {"root": False}, DIVERGENCE | CLOUD),
     ("tiot", {"root": False, "p": 1.0}, METRIC | CLOUD),
     ("etiot", {}, {"symmetric", "nonnegative"} | CLOUD),
-    ("etiot", {"stopping": "paper"}, {"nonnegative"} | CLOUD),
+    ("etiot_hbcd", {}, {"nonnegative"} | CLOUD),
     ("tlp", {}, METRIC | CLOUD),
     ("gak", {}, METRIC | ANY_SHAPE),
     ("gak", {"form": "log"}, DIVERGENCE | ANY_SHAPE),
@@ -95,7 +95,14 @@ OTHERS = {
         "root": False,
         "tol": 10.0,
         "max_iter": 1,
-        "stopping": "paper",
+    },
+    "etiot_hbcd": {
+        "epsilon": 0.2,
+        "p": 1.5,
+        "standardize": False,
+        "root": False,
+        "tol": 1.0,
+        "max_iter": 1,
     },
     "tlp": {"p": 1.5, "lam": 5.0, "standardize": True},
     "gak": {"sigma": 2.0, "form": "log"},
@@ -112,7 +119,7 @@ def test_the_function_of_a_metric_hands_every_parameter_on(name, param):
     function = getattr(import_module(f"stotmetrics.metrics.{name}"), name)
     other = {param: OTHERS[name][param]}
     x = X - 0.5 if param == "signed" else X  # negative values are refused by default
-    wanted = stotmetrics.distance(name, x, Y, **other)
+    wanted = stotmetrics.distance(x, Y, metric=name, **other)
     assert function(x, Y, **other) == wanted
     # Newton's last step for etiot lands below any tolerance.
     assert param == "signed" or (name, param) == ("etiot", "tol") or wanted != function(x, Y)
@@ -124,7 +131,7 @@ def test_the_function_of_a_metric_has_the_parameters_and_defaults_of_its_spec(na
     defaults = stotmetrics.get_metric(name).params
     _, _, *taken = inspect.signature(function).parameters.values()
     assert {p.name: p.default for p in taken} == {field: getattr(defaults, field) for field in OTHERS[name]}
-    assert function(X, Y) == stotmetrics.distance(name, X, Y)
+    assert function(X, Y) == stotmetrics.distance(X, Y, metric=name)
 
 
 def accepted(name, values, times, weights):
