@@ -280,8 +280,9 @@ def get_metric(metric: Metric, /, **params: Any) -> BoundMetric:
 def metric_comes_last(call: str, *series: Any) -> None:
     """Refuse a call that has the metric where a series belongs, and show the right one."""
     for argument in series:
-        if isinstance(argument, (str, MetricSpec, BoundMetric)):
-            name = repr(argument) if isinstance(argument, str) else "metric"
+        named = isinstance(argument, str) and argument in registry.names()
+        if named or isinstance(argument, (MetricSpec, BoundMetric)):
+            name = repr(argument) if named else "metric"
             raise TypeError(f"series come first and the metric after them: {call.format(name)}")
 
 

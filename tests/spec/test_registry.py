@@ -8,6 +8,7 @@ import pytest
 
 from stotmetrics import (
     DuplicateMetricError,
+    InvalidParameterError,
     MetricLoadError,
     MetricSpec,
     UnknownMetricError,
@@ -138,7 +139,7 @@ def test_an_unknown_name_says_what_is_close():
         get_metric("soft_dtw")
     with pytest.raises(UnknownMetricError, match=r"known: .*tiot"):
         get_metric("zzzzzz")
-    with pytest.raises(UnknownMetricError, match="a string; got int"):
+    with pytest.raises(InvalidParameterError, match="series come first"):
         get_metric(3)
 
 
