@@ -344,7 +344,7 @@ def hasty(left, right, rows, cols, params, cutoff=None):
 
 def spin_holding_the_lock(x, y, params):
     total = 0.0
-    for value in range(2000):
+    for value in range(50_000):
         total += value
     return mean_gap(x, y, params)
 
