@@ -46,11 +46,23 @@ def pair(x: Sums, y: Sums, params: Parameters) -> float:
     return float(moved + params.waste * wasted)
 
 
+def traits(params: Parameters) -> Traits:
+    # The last sums are compared in the waste alone.
+    return Traits(
+        symmetric=True,
+        zero_self=True,
+        separates=params.waste > 0,
+        nonnegative=True,
+        triangle=True,
+        multivariate=True,
+    )
+
+
 SPEC = MetricSpec(
     name="otw",
     pair=pair,
     params=Parameters,
-    traits=Traits(symmetric=True, zero_self=True, nonnegative=True, triangle=True, multivariate=True),
+    traits=traits,
     prepare=prepare,
     reference="stotmetrics.reference.otw:otw",
     summary="Unbalanced transport along time of the positive and the negative parts of two series, in linear time.",

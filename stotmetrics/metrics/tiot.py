@@ -101,6 +101,8 @@ def _traits(params: Parameters) -> Traits:
     return Traits(
         symmetric=True,
         zero_self=True,
+        # A z-score forgets the unit: then x and 10 x + 5 are at distance 0.
+        separates=not params.standardize,
         nonnegative=True,
         triangle=params.root or params.p == 1.0,
         unequal_length=True,

@@ -70,13 +70,11 @@ def lower_bounds(
     return taot.lower_bounds(left, right, rows, cols, _taot(params)) ** (1.0 / params.p)
 
 
-SPEC = MetricSpec(
-    name="tlp",
-    pair=pair,
-    params=Parameters,
-    traits=Traits(
+def traits(params: Parameters) -> Traits:
+    return Traits(
         symmetric=True,
         zero_self=True,
+        separates=not params.standardize,
         nonnegative=True,
         triangle=True,
         unequal_length=True,
@@ -85,7 +83,14 @@ SPEC = MetricSpec(
         time_invariant=True,
         uses_weights=True,
         releases_gil=True,
-    ),
+    )
+
+
+SPEC = MetricSpec(
+    name="tlp",
+    pair=pair,
+    params=Parameters,
+    traits=traits,
     prepare=prepare,
     block=block,
     lower_bounds=lower_bounds,

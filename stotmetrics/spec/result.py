@@ -30,7 +30,7 @@ class Result:
     Examples
     --------
     >>> import stotmetrics
-    >>> result = stotmetrics.solve("softdtw", [0.0, 1.0, 2.0], [0.0, 2.0], gamma=0.1)
+    >>> result = stotmetrics.solve([0.0, 1.0, 2.0], [0.0, 2.0], metric="softdtw", gamma=0.1)
     >>> result.available
     ('alignment', 'cost')
     >>> result.alignment.shape

@@ -1,21 +1,24 @@
 """Checks of many pairs at once: blocks, tiles, workers, threads."""
 
+import sys
+import time
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, Event, Thread
 
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from ..arrays import FloatArray, IntArray
-from ..engine import tiles as engine
+from ..engine import tiles
 from ..engine.output import Destination
 from ..errors import ConvergenceWarning
 from ..series import Series
 from ..spec.bound import BoundMetric
 from .check import Undecided, check, evaluate, fresh, require, slack
+from .checks_interface import nothing
 from .inputs import alike
 
 
@@ -93,7 +96,7 @@ def matrix(
     found = Destination(np.zeros((len(left), len(left if right is None else right))))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        engine.fill(metric, left, right, found, side, n_jobs=n_jobs)
+        tiles.fill(metric, left, right, found, side, n_jobs=n_jobs)
     return found.array
 
 
@@ -156,7 +159,60 @@ def threads_agree(metric: BoundMetric, series: list[Series]) -> None:
             require(abs(got - result.value) <= slack(x, y, result), f"{got!r} in two threads, {result.value!r} in one")
 
 
+@check(nothing, trait="releases_gil", share=0.05)
+def gil_is_released(metric: BoundMetric) -> None:
+    """While ``block`` works on long series another thread can run: the lock is held for less than half of the time.
+
+    Measured, with the interpreter told never to take the lock away: three attempts, of which one must show it.
+    """
+    series = _long(metric)
+    held = 1.0
+    for _ in range(3):
+        held = min(held, _share_held(metric, series))
+        if held < 0.5:
+            return
+    require(False, f"block holds the global interpreter lock for {held:.0%} of its time")
+
+
+def _long(metric: BoundMetric) -> list[object]:
+    rng = np.random.default_rng(0)
+    shape = (metric.params.ground.size,) if getattr(metric.params, "ground", None) is not None else (12,)
+    channels = shape if metric.traits.multivariate else (1,)
+    series = [Series(rng.uniform(0.5, 1.5, size=(150, *channels))) for _ in range(2)]
+    return [metric.prepare(one) for one in series]
+
+
+def _share_held(metric: BoundMetric, prepared: list[object]) -> float:
+    """The share of the time of one block during which no other thread could run."""
+    rows, cols = np.array([0, 0, 1, 1] * 4, dtype=np.intp), np.array([1, 0, 0, 1] * 4, dtype=np.intp)
+    beats: list[float] = []
+    stop = Event()
+
+    def beat() -> None:
+        while not stop.is_set():
+            beats.append(time.perf_counter())
+            time.sleep(0.0)
+
+    before = sys.getswitchinterval()
+    other = Thread(target=beat, daemon=True)
+    metric.block(prepared, prepared, rows, cols)  # what is loaded once is loaded
+    sys.setswitchinterval(100.0)
+    try:
+        other.start()
+        start = time.perf_counter()
+        metric.block(prepared, prepared, rows, cols)
+        end = time.perf_counter()
+        stop.set()
+    finally:
+        sys.setswitchinterval(before)
+    other.join()
+    moments = np.clip([start, *beats, end], start, end)
+    gaps = np.diff(moments)
+    return float(gaps[gaps > 1e-4].sum() / (end - start))
+
+
 CHECKS = (
+    gil_is_released,
     block_is_the_loop,
     block_ignores_company,
     pairwise_is_the_block,

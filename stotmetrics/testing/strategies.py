@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from ..arrays import FloatArray
+from ..spec.bound import bind
 from ..spec.parameters import Parameter
 
 if TYPE_CHECKING:
@@ -349,7 +350,7 @@ def params_of(spec: MetricSpec, **fixed: Any) -> SearchStrategy[dict[str, Any]]:
     unknown = set(fixed) - set(known)
     if unknown:
         raise TypeError(f"{spec.name} has no parameter {min(unknown)!r}; it has {', '.join(known) or 'none'}")
-    bound = spec.bind().params
+    bound = bind(spec).params
     defaults = {name: getattr(bound, name) for name in known}
     drawn = {
         name: st.just(defaults[name]) | st.sampled_from(choices_of(name, parameter, defaults[name]))

@@ -9,6 +9,7 @@ from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from stotmetrics.spec import parameters
+from stotmetrics.spec.bound import bind
 from stotmetrics.spec.parameters import parameter
 from stotmetrics.testing import strategies as our
 
@@ -93,7 +94,7 @@ def test_costs_are_nonnegative_and_ground_costs_vanish_only_on_the_diagonal(cost
 @quick
 @given(our.params_of(SPEC, p=st.just(3.0)))
 def test_parameters_lie_in_their_declared_ranges(drawn):
-    made = SPEC.bind(**drawn).params
+    made = bind(SPEC, **drawn).params
     assert made.p == 3.0 and made.tol == 1e-6
     assert made.gamma == "median" or made.gamma >= 0
     assert 0 < made.share <= 1

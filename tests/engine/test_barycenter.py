@@ -53,7 +53,8 @@ def test_batched_gradients_equal_single_ones():
     for metric in ("softdtw", "softdtw_divergence", "softdtw_sharp"):
         bound = stotmetrics.get_metric(metric, gamma=0.3)
         prepared = [bound.prepare(x) for x in X]
-        values, grads_x, grads_y = bound.grad_block(prepared, prepared, rows, cols)
+        batch = bound.gradients(prepared, prepared, rows, cols)
+        values, grads_x, grads_y = batch.values, batch.left, batch.right
         for k, (i, j) in enumerate(zip(rows, cols, strict=True)):
             value, grad_x, grad_y = bound.value_and_grad(X[i], X[j])
             assert values[k] == value

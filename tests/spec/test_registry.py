@@ -50,7 +50,7 @@ def test_the_built_ins_are_declared_like_any_plugin():
 @pytest.mark.usefixtures("plugin")
 def test_a_plugin_is_found_by_name_and_takes_parameters():
     assert "last_gap" in list_metrics()
-    assert distance("last_gap", [0.0, 1.0], [4.0], scale=3.0) == 1.0
+    assert distance([0.0, 1.0], [4.0], metric="last_gap", scale=3.0) == 1.0
     assert pairwise([[0.0], [2.0]], metric="last_gap").tolist() == [[0.0, 2.0], [2.0, 0.0]]
 
 
@@ -149,7 +149,7 @@ def test_register_serves_a_notebook_whose_cell_runs_twice():
     with pytest.raises(DuplicateMetricError, match="replace=True"):
         register(spec)
     register(MetricSpec(name="mine", pair=lambda x, y, params: 2.0), replace=True)
-    assert distance("mine", [0.0], [0.0]) == 2.0
+    assert distance([0.0], [0.0], metric="mine") == 2.0
     assert [entry.distribution for entry in registry.catalogue() if entry.name == "mine"] == ["this session"]
     unregister("mine")
     with pytest.raises(UnknownMetricError):
