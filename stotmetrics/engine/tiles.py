@@ -1,12 +1,13 @@
 """The pair loop: which pairs, in which tiles, on which workers. It knows nothing of any metric."""
 
 import numbers
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -160,15 +161,16 @@ def _prepare(metric: BoundMetric, k: int, series: list[Series]) -> tuple[int, li
     return k, [metric.prepare(one) for one in series]
 
 
-@cache
-def _thread_pools() -> ThreadpoolController:
+@lru_cache(maxsize=1)
+def _thread_pools(modules: int) -> ThreadpoolController:
+    """The thread pools of the loaded libraries; looked for again when there are more modules, which bring more."""
     return ThreadpoolController()
 
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Hold BLAS to one thread: the workers are the parallelism, and sums keep their order whatever their number."""
-    with _thread_pools().limit(limits=1, user_api="blas"):
+    with _thread_pools(len(sys.modules)).limit(limits=1, user_api="blas"):
         yield
 
 

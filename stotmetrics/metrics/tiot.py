@@ -83,7 +83,7 @@ def _block(
 
 def exceeds(work: Workspace, x: Cloud, y: Cloud, p: float, above: float) -> bool:
     """Whether TiOT without the root is certainly above a number; often known long before the value is."""
-    status, value, gap, _, _ = _solve(work, x, y, p, above)
+    _, value, gap, _, _ = _solve(work, x, y, p, above)
     return value - gap > above
 
 

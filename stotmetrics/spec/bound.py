@@ -154,7 +154,7 @@ class BoundMetric:
         for slopes in (batch.left, batch.right):
             for slope in slopes or ():
                 if not np.isfinite(slope).all():
-                    raise self._out_of_scale(slope[~np.isfinite(slope)][0], "a gradient of ")
+                    raise self._out_of_scale(slope[~np.isfinite(slope)][0], "a gradient with ")
         return batch
 
     def lower_bounds(self, left: Sequence[Any], right: Sequence[Any], rows: IntArray, cols: IntArray) -> FloatArray:
@@ -194,7 +194,7 @@ class BoundMetric:
         )
 
     def _out_of_scale(self, value: float, what: str = "") -> FloatingPointError:
-        return FloatingPointError(f"{what}{self!r} is {value} for finite series; rescale their values")
+        return FloatingPointError(f"{self!r} gave {what}{value} for finite series; rescale their values")
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A metric of the running session is unknown to a fresh process: it travels whole.

@@ -146,7 +146,7 @@ def test_n_jobs_out_of_range_is_refused(n_jobs):
 
 
 def test_series_that_cannot_be_compared_are_named():
-    with pytest.raises(InvalidSeriesError, match=r"X\[0\] and Y\[0\] must have the same values"):
+    with pytest.raises(InvalidSeriesError, match=r"X\[0\] and Y\[0\] must have the same number of channels"):
         pairwise([[1.0]], [[[1.0, 2.0]]], metric=spec(multivariate=True))
     with pytest.raises(InvalidSeriesError, match=r"Y\[1\] must be finite"):
         pairwise([[1.0]], [[1.0], [np.inf]], metric=spec())

@@ -161,5 +161,5 @@ def test_register_serves_a_notebook_whose_cell_runs_twice():
 def test_register_respects_installed_names_and_takes_only_specs():
     with pytest.raises(DuplicateMetricError, match="installed by stotmetrics"):
         register(MetricSpec(name="tiot", pair=lambda x, y, params: 0.0))
-    with pytest.raises(TypeError, match="takes a MetricSpec; got int"):
+    with pytest.raises(TypeError, match="takes a MetricSpec or a function"):
         register(3)
