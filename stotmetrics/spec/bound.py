@@ -164,12 +164,14 @@ class BoundMetric:
         return self._spec.lower_bounds(left, right, rows, cols, self._params)
 
     def reference(self, x: Series, y: Series) -> Result:
-        """What the reference implementation says about two series."""
+        """What the reference implementation says about two series: a number, or anything with a value and a gap."""
         function = load_reference(self._spec)
         if function is None:
             raise NotImplementedError(f"{self.name} has no reference implementation")
-        value = function(x, y, self._params)
-        return value if isinstance(value, Result) else Result(value)
+        answer = function(x, y, self._params)
+        if isinstance(answer, Result):
+            return answer
+        return Result(getattr(answer, "value", answer), gap=getattr(answer, "gap", None))
 
     def require_gradient(self) -> None:
         """Raise NotImplementedError where there are no gradients at these parameters."""
