@@ -171,7 +171,7 @@ class BoundMetric:
         answer = function(x, y, self._params)
         if isinstance(answer, Result):
             return answer
-        return Result(getattr(answer, "value", answer), gap=getattr(answer, "gap", None))
+        return Result(answer.value, gap=answer.gap) if hasattr(answer, "gap") else Result(answer)
 
     def require_gradient(self) -> None:
         """Raise NotImplementedError where there are no gradients at these parameters."""
