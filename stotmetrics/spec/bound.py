@@ -13,7 +13,7 @@ from ..errors import ConvergenceWarning, InvalidParameterError
 from ..series import Series, as_series
 from . import parameters, registry
 from .admission import check_pair, check_series
-from .metric import MetricSpec, Side, load_reference, spec_of_function
+from .metric import Answer, MetricSpec, Side, load_reference, spec_of_function
 from .prepared import PreparedSet
 from .result import Batch, GradBatch, Result, batch_of
 from .traits import Traits
@@ -171,7 +171,7 @@ class BoundMetric:
         answer = function(x, y, self._params)
         if isinstance(answer, Result):
             return answer
-        return Result(getattr(answer, "value", answer), gap=getattr(answer, "gap", None))
+        return Result(answer.value, gap=answer.gap) if isinstance(answer, Answer) else Result(answer)
 
     def require_gradient(self) -> None:
         """Raise NotImplementedError where there are no gradients at these parameters."""

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from ..arrays import FloatArray, IntArray
 from ..series import Series
@@ -18,6 +18,7 @@ API_VERSION = 1
 Side = Literal["left", "right", "both"]
 
 
+@runtime_checkable
 class Answer(Protocol):
     """A number that says how far it may be from the truth."""
 
