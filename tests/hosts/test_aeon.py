@@ -79,7 +79,8 @@ def test_regressor_and_medoids_run_on_a_metric():
     from aeon.regression.distance_based import KNeighborsTimeSeriesRegressor
 
     regressor = KNeighborsTimeSeriesRegressor(n_neighbors=3, distance=as_distance("tiot"))
-    assert np.abs(regressor.fit(UNIVARIATE, LABELS.astype(float)).predict(UNIVARIATE) - LABELS).max() < 0.5
+    targets = LABELS + 0.01 * np.arange(16)
+    assert np.abs(regressor.fit(UNIVARIATE, targets).predict(UNIVARIATE) - targets).max() < 0.2
     found = TimeSeriesKMedoids(n_clusters=2, distance=as_distance("euclidean"), random_state=0).fit(UNIVARIATE)
     assert len(set(found.labels_[:8])) == 1 and len(set(found.labels_[8:])) == 1
     assert found.labels_[0] != found.labels_[-1]
