@@ -43,7 +43,8 @@ class SeriesEstimator(BaseEstimator):
         elif reset:
             # What a table left behind is not true of a list of series.
             for left in ("n_features_in_", "feature_names_in_"):
-                vars(self).pop(left, None)
+                if hasattr(self, left):
+                    delattr(self, left)
         series = as_dataset(X)
         check_sets(series, series, metric.traits, metric.name, ("X", "X"))
         return series

@@ -184,12 +184,8 @@ class TimeSeriesKMedoids(_Clusters):
                 return np.asarray(random.permutation(n)[:k], dtype=np.intp)
             raise InvalidParameterError(f"init must be 'k-medoids++', 'random' or indices; got {self.init!r}")
         first = np.asarray(self.init)
-        if (
-            first.shape != (k,)
-            or first.dtype.kind not in "iu"
-            or len(set(first.tolist())) < k
-            or not ((first >= 0) & (first < n)).all()
-        ):
+        inside = first.shape == (k,) and first.dtype.kind in "iu" and bool(((first >= 0) & (first < n)).all())
+        if not inside or len(np.unique(first)) < k:
             raise InvalidParameterError(
                 f"init must be {k} different indices of series, 0 to {n - 1}; got {self.init!r}"
             )
@@ -322,8 +318,9 @@ class TimeSeriesKMeans(_Clusters):
     def _rounds(
         self, series: list[Series], weights: FloatArray, centers: list[Series]
     ) -> tuple[float, list[Series], IntArray, int]:
-        matrix = self._matrix(series, centers, self.metric_)
-        for step in range(1, self.max_iter + 1):
+        matrix, step = self._matrix(series, centers, self.metric_), 0
+        while step < self.max_iter:
+            step += 1
             labels = _no_empty(matrix, matrix.argmin(axis=1), weights)
             before = _inertia(matrix, labels, weights)
             moved = [self._center(series, weights, labels == k, center) for k, center in enumerate(centers)]
@@ -349,7 +346,7 @@ class TimeSeriesKMeans(_Clusters):
 
 
 def spread(distances_to: Any, weights: FloatArray, k: int, random: Any) -> IntArray:
-    """Indices of k series far from each other, each the best of a few drawn in proportion to its distance (k-means++)."""
+    """k-means++: k series far from each other, each the best of a few drawn in proportion to its distance."""
     trials = 2 + int(np.log(k))
     chosen = [int(random.choice(len(weights), p=weights / weights.sum()))]
     nearest = np.asarray(distances_to(chosen[0]), dtype=np.float64)
