@@ -5,7 +5,7 @@ constraints of other conventions, and series that this package refuses.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
@@ -133,7 +133,7 @@ def soft_dtw_alignment(original: Function) -> Function:
 
 
 def _matrix(
-    dataset1: Any, dataset2: Any, constraint: Sequence[Any], n_jobs: Any, verbose: Any, be: Any, bind: Function
+    dataset1: Any, dataset2: Any, constraint: tuple[Any, Any, Any], n_jobs: Any, verbose: Any, be: Any, bind: Function
 ) -> Any:
     if not (instantiate_backend(dataset1, dataset2) if be is None else be).is_numpy:
         raise NotServedError

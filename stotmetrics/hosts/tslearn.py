@@ -104,8 +104,8 @@ class KNeighborsTimeSeriesRegressor(_neighbors.KNeighborsTimeSeriesRegressor):
 class TimeSeriesKMeans(_clustering.TimeSeriesKMeans):
     """``tslearn.clustering.TimeSeriesKMeans`` whose ``metric`` is also any of this package that has a gradient.
 
-    Names that tslearn has itself ("dtw", "softdtw", "euclidean") stay tslearn's. As there, the inertia is the mean of the
-    squares of the distances.
+    Names that tslearn has itself ("dtw", "softdtw", "euclidean") stay tslearn's. As there, the inertia is the mean of
+    the squares of the distances.
 
     Examples
     --------
