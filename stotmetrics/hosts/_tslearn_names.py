@@ -195,7 +195,7 @@ def _rate(distances: FloatArray) -> float:
 
 
 def kernel_means(method: Method) -> Method:
-    """``KernelKMeans._get_kernel``: ``exp(-gamma d)``, by default with gamma one over the median distance at ``fit``."""
+    """``KernelKMeans._get_kernel``: ``exp(-gamma d)``; gamma is one over the median distance unless it is given."""
 
     @wraps(method)
     def _get_kernel(self: Any, X: Any, Y: Any = None) -> Any:

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from ..spec.bound import BoundMetric, Metric, get_metric
 
 _REDUCTIONS = ("mean", "sum", "none")
 
-Lengths = Tensor | Sequence[int] | None
+Lengths: TypeAlias = Any | Sequence[int] | None
 
 
 class SeriesLoss(torch.nn.Module):
@@ -60,7 +60,11 @@ class SeriesLoss(torch.nn.Module):
         self.reduction = reduction
 
     def forward(
-        self, input: Tensor, target: Tensor, input_lengths: Lengths = None, target_lengths: Lengths = None
+        self,
+        input: Tensor,  # noqa: A002  what every loss of PyTorch calls it
+        target: Tensor,
+        input_lengths: Lengths = None,
+        target_lengths: Lengths = None,
     ) -> Tensor:
         """The loss.
 
@@ -202,21 +206,21 @@ class _PairwiseValues(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, input: Tensor, target: Tensor, metric: BoundMetric, lengths: tuple[list[int], list[int]]
+        ctx: Any, source: Tensor, target: Tensor, metric: BoundMetric, lengths: tuple[list[int], list[int]]
     ) -> Tensor:
-        left = _series(input, lengths[0], metric, "input")
+        left = _series(source, lengths[0], metric, "input")
         right = _series(target, lengths[1], metric, "target")
         for k, (x, y) in enumerate(zip(left, right, strict=True)):
             check_pair(x, y, metric.traits, metric.name, f"input[{k}]", f"target[{k}]")
         pairs = np.arange(len(left), dtype=np.intp)
         sets = metric.prepare_all(left), metric.prepare_all(right)
-        moves = input.requires_grad, target.requires_grad
+        moves = source.requires_grad, target.requires_grad
         if any(moves):
             side = "both" if all(moves) else "left" if moves[0] else "right"
             batch: Any = metric.gradients(*sets, pairs, pairs, side)  # type: ignore[arg-type]
             slopes = [
                 _padded(own, like) if wanted else None
-                for own, like, wanted in zip((batch.left, batch.right), (input, target), moves, strict=True)
+                for own, like, wanted in zip((batch.left, batch.right), (source, target), moves, strict=True)
             ]
             ctx.save_for_backward(*slopes)
         else:
@@ -228,7 +232,7 @@ class _PairwiseValues(torch.autograd.Function):
                 ConvergenceWarning,
                 stacklevel=2,
             )
-        return torch.as_tensor(batch.values).to(input)
+        return torch.as_tensor(batch.values).to(source)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
