@@ -75,6 +75,7 @@ def traits(params: Parameters) -> Traits:
         # Split parts have points without mass, where the slope of KL is infinite; balanced, mass cannot change.
         differentiable=params.gamma > 0 and params.signed != "split" and bool(np.isfinite(params.rho)),
         needs_mass=params.signed == "refuse",
+        compares_frames=True,
     )
 
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from ..arrays import FloatArray, IntArray
 from ..errors import ConvergenceWarning, InvalidParameterError
-from ..series import Series, as_series
+from ..series import NO_DOUBTS, Series, read_series
 from . import parameters, registry
-from .admission import check_pair, check_series
+from .admission import check_pair, check_series, warn_of_doubts
 from .metric import MetricSpec, Side, load_reference, spec_of_function
 from .prepared import PreparedSet
 from .result import Batch, GradBatch, Result, batch_of
@@ -92,7 +92,7 @@ class BoundMetric:
 
     def accept(self, x: Any, name: str) -> Series:
         """Read one series and check it against the traits; ``name`` is what an error calls it."""
-        series = as_series(x, name=name)
+        series = read_series(x, name)
         check_series(series, self._traits, self.name, name)
         return series
 
@@ -100,6 +100,8 @@ class BoundMetric:
         """Read two series that the metric can compare."""
         left, right = self.accept(x, "x"), self.accept(y, "y")
         check_pair(left, right, self._traits, self.name)
+        if left.doubts is not NO_DOUBTS or right.doubts is not NO_DOUBTS:
+            warn_of_doubts((left, right), self._traits, self.name)
         return left, right
 
     def prepare(self, series: Series) -> Any:
