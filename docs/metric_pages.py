@@ -7,6 +7,7 @@ from numpydoc.docscrape import NumpyDocString
 import stotmetrics
 from stotmetrics import Traits
 from stotmetrics.spec import registry
+from stotmetrics.spec.bound import bind
 
 OFFERS = {
     "prepare": "work done once per series",
@@ -49,7 +50,7 @@ def index(specs):
 
 
 def page(spec):
-    metric = spec.bind()
+    metric = bind(spec)
     parts = [f"# {spec.name}", spec.summary]
     if spec.parameters:
         rows = [

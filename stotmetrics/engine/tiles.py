@@ -1,12 +1,13 @@
 """The pair loop: which pairs, in which tiles, on which workers. It knows nothing of any metric."""
 
 import numbers
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -85,8 +86,12 @@ def fill(
     *,
     n_jobs: int | None = None,
     progress: Progress = False,
+    eager: bool = False,
 ) -> None:
-    """Fill the destination with all distances between ``left`` and ``right``; within ``left`` if ``right`` is None."""
+    """Fill the destination with all distances between ``left`` and ``right``; within ``left`` if ``right`` is None.
+
+    ``eager`` starts workers however little there is to do.
+    """
     within, others = right is None, left if right is None else right
     symmetric = within and metric.traits.symmetric
     tiles = tiles_of(
@@ -101,7 +106,7 @@ def fill(
         prepared_left = prepare(metric, left, side, n_jobs)
         prepared_right = prepared_left if within else prepare(metric, others, side, n_jobs)
         tasks = [delayed(_solve_tile)(metric, k, prepared_left, prepared_right, tiles[k]) for k in todo]
-        for k, batch in run(tasks, n_jobs, threads=threads):
+        for k, batch in run(tasks, n_jobs, threads=threads, eager=eager):
             i, j = tiles[k].pairs()
             i, j = i + tiles[k].rows.start, j + tiles[k].cols.start
             destination.write(k, i, j, batch.values, mirror=symmetric)
@@ -119,14 +124,16 @@ def prepare(metric: BoundMetric, series: Sequence[Series], side: int, n_jobs: in
     return PreparedSet(prepared for k in sorted(parts) for prepared in parts[k])
 
 
-def run(tasks: Sequence[Task], n_jobs: int | None, *, threads: bool = True) -> Iterator[tuple[int, Any]]:
+def run(
+    tasks: Sequence[Task], n_jobs: int | None, *, threads: bool = True, eager: bool = False
+) -> Iterator[tuple[int, Any]]:
     """Yield the results of joblib tasks as they come, in any order.
 
     Threads (or processes) are preferred, never imposed: a ``joblib.parallel_config`` around the call decides. The first
     tasks are done here: workers start once there is more left to do than starting them takes.
     """
     prefer = "threads" if threads else "processes"
-    if effective_n_jobs(check_jobs(n_jobs)) > 1:
+    if effective_n_jobs(check_jobs(n_jobs)) > 1 and not eager:
         start, done = time.perf_counter(), 0
         for function, args, kwargs in tasks:
             yield function(*args, **kwargs)
@@ -160,15 +167,16 @@ def _prepare(metric: BoundMetric, k: int, series: list[Series]) -> tuple[int, li
     return k, [metric.prepare(one) for one in series]
 
 
-@cache
-def _thread_pools() -> ThreadpoolController:
+@lru_cache(maxsize=1)
+def _thread_pools(modules: int) -> ThreadpoolController:
+    """The thread pools of the loaded libraries; looked for again when there are more modules, which bring more."""
     return ThreadpoolController()
 
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Hold BLAS to one thread: the workers are the parallelism, and sums keep their order whatever their number."""
-    with _thread_pools().limit(limits=1, user_api="blas"):
+    with _thread_pools(len(sys.modules)).limit(limits=1, user_api="blas"):
         yield
 
 

@@ -109,7 +109,7 @@ def dtw(x: npt.ArrayLike, y: npt.ArrayLike, squared: bool = True, band: int | No
     Examples
     --------
     >>> import stotmetrics
-    >>> stotmetrics.distance("dtw", [0.0, 1.0, 5.0], [0.0, 2.0, 2.0, 5.0])
+    >>> stotmetrics.distance([0.0, 1.0, 5.0], [0.0, 2.0, 2.0, 5.0], metric="dtw")
     2.0
     """
     return bind(SPEC, squared=squared, band=band)(x, y)

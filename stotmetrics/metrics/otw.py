@@ -51,11 +51,23 @@ def reference(x: Series, y: Series, params: Parameters) -> float:
     return otw_by_loops(x.values, y.values, params.waste, params.window)
 
 
+def traits(params: Parameters) -> Traits:
+    # The last sums are compared in the waste alone.
+    return Traits(
+        symmetric=True,
+        zero_self=True,
+        separates=params.waste > 0,
+        nonnegative=True,
+        triangle=True,
+        multivariate=True,
+    )
+
+
 SPEC = MetricSpec(
     name="otw",
     pair=pair,
     params=Parameters,
-    traits=Traits(symmetric=True, zero_self=True, nonnegative=True, triangle=True, multivariate=True),
+    traits=traits,
     prepare=prepare,
     reference=reference,
     summary="Unbalanced transport along time of the positive and the negative parts of two series, in linear time.",

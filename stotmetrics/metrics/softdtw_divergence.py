@@ -164,7 +164,7 @@ def softdtw_divergence(x: npt.ArrayLike, y: npt.ArrayLike, gamma: float | str = 
     Examples
     --------
     >>> import stotmetrics
-    >>> stotmetrics.distance("softdtw_divergence", [0.0, 1.0, 3.0], [0.0, 1.0, 3.0])
+    >>> stotmetrics.distance([0.0, 1.0, 3.0], [0.0, 1.0, 3.0], metric="softdtw_divergence")
     0.0
     """
     return bind(SPEC, gamma=gamma, band=band)(x, y)

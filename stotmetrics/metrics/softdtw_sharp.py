@@ -128,7 +128,7 @@ def softdtw_sharp(x: npt.ArrayLike, y: npt.ArrayLike, gamma: float | str = 1.0, 
     Examples
     --------
     >>> import stotmetrics
-    >>> stotmetrics.distance("softdtw_sharp", [0.0, 1.0, 2.0], [0.0, 2.0], gamma=0.0)
+    >>> stotmetrics.distance([0.0, 1.0, 2.0], [0.0, 2.0], metric="softdtw_sharp", gamma=0.0)
     1.0
     """
     return bind(SPEC, gamma=gamma, band=band)(x, y)

@@ -162,11 +162,19 @@ def _reference(x: Series, y: Series, params: Parameters) -> float:
     return reference_taot(x, y, p.omega, p.epsilon, p.scale, p.p, p.standardize, p.w)
 
 
+def _sees_both(params: Parameters) -> bool:
+    """Whether values and times both count, in a unit that does not depend on the pair."""
+    if params.scale is not None:
+        return False
+    return params.omega > 0 if params.w is None else 0 < params.w < 1
+
+
 def _traits(params: Parameters) -> Traits:
     exact = params.epsilon == 0
     return Traits(
         symmetric=True,
         zero_self=exact,
+        separates=exact and not params.standardize and _sees_both(params),
         nonnegative=True,
         triangle=exact and params.scale is None and params.p == 1.0,
         unequal_length=True,

@@ -84,7 +84,7 @@ def _block(
 
 def exceeds(work: Workspace, x: Cloud, y: Cloud, p: float, above: float) -> bool:
     """Whether TiOT without the root is certainly above a number; often known long before the value is."""
-    status, value, gap, _, _ = _solve(work, x, y, p, above)
+    _, value, gap, _, _ = _solve(work, x, y, p, above)
     return value - gap > above
 
 
@@ -106,6 +106,8 @@ def _traits(params: Parameters) -> Traits:
     return Traits(
         symmetric=True,
         zero_self=True,
+        # A z-score forgets the unit: then x and 10 x + 5 are at distance 0.
+        separates=not params.standardize,
         nonnegative=True,
         triangle=params.root or params.p == 1.0,
         unequal_length=True,

@@ -76,13 +76,11 @@ def reference(x: Series, y: Series, params: Parameters) -> float:
     return float(max(0.0, cost) ** (1.0 / params.p))
 
 
-SPEC = MetricSpec(
-    name="tlp",
-    pair=pair,
-    params=Parameters,
-    traits=Traits(
+def traits(params: Parameters) -> Traits:
+    return Traits(
         symmetric=True,
         zero_self=True,
+        separates=not params.standardize,
         nonnegative=True,
         triangle=True,
         unequal_length=True,
@@ -91,7 +89,14 @@ SPEC = MetricSpec(
         time_invariant=True,
         uses_weights=True,
         releases_gil=True,
-    ),
+    )
+
+
+SPEC = MetricSpec(
+    name="tlp",
+    pair=pair,
+    params=Parameters,
+    traits=traits,
     prepare=prepare,
     block=block,
     lower_bounds=lower_bounds,

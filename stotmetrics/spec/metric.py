@@ -142,7 +142,7 @@ def load_reference(spec: MetricSpec) -> Reference | None:
 
 @dataclass(frozen=True)
 class Calls:
-    """The ``pair`` of a plain function: it is handed the values, (T,) of one channel and (T, d) or (T, H, W) of more."""
+    """The ``pair`` of a plain function, which is handed values: (T,) of one channel, (T, d) or (T, H, W) of more."""
 
     function: Callable[[Any, Any], float]
 
@@ -151,7 +151,7 @@ class Calls:
 
 
 def spec_of_function(function: Callable[..., Any], name: str | None = None) -> MetricSpec:
-    """A function ``f(x, y) -> float`` as a metric that claims nothing; the function of a metric module is that metric."""
+    """A function ``f(x, y) -> float`` as a metric that claims nothing; that of a metric module is the metric itself."""
     own = getattr(sys.modules.get(getattr(function, "__module__", None) or ""), "SPEC", None)
     called = getattr(function, "__name__", type(function).__name__)
     if isinstance(own, MetricSpec) and own.name == called and name is None:

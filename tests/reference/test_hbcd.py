@@ -22,7 +22,7 @@ def problem(seed, n=20, m=15):
 def test_kernel_equals_the_slow_twin(seed, epsilon):
     x, y, (A, B, a, b) = problem(seed)
     *_, last = hbcd(A, B, a, b, epsilon)
-    found = stotmetrics.solve("etiot", x, y, epsilon=epsilon, root=False, stopping="paper")
+    found = stotmetrics.solve(x, y, metric="etiot_hbcd", epsilon=epsilon, root=False)
     C = last.w * A + (1 - last.w) * B
     assert found.converged
     assert found.w == pytest.approx(last.w, abs=1e-9)
@@ -47,7 +47,7 @@ def test_kernel_equals_the_slow_twin_where_the_sweeps_run_out():
 @pytest.mark.parametrize("epsilon", [1e-3, 1e-4])
 def test_stays_finite_where_the_scalings_of_the_paper_underflow(epsilon):
     x, y, _ = problem(0)
-    bound = stotmetrics.get_metric("etiot", epsilon=epsilon, stopping="paper")
+    bound = stotmetrics.get_metric("etiot_hbcd", epsilon=epsilon)
     result = bound.pair(*(bound.prepare(stotmetrics.as_series(v)) for v in (x, y)))
     assert np.isfinite(result.value)
     assert np.isfinite(result.gap)
@@ -56,8 +56,8 @@ def test_stays_finite_where_the_scalings_of_the_paper_underflow(epsilon):
 def test_gap_certifies_how_far_the_paper_stops_from_the_optimum():
     for seed in range(5):
         x, y, _ = problem(seed)
-        loose = stotmetrics.solve("etiot", x, y, epsilon=0.1, stopping="paper", root=False)
-        tight = stotmetrics.solve("etiot", x, y, epsilon=0.1)
+        loose = stotmetrics.solve(x, y, metric="etiot_hbcd", epsilon=0.1, root=False)
+        tight = stotmetrics.solve(x, y, metric="etiot", epsilon=0.1)
         assert loose.objective <= tight.objective + 1e-9
         assert tight.objective <= loose.objective + loose.gap + 1e-9
 
@@ -71,7 +71,7 @@ def test_gap_certifies_the_optimum_where_only_w_is_not_there_yet(seed, epsilon):
     _, _, objective, gap, _, _ = Descent().run(
         *(cx.values, cx.times, cx.weights, cy.values, cy.times, cy.weights), 2.0, epsilon, 1e-12, 20
     )
-    optimum = stotmetrics.solve("etiot", x, y, epsilon=epsilon).objective
+    optimum = stotmetrics.solve(x, y, metric="etiot", epsilon=epsilon).objective
     assert objective < optimum - 1e-10
     assert optimum <= objective + gap + 1e-11
 
@@ -104,7 +104,7 @@ def test_iterates_stay_bounded_and_the_dual_rises_enough_and_at_rate_one_over_k(
 def test_value_of_the_slow_twin_is_that_of_the_kernel():
     x, y, _ = problem(1)
     for root in (True, False):
-        found = stotmetrics.distance("etiot", x, y, epsilon=0.3, root=root, stopping="paper")
+        found = stotmetrics.distance(x, y, metric="etiot_hbcd", epsilon=0.3, root=root)
         twin = reference_hbcd(stotmetrics.as_series(x), stotmetrics.as_series(y), 0.3, 2.0, True, root)
         assert found == pytest.approx(twin, rel=1e-8)
 

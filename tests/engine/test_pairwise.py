@@ -11,6 +11,7 @@ from stotmetrics.engine import tiles as engine
 from stotmetrics.engine.output import Destination, FileDestination
 from stotmetrics.errors import InvalidParameterError
 from stotmetrics.series import as_dataset
+from stotmetrics.spec.bound import bind
 
 
 def mean_gap(x, y, params):
@@ -44,7 +45,7 @@ def test_tiles_cover_each_wanted_pair_once(n, m, side, within, symmetric, zero_s
 def test_result_does_not_depend_on_the_tiles(n, side):
     X = as_dataset([[float(k), 3.0] for k in range(n)])
     array = np.zeros((n, n))
-    engine.fill(spec().bind(), X, None, Destination(array), side)
+    engine.fill(bind(spec()), X, None, Destination(array), side)
     np.testing.assert_array_equal(array, pairwise(X, metric=spec()))
     np.testing.assert_array_equal(array, [[(i - j) / 2 for j in range(n)] for i in range(n)])
 
@@ -145,7 +146,7 @@ def test_n_jobs_out_of_range_is_refused(n_jobs):
 
 
 def test_series_that_cannot_be_compared_are_named():
-    with pytest.raises(InvalidSeriesError, match=r"X\[0\] and Y\[0\] must have the same values"):
+    with pytest.raises(InvalidSeriesError, match=r"X\[0\] and Y\[0\] must have the same number of channels"):
         pairwise([[1.0]], [[[1.0, 2.0]]], metric=spec(multivariate=True))
     with pytest.raises(InvalidSeriesError, match=r"Y\[1\] must be finite"):
         pairwise([[1.0]], [[1.0], [np.inf]], metric=spec())
