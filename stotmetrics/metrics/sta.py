@@ -1,5 +1,6 @@
 """Spatio-temporal alignments: soft-DTW whose cost is the unbalanced Sinkhorn divergence of two frames."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -34,7 +35,9 @@ class Parameters:
         low_open=True,
         allow=("median",),
     )
-    rho: float = parameter(1.0, doc="weight of the KL marginal penalty; inf is balanced", low=0, low_open=True)
+    rho: float = parameter(
+        1.0, doc="weight of the KL marginal penalty; inf is balanced", low=0, low_open=True, allow=(math.inf,)
+    )
     ground: Ground | None = parameter(  # noqa: RUF009 -- a field, as all of them
         None,
         doc="Ground, (P, P) cost matrix or (P, k) coordinates; None is points on a line or the pixels of a frame, "

@@ -19,6 +19,10 @@ from .result import Batch, GradBatch, Result, batch_of
 from .traits import Traits
 
 
+# A host may have asked NumPy to raise or to warn at every underflow: what a metric hands over is checked by its values.
+_in_any_host = np.errstate(all="ignore")
+
+
 class BoundMetric:
     """A metric with its parameters: a callable ``m(x, y) -> float`` for any host that takes a function.
 
@@ -104,6 +108,7 @@ class BoundMetric:
             warn_of_doubts((left, right), self._traits, self.name)
         return left, right
 
+    @_in_any_host
     def prepare(self, series: Series) -> Any:
         """What is worth computing once per series."""
         return series if self._spec.prepare is None else self._spec.prepare(series, self._params)
@@ -112,6 +117,7 @@ class BoundMetric:
         """Each series prepared, as one set."""
         return PreparedSet(self.prepare(s) for s in series)
 
+    @_in_any_host
     def pair(self, x: Any, y: Any) -> Result:
         """The result for two prepared series."""
         value = self._spec.pair(x, y, self._params)
@@ -120,6 +126,7 @@ class BoundMetric:
             raise self._out_of_scale(result.value)
         return result
 
+    @_in_any_host
     def block(
         self,
         left: Sequence[Any],
@@ -144,6 +151,7 @@ class BoundMetric:
         """``block`` one pair at a time: what a batched kernel must agree with."""
         return batch_of([self.pair(left[i], right[j]) for i, j in zip(rows, cols, strict=True)])
 
+    @_in_any_host
     def gradients(
         self, left: Sequence[Any], right: Sequence[Any], rows: IntArray, cols: IntArray, side: Side = "both"
     ) -> GradBatch:
@@ -159,6 +167,7 @@ class BoundMetric:
                     raise self._out_of_scale(slope[~np.isfinite(slope)][0], "a gradient with ")
         return batch
 
+    @_in_any_host
     def lower_bounds(self, left: Sequence[Any], right: Sequence[Any], rows: IntArray, cols: IntArray) -> FloatArray:
         """For each pair of prepared series a number that is never above its value; -inf where nothing is known."""
         if self._spec.lower_bounds is None:
