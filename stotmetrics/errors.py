@@ -24,6 +24,10 @@ class MetricLoadError(ImportError):
     """A metric is declared but its module cannot be loaded."""
 
 
+class DataFileError(ValueError):
+    """A file does not hold the series that were asked of it."""
+
+
 class ConvergenceWarning(RuntimeWarning):
     """An iterative solver stopped before it reached its tolerance."""
 
