@@ -75,7 +75,7 @@ def content_of(x: Any, name: str) -> Content:
 
 def sequence_of(X: Any, name: str) -> Any:
     """Read a set of series as a sequence of single ones, or as an array whose first axis counts them."""
-    if isinstance(X, Mapping):
+    if isinstance(X, Mapping) and not hasattr(X, "data_vars"):
         raise InvalidSeriesError(
             f"{name} must be a sequence of series, and the keys of a {_kind(X)} are not series; "
             "pass list(d.values()), and keep list(d) for the names"

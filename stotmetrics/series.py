@@ -240,9 +240,9 @@ def read_series(
         even = not content.dated and _is_even(content.times)
         doubts = Doubts(doubts.axes_assumed, times_of_index=kept is None, even_numbers=even)
     return _series(
-        values if share else values.copy() if np.may_share_memory(values, array) else values,
-        None if times is None else _read_times(times, len(values), length, f"times of {name}").copy(),
-        None if weights is None else _read_weights(weights, len(values), length, f"weights of {name}").copy(),
+        values if share else _own(values),
+        None if times is None else _own(_read_times(times, len(values), length, f"times of {name}")),
+        None if weights is None else _own(_read_weights(weights, len(values), length, f"weights of {name}")),
         frame_shape,
         doubts,
     )
@@ -314,7 +314,7 @@ def read_dataset(X: Any, name: str, *, missing: str = "refuse", share: bool = Tr
 def _rows(X: FloatArray, name: str, share: bool) -> Iterator[Series]:
     """The series of one array: it is copied and made read-only as a whole, and each is a view of it."""
     if not share:
-        X = X.copy()
+        X = _own(X)
     elif not (X[:1].flags.c_contiguous and X.flags.aligned):
         X = contiguous(X)
     X = X.view()
@@ -365,14 +365,21 @@ def _read_only(array: FloatArray) -> FloatArray:
     return array
 
 
+def _own(array: FloatArray) -> FloatArray:
+    """A copy that nothing can write to: the owner of the memory is read-only too."""
+    array = np.array(array, order="C")
+    array.flags.writeable = False
+    return array.view()
+
+
 def _constant(array: FloatArray) -> FloatArray:
     """The array itself where nothing can write to its memory any more, else a read-only copy."""
     owner: Any = array
     while isinstance(owner, np.ndarray):
         if owner.flags.writeable:
-            return _read_only(array.copy())
+            return _own(array)
         owner = owner.base
-    return array if owner is None or isinstance(owner, bytes) else _read_only(array.copy())
+    return array if owner is None or isinstance(owner, bytes) else _own(array)
 
 
 def _check_missing(missing: Any) -> None:
