@@ -13,6 +13,7 @@ import fcntl
 import json
 import os
 import platform
+import time
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -33,8 +34,8 @@ class Journal:
         self._digest = digest
         self._seed = zlib.crc32(digest.encode())
         self.is_new = not path.exists()
-        self._fd, self.writable = _open_locked(path, matrix)
-        if self.writable:
+        self._fd, self._writable, self._shared = _open_locked(path, matrix)
+        if self._writable and not self._shared:
             self._append(f"run {os.getpid()} {platform.node() or '-'}")
 
     def read(self) -> tuple[dict[str, Any] | None, dict[int, int]]:
@@ -50,6 +51,29 @@ class Journal:
                 number, checksum = words[1].split()
                 tiles[int(number)] = int(checksum, 16)
         return job, tiles
+
+    def has_tiles(self) -> bool:
+        """Whether there is anything that looks like the record of a tile, of whatever job."""
+        return b"tile " in _content(self._fd)
+
+    def require_writable(self) -> None:
+        """Raise the error that tells why nothing can be written."""
+        if self._shared:
+            raise _busy(self._fd, self._matrix)
+        if not self._writable:
+            raise PermissionError(
+                errno.EACCES, "the folder must be one that this process may write to", os.fspath(self._matrix)
+            )
+
+    def share(self) -> None:
+        """Let others read as well: nothing is going to be written."""
+        if not self._shared and _flock(self._fd, fcntl.LOCK_SH, self._matrix):
+            self._shared = True
+
+    def claim(self) -> None:
+        """Take the lock for writing again."""
+        if self._shared and _flock(self._fd, fcntl.LOCK_EX, self._matrix):
+            self._shared = False
 
     def begin(self) -> None:
         """Forget what is there, and name the job."""
@@ -109,25 +133,28 @@ def named(error: OSError, path: Path, way_out: str = "") -> OSError:
     return type(error)(error.errno, reason + way_out, os.fspath(path))
 
 
-def _open_locked(path: Path, matrix: Path) -> tuple[int, bool]:
-    """Open a journal and lock it; a journal that may only be read is opened for that."""
+def _open_locked(path: Path, matrix: Path) -> tuple[int, bool, bool]:
+    """Open and lock a journal: the file, whether it may be written, and whether others hold it too, to read."""
     while True:
-        writable = True
+        fd, writable = _open(path, matrix)
         try:
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
-        except OSError as error:
-            if error.errno not in _NOT_WRITABLE or not path.exists():
-                raise _cannot_start(error, matrix) from error
-            fd, writable = os.open(path, os.O_RDONLY | os.O_CLOEXEC), False
-        try:
-            _lock(fd, matrix)
+            shared = not _lock(fd, matrix, writable)
             # Whoever held the lock may have removed the file meanwhile: then it is a lock on nothing.
             if _is_file(fd, path):
-                return fd, writable
+                return fd, writable, shared
         except BaseException:
             os.close(fd)
             raise
         os.close(fd)
+
+
+def _open(path: Path, matrix: Path) -> tuple[int, bool]:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666), True
+    except OSError as error:
+        if error.errno not in _NOT_WRITABLE or not path.exists():
+            raise _cannot_start(error, matrix) from error
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC), False
 
 
 def _cannot_start(error: OSError, matrix: Path) -> OSError:
@@ -136,15 +163,31 @@ def _cannot_start(error: OSError, matrix: Path) -> OSError:
     return named(error, matrix, "; the folder must be one that this process may write to")
 
 
-def _lock(fd: int, matrix: Path) -> None:
+def _lock(fd: int, matrix: Path, writable: bool) -> bool:
+    """Lock for writing, or else for reading beside others that read; whether it is for writing.
+
+    A reader of a finished matrix holds the lock for writing only for a moment.
+    """
+    for pause in (*[0.02] * 10, None):
+        if writable and _flock(fd, fcntl.LOCK_EX, matrix):
+            return True
+        if _flock(fd, fcntl.LOCK_SH, matrix):
+            return not writable
+        if pause is not None:
+            time.sleep(pause)
+    raise _busy(fd, matrix)
+
+
+def _busy(fd: int, matrix: Path) -> BlockingIOError:
+    way_out = "wait until it is done, or choose another out"
+    return BlockingIOError(errno.EAGAIN, f"{_holder(fd)} has this matrix in use; {way_out}", os.fspath(matrix))
+
+
+def _flock(fd: int, kind: int, matrix: Path) -> bool:
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise BlockingIOError(
-            errno.EAGAIN,
-            f"{_holder(fd)} is writing this matrix; wait for it, or choose another file",
-            os.fspath(matrix),
-        ) from error
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
     except OSError as error:
         if error.errno not in _NO_LOCKS_HERE:
             raise named(error, matrix) from error
@@ -154,6 +197,7 @@ def _lock(fd: int, matrix: Path) -> None:
             RuntimeWarning,
             stacklevel=2,
         )
+    return True
 
 
 def _holder(fd: int) -> str:

@@ -12,6 +12,7 @@ import functools
 import io
 import itertools
 import os
+import re
 import time
 import zlib
 from collections.abc import Iterator, Sequence
@@ -37,6 +38,7 @@ OutPath = str | os.PathLike[str]
 _SYNC_SHARE = 0.05
 
 _MARK = b"stotmetrics: unfinished matrix "
+_WHOLE_MARK = re.compile(re.escape(_MARK) + rb"[0-9a-f]{64}\n")
 _WAY_OUT = "pass overwrite=True to start anew, or another out"
 
 
@@ -204,18 +206,16 @@ class FileDestination(Destination):
 
     def todo(self, tiles: Sequence[Region]) -> Sequence[int]:
         """The tiles that no earlier run wrote, or whose numbers the file does not hold."""
-        if not self._known:
-            return range(len(tiles))
-        written, changed = self._verified(tiles)
+        written, changed = self._verified(tiles) if self._known else (set(), 0)
         if self._finished and changed:
             raise FileExistsError(
                 f"{os.fspath(self.path)!r} was changed after it was finished: {changed} of {len(tiles)} tiles are not "
                 f"what was written; move it away, or {_WAY_OUT}"
             )
-        left = [k for k in range(len(tiles)) if k not in written]
-        if left:
-            self._require_writable()
-        self._wrote = True
+        left = [k for k in range(len(tiles)) if k not in written] if written else range(len(tiles))
+        if left and self._finished:
+            self.journal.claim()
+            self._open_to_write()
         return left
 
     def write(self, number: int, tile: Region, values: FloatArray, *, mirror: bool) -> None:
@@ -241,8 +241,7 @@ class FileDestination(Destination):
 
     def finish(self) -> None:
         """Bring everything to the disk, and make the file one that can be loaded."""
-        if not self._finished:
-            assert self._fd is not None
+        if self._fd is not None:
             sync(self._fd, self.path)
             self.journal.sync()
             write_all(self._fd, self._header, 0, self.path)
@@ -272,31 +271,33 @@ class FileDestination(Destination):
     def _open(self, overwrite: bool) -> dict[int, int]:
         """Start the file, or take up the one that is there; what its journal says of tiles."""
         head = _head(self.path, len(self._mark))
-        if overwrite or not head:
-            self._require_writable()
+        # A mark without a tile is of a run that was killed at once: there is nothing to lose.
+        if overwrite or not head or (head.startswith(_MARK) and not self.journal.has_tiles()):
+            self.journal.require_writable()
             self._start()
             return {}
         job, known = self.journal.read()
         self._refuse_another(head, job, known)
         self._finished = head == self._header
-        if not self.journal.writable or not os.access(self.path, os.W_OK):
-            self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        if self._finished:
+            self.journal.share()
             return known
-        self._fd = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
-        if not self._finished:
-            _allocate(self._fd, self._total, self.path)
-            os.ftruncate(self._fd, self._total)
-            write_all(self._fd, self._mark, 0, self.path)
+        self._open_to_write()
+        assert self._fd is not None
+        _allocate(self._fd, self._total, self.path)
+        os.ftruncate(self._fd, self._total)
+        write_all(self._fd, self._mark, 0, self.path)
         if job != self._job:
             self.journal.name_job()
         return known
 
     def _refuse_another(self, head: bytes, job: dict[str, str] | None, known: dict[int, int]) -> None:
         name = os.fspath(self.path)
-        if head == self._mark:
+        mark = _WHOLE_MARK.match(head)
+        if mark and self._mark.startswith(mark[0]):
             return
         ours = job == self._job or (job is None and bool(known))
-        if head.startswith(_MARK) or (job is not None and not ours):
+        if mark or (job is not None and not ours):
             differs = f" with another {differences(job, self._job)}" if job is not None and not ours else ""
             raise FileExistsError(f"{name!r} belongs to a run{differs}; finish that run, {_WAY_OUT}")
         if not ours:
@@ -329,14 +330,17 @@ class FileDestination(Destination):
         self.journal.begin()
         _sync_folder(self.path.parent)
 
-    def _require_writable(self) -> None:
-        if not self.journal.writable or (self.path.exists() and not os.access(self.path, os.W_OK)):
-            raise PermissionError(errno.EACCES, "this process may not write the matrix there", os.fspath(self.path))
+    def _open_to_write(self) -> None:
+        self.journal.require_writable()
+        try:
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+        except OSError as error:
+            raise named(error, self.path, "; this process may not write it") from error
 
     def _verified(self, tiles: Sequence[Region]) -> tuple[set[int], int]:
         """The tiles whose numbers the file holds, and how many it does not hold though they were written."""
-        assert self._fd is not None
-        written, changed = set(), 0
+        written: set[int] = set()
+        changed = 0
         array = _mapped(self.path, len(self._header), self._grid.shape, self._dtype)
         for number, checksum in self._known.items():
             if not 0 <= number < len(tiles):
@@ -526,7 +530,7 @@ def _mapped(path: Path, offset: int, shape: tuple[int, ...], dtype: np.dtype[Any
 
 
 def _length(span: Span, tile: Region) -> int:
-    row, cols = span.block
+    _, cols = span.block
     if isinstance(cols, slice):
         return int(cols.stop - cols.start)
     return tile.rows.stop - tile.rows.start
