@@ -157,8 +157,10 @@ class _Walk:
             self.see(part)
 
     def _function(self, function: types.FunctionType) -> None:
-        if _is_installed(function.__module__):
-            self._say("function", *_version_of(function.__module__), function.__qualname__)
+        # A wrapper calls itself by the module of what it wraps; its globals are where it was written.
+        module = function.__globals__.get("__name__")
+        if _is_installed(module):
+            self._say("function", *_version_of(module), function.__qualname__)
             self._inputs(function, closure_only=True)
             return
         self._say("function")
@@ -369,6 +371,8 @@ def _python() -> str:
 def _is_installed(name: str | None) -> bool:
     """Whether a module belongs to Python, to an installed package or to this one: it then counts by its version."""
     top = (name or "").partition(".")[0]
+    if top == "__main__":  # the session, whichever program started it
+        return False
     if top in (_OWN, "builtins") or top in sys.stdlib_module_names:
         return True
     path = getattr(sys.modules.get(top), "__file__", None)
