@@ -1,9 +1,9 @@
 """Which job a matrix on disk belongs to: a digest of everything that decides its numbers.
 
 The code of a metric that no installed package declares is part of it. Code is read from the functions themselves: their
-bytecode and constants, the values they close over, the globals they use, and so on into the functions that they call, down
-to the libraries, which count by name and version. What a function itself writes to, a cache or a counter, is not part of
-its code, nor is the place where it was defined.
+bytecode and constants, the values they close over, the globals they use, and so on into the functions that they call,
+down to the libraries, which count by name and version. What a function itself writes to, a cache or a counter, is not
+part of its code, nor is the place where it was defined.
 """
 
 import dataclasses
@@ -36,7 +36,26 @@ _DECIDING = ("pair", "prepare", "block")
 
 # Methods by which a function writes to a container.
 _WRITES = frozenset(
-    ["append", "extend", "insert", "remove", "pop", "popitem", "clear", "update", "setdefault", "add", "discard", "sort", "reverse", "appendleft", "move_to_end", "subtract", "__setitem__", "write"]
+    [
+        "append",
+        "extend",
+        "insert",
+        "remove",
+        "pop",
+        "popitem",
+        "clear",
+        "update",
+        "setdefault",
+        "add",
+        "discard",
+        "sort",
+        "reverse",
+        "appendleft",
+        "move_to_end",
+        "subtract",
+        "__setitem__",
+        "write",
+    ]
 )
 
 
@@ -225,7 +244,7 @@ class _Walk:
             return
         state = _state(value)
         if state is not None:
-            written = _written_attributes(type(value), called)
+            written = _written_attributes(type(value), called)  # type: ignore[arg-type]  # classes are hashable
             for attribute, part in sorted(state.items()):
                 if attribute not in written:
                     self._say("attribute", attribute)
@@ -263,7 +282,7 @@ def _state(value: Any) -> dict[str, Any] | None:
     """The attributes of an object that is made of Python attributes."""
     if dataclasses.is_dataclass(value):
         return {field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)}
-    if hasattr(value, "__dict__") and type(value).__reduce_ex__ is object.__reduce_ex__:
+    if hasattr(value, "__dict__") and type(value).__reduce_ex__ == object.__reduce_ex__:
         return dict(vars(value))
     return None
 

@@ -33,7 +33,7 @@ SPEC = MetricSpec(name="gap", pair=gap, traits=METRIC_TRAITS)
 WANTED = np.abs(X - X.T)
 
 
-class Stop(Exception):
+class StopError(Exception):
     """The run ends here."""
 
 
@@ -43,13 +43,13 @@ def after(tiles):
     def tell(done, total):
         told.append(done)
         if len(told) > tiles:
-            raise Stop
+            raise StopError
 
     return tell
 
 
 def stopped(out, tiles=3, X=X, metric=SPEC, **how):
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         pairwise(X, metric=metric, out=out, n_jobs=1, progress=after(tiles), **how)
 
 
@@ -146,7 +146,10 @@ def test_a_stopped_condensed_run_is_completed(tmp_path):
 def test_condensed_is_refused_where_the_triangle_is_not_all(tmp_path):
     with pytest.raises(InvalidParameterError, match="leave Y out"):
         pairwise(X, X, metric=SPEC, condensed=True)
-    for claims, lacks in (({"zero_self": True}, "symmetric"), ({"symmetric": True}, "zero between a series and itself")):
+    for claims, lacks in (
+        ({"zero_self": True}, "symmetric"),
+        ({"symmetric": True}, "zero between a series and itself"),
+    ):
         metric = MetricSpec(name="weak", pair=gap, traits=Traits(**claims))
         with pytest.raises(InvalidParameterError, match=f"does not claim to be {lacks}; pass condensed=False"):
             pairwise(X, metric=metric, condensed=True, out=tmp_path / "D.npy")
@@ -462,7 +465,9 @@ def test_a_second_process_is_refused_by_name_and_the_first_goes_on(tmp_path):
 
     def ask(done, total):
         if done and not said:
-            run = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=60)
+            run = subprocess.run(
+                [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=60
+            )
             said.append(run.stdout + run.stderr)
 
     D = pairwise(X, metric=SPEC, out=tmp_path / "D.npy", progress=ask)
@@ -479,7 +484,9 @@ def test_a_second_thread_is_refused_and_the_first_goes_on(tmp_path):
                 pairwise(X, metric=SPEC, out=tmp_path / "D.npy")
             errors.append(done)
 
-    thread = threading.Thread(target=pairwise, args=(X,), kwargs={"metric": SPEC, "out": tmp_path / "D.npy", "progress": ask})
+    thread = threading.Thread(
+        target=pairwise, args=(X,), kwargs={"metric": SPEC, "out": tmp_path / "D.npy", "progress": ask}
+    )
     thread.start()
     thread.join()
     assert errors
@@ -516,7 +523,9 @@ def test_a_file_system_without_locks_warns(tmp_path, monkeypatch):
 
 def test_memory_is_refused_before_it_is_taken(tmp_path):
     big = np.broadcast_to(np.zeros((1, 4)), (20_000, 4))
-    with pytest.raises(MemoryError, match=r"max_memory is 1 GB, and this takes 3.2 GB: 3.2 GB for the matrix and 640 kB"):
+    with pytest.raises(
+        MemoryError, match=r"max_memory is 1 GB, and this takes 3.2 GB: 3.2 GB for the matrix and 640 kB"
+    ):
         pairwise(big, metric=SPEC, max_memory="1 GB")
     with pytest.raises(MemoryError, match="pass fewer series"):
         pairwise(X, metric=SPEC, max_memory=400, out=tmp_path / "D.npy")
@@ -535,7 +544,9 @@ def test_memory_is_said_in_bytes_or_words(said, meant):
     assert output.bytes_of(said) == meant
 
 
-@pytest.mark.parametrize("said", [0, -1, True, "", "GB", "4 XB", "-3 GB", "1 2", float("nan"), float("inf"), None, [1], "4 GG"])
+@pytest.mark.parametrize(
+    "said", [0, -1, True, "", "GB", "4 XB", "-3 GB", "1 2", float("nan"), float("inf"), None, [1], "4 GG"]
+)
 def test_other_words_for_memory_are_refused(said):
     with pytest.raises(InvalidParameterError, match="max_memory must be a positive number of bytes"):
         output.bytes_of(said)

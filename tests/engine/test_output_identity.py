@@ -65,7 +65,7 @@ def test_other_code_is_another(other):
 
 
 PAIRS = [
-    # A closure, a default, a global, a helper, a helper of a helper, a constant in a nested function.
+    # A closure, a default, a global, a helper, a helper of a helper, a constant in a nested function, and so on.
     ("def make(w):\n    return lambda x, y: w * 1.0\nf = make({})", 1, 2),
     ("def f(x, y, w={}):\n    return w", 1, 2),
     ("def f(x, y, *, w={}):\n    return w", 1, 2),
@@ -75,24 +75,75 @@ PAIRS = [
     ("w = np.array({})\ndef f(x, y):\n    return w[0]", [1.0, 2.0], [1.0, 3.0]),
     ("w = frozenset(({}, 'b', 'c'))\ndef f(x, y):\n    return 'a' in w", "'a'", "'d'"),
     ("def g(x):\n    return {}\ndef f(x, y):\n    return g(x)", 1, 2),
-    ("def h(x):\n    return {}\ndef g(x):\n    return h(x)\ndef f(x, y):\n    return g(x)", 1, 2),
+    (
+        ("def h(x):\n    return {}\ndef g(x):\n    return h(x)\ndef f(x, y):\n    return g(x)"),
+        1,
+        2,
+    ),
     ("def f(x, y):\n    return sum({} for _ in x)", 1, 2),
     ("import functools\nf = functools.partial(lambda w, x, y: w, {})", 1, 2),
-    ("import functools\n@functools.lru_cache\ndef g(k):\n    return {}\ndef f(x, y):\n    return g(1)", 1, 2),
-    ("class C:\n    def __init__(self, w):\n        self.w = w\n    def __call__(self, x, y):\n        return self.w\nf = C({})", 1, 2),
+    (
+        ("import functools\n@functools.lru_cache\ndef g(k):\n    return {}\ndef f(x, y):\n    return g(1)"),
+        1,
+        2,
+    ),
+    (
+        (
+            "class C:\n    def __init__(self, w):\n        self.w = w\n"
+            "    def __call__(self, x, y):\n        return self.w\nf = C({})"
+        ),
+        1,
+        2,
+    ),
     ("class C:\n    def __call__(self, x, y):\n        return {}\nf = C()", 1, 2),
-    ("class C:\n    w = {}\n    def d(self, x, y):\n        return self.w\nf = C().d", 1, 2),
-    ("class B:\n    def g(self):\n        return {}\nclass C(B):\n    def d(self, x, y):\n        return self.g()\nf = C().d", 1, 2),
-    ("class C:\n    @property\n    def w(self):\n        return {}\n    def d(self, x, y):\n        return self.w\nf = C().d", 1, 2),
+    (
+        ("class C:\n    w = {}\n    def d(self, x, y):\n        return self.w\nf = C().d"),
+        1,
+        2,
+    ),
+    (
+        (
+            "class B:\n    def g(self):\n        return {}\nclass C(B):\n    def d(self, x, y):\n"
+            "        return self.g()\nf = C().d"
+        ),
+        1,
+        2,
+    ),
+    (
+        (
+            "class C:\n    @property\n    def w(self):\n        return {}\n"
+            "    def d(self, x, y):\n        return self.w\nf = C().d"
+        ),
+        1,
+        2,
+    ),
     ("class C:\n    @staticmethod\n    def d(x, y):\n        return {}\nf = C.d", 1, 2),
-    ("class C:\n    __slots__ = ('w',)\n    def __init__(self, w):\n        self.w = w\n    def d(self, x, y):\n        return self.w\n"
-     "f = C({}).d", 1, 2),
-    ("from scipy.spatial.distance import {} as g\ndef f(x, y):\n    return g(x, y)", "euclidean", "cosine"),
+    (
+        (
+            "class C:\n    __slots__ = ('w',)\n    def __init__(self, w):\n        self.w = w\n"
+            "    def d(self, x, y):\n        return self.w\nf = C({}).d"
+        ),
+        1,
+        2,
+    ),
+    (
+        ("from scipy.spatial.distance import {} as g\ndef f(x, y):\n    return g(x, y)"),
+        "euclidean",
+        "cosine",
+    ),
     ("def f(x, y):\n    return np.{}(x - y)", "sum", "max"),
-    ("import functools, scipy.stats\n@functools.wraps(scipy.stats.zscore)\ndef f(x, y):\n    return {}", 1, 2),
+    (
+        ("import functools, scipy.stats\n@functools.wraps(scipy.stats.zscore)\ndef f(x, y):\n    return {}"),
+        1,
+        2,
+    ),
     ("f = np.{}", "dot", "inner"),
     ("import math\ng = math.{}\ndef f(x, y):\n    return g(x[0])", "sin", "cos"),
-    ("def f(x, y):\n    try:\n        return 1 / x[0]\n    except {}:\n        return 0.0", "ZeroDivisionError", "ValueError"),
+    (
+        ("def f(x, y):\n    try:\n        return 1 / x[0]\n    except {}:\n        return 0.0"),
+        "ZeroDivisionError",
+        "ValueError",
+    ),
 ]
 
 
@@ -119,10 +170,16 @@ WRITERS = [
     "seen = {}\ndef f(x, y):\n    seen[len(seen)] = x\n    return 0.0",
     "seen = {}\ndef f(x, y):\n    return seen.setdefault(len(seen), 0.0)",
     "calls = 0\ndef f(x, y):\n    global calls\n    calls += 1\n    return 0.0",
-    "def make():\n    n = 0\n    def f(x, y):\n        nonlocal n\n        n += 1\n        return 0.0\n    return f\nf = make()",
+    (
+        "def make():\n    n = 0\n    def f(x, y):\n        nonlocal n\n        n += 1\n"
+        "        return 0.0\n    return f\nf = make()"
+    ),
     "class C:\n    n = 0\n    def __call__(self, x, y):\n        self.n += 1\n        return 0.0\nf = C()",
-    "class C:\n    def __init__(self):\n        self.seen = {}\n    def d(self, x, y):\n        return self.note(x)\n"
-    "    def note(self, x):\n        self.seen[len(self.seen)] = x\n        return 0.0\nf = C().d",
+    (
+        "class C:\n    def __init__(self):\n        self.seen = {}\n    def d(self, x, y):\n"
+        "        return self.note(x)\n    def note(self, x):\n        self.seen[len(self.seen)] = x\n"
+        "        return 0.0\nf = C().d"
+    ),
     "import functools\n@functools.lru_cache\ndef g(k):\n    return k\ndef f(x, y):\n    return float(g(x[0]))",
     "import threading\nlock = threading.Lock()\ndef f(x, y):\n    with lock:\n        return 0.0",
 ]
@@ -164,7 +221,7 @@ def test_a_dataclass_counts_by_its_fields():
 
 
 def test_every_function_of_a_spec_that_decides_numbers_counts():
-    one, two = lambda x, y, params: 1.0, lambda x, y, params: 2.0  # noqa: E731
+    one, two = lambda x, y, params: 1.0, lambda x, y, params: 2.0
     prepare = lambda series, params: series.values  # noqa: E731
     first = MetricSpec(name="m", pair=one)
     others = [
@@ -221,7 +278,9 @@ def test_a_module_of_ones_own_counts_by_what_is_used_of_it(tmp_path, monkeypatch
     def with_module(name, used, unused):
         folder = tmp_path / name
         folder.mkdir()
-        (folder / "my_distances.py").write_text(f"def d(x, y):\n    return {used}\n\ndef e(x, y):\n    return {unused}\n")
+        (folder / "my_distances.py").write_text(
+            f"def d(x, y):\n    return {used}\n\ndef e(x, y):\n    return {unused}\n"
+        )
         monkeypatch.syspath_prepend(str(folder))
         sys.modules.pop("my_distances", None)
         found = code(defined("import my_distances\ndef f(x, y):\n    return my_distances.d(x, y)"))
@@ -288,13 +347,13 @@ def test_metric_parameters_traits_and_version_count(monkeypatch):
 # End to end.
 
 
-class Stop(Exception):
+class StopError(Exception):
     """The run ends here."""
 
 
 def stop(done, total):
     if done:
-        raise Stop
+        raise StopError
 
 
 @pytest.mark.parametrize(
@@ -308,7 +367,7 @@ def stop(done, total):
 )
 def test_a_metric_that_was_replaced_under_its_name_does_not_complete_the_old_matrix(tmp_path, make):
     X, out = np.arange(60.0)[:, None], tmp_path / "D.npy"
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         pairwise(X, metric=make(1), out=out, progress=stop)
     with pytest.raises(FileExistsError, match="another code of the metric"):
         pairwise(X, metric=make(2), out=out)
@@ -320,7 +379,7 @@ def test_a_metric_that_was_replaced_under_its_name_does_not_complete_the_old_mat
 
 def test_frames_of_another_shape_do_not_complete_the_old_matrix(tmp_path):
     frames = np.random.default_rng(0).random((30, 2, 16)) + 0.05
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         pairwise(frames.reshape(30, 2, 2, 8), metric="sta", out=tmp_path / "D.npy", progress=stop)
     with pytest.raises(FileExistsError, match="another series"):
         pairwise(frames.reshape(30, 2, 4, 4), metric="sta", out=tmp_path / "D.npy")

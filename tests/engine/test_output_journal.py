@@ -23,7 +23,7 @@ def no_waiting_for_the_disk(monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda fd: None)
 
 
-def complete(path, *, job=JOB, most=len(TILES), values=VALUES):
+def complete(path, *, job=JOB, most=10, values=VALUES):
     """Write the matrix, or so many tiles of it; how many were written."""
     layout = Layout(N, N, mirror=True)
     destination = FileDestination(path, layout, np.dtype(np.float64), job)
@@ -154,7 +154,9 @@ def test_records_of_another_job_are_never_taken_for_this_one(tmp_path, left, wan
     complete(path, job=OTHER, most=6, values=VALUES + 1)
     matrix, journal = left
     tail = journal_of(path).read_bytes()
-    count, found = resumed(tmp_path / "glued", matrix, journal[: journal.index(b"\ntile")] + tail[tail.index(b"\ntile") :])
+    count, found = resumed(
+        tmp_path / "glued", matrix, journal[: journal.index(b"\ntile")] + tail[tail.index(b"\ntile") :]
+    )
     assert (count, found) == (len(TILES), wanted)
 
 

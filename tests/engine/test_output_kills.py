@@ -60,7 +60,9 @@ RUNS = """
 @pytest.fixture
 def server(tmp_path):
     code = textwrap.dedent(RUNS.format(n=N, sleep=5e-6, out=str(tmp_path / "D.npy"), log=str(tmp_path / "pairs.log")))
-    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         yield process
         process.stdin.close()
 
@@ -113,7 +115,12 @@ def test_killed_fifty_times_it_ends_with_the_bytes_of_an_undisturbed_run(tmp_pat
     assert written[-1] > 0
     assert run(server, None) == "0"
     assert out.read_bytes() == undisturbed.read_bytes()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["D.npy", "D.npy.journal", "pairs.log", "undisturbed.npy"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "D.npy",
+        "D.npy.journal",
+        "pairs.log",
+        "undisturbed.npy",
+    ]
     assert journalled(tmp_path) == TILES
     # One tile at a time is in flight: no more than one is begun in vain for every kill.
     redone = log.stat().st_size - N_PAIRS
