@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from stotmetrics import InvalidSeriesError, Series, Traits, as_dataset, as_series
-from stotmetrics.spec.bound import check_pair, check_series, check_sets
+from stotmetrics.spec.admission import check_pair, check_series, check_sets
 
 VALUES = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]])
 
@@ -169,7 +169,7 @@ def test_a_ragged_set_keeps_its_lengths():
         (as_series([1.0]), "got Series; wrap"),
         ("abc", "got str"),
         ([[1.0, 2.0], [1.0, np.nan, 3.0]], r"X\[1\] must be finite"),
-        ([[[1.0, 2.0]], [[1.0]]], r"X\[0\] and X\[1\] must have the same values at each time; got 2 and 1"),
+        ([[[1.0, 2.0]], [[1.0]]], r"X\[0\] and X\[1\] must have the same number of channels; got 2 and 1"),
     ],
 )
 def test_what_is_not_a_set_is_refused_by_name(X, message):

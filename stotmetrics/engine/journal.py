@@ -3,7 +3,7 @@
 It is a text file. Every record is a line with its own checksum, begun by a line end, so that neither a torn line before
 it nor bytes behind it can be taken for a part of it; a line that does not pass its checksum says nothing. The checksum
 of a tile's record is seeded with the job, and the record holds the checksum of the tile's numbers: a tile counts as
-written only if the file holds what the record says. Whatever a crash leaves costs the tiles that it damaged, and no more.
+written only if the file holds what the record says. Whatever a crash leaves costs the tiles that it damaged.
 
 The journal is also the lock of the matrix: whoever writes holds it with ``flock``, which ends with the process.
 """

@@ -1,10 +1,10 @@
 """Where a distance matrix goes: memory, or a ``.npy`` file that a second run completes.
 
-A matrix on disk is two files: ``D.npy`` and, beside it, ``D.npy.journal`` (see :mod:`stotmetrics.engine.journal`), which
-stays: it says of which call the matrix is. The space is allocated before the work, under another name, so that a full
-disk is an error at the start and leaves what was there. Until all tiles are written ``D.npy`` begins with a mark in place
-of the header of a ``.npy`` file: nobody can load half a matrix. Tiles are written with ordinary writes, never through a
-memory map, whose errors are signals.
+A matrix on disk is two files: ``D.npy`` and, beside it, ``D.npy.journal`` (see :mod:`stotmetrics.engine.journal`),
+which stays: it says of which call the matrix is. The space is allocated before the work, under another name, so that a
+full disk is an error at the start and leaves what was there. Until all tiles are written ``D.npy`` begins with a mark
+where a ``.npy`` file has its header: nobody can load half a matrix. Tiles are written with ordinary writes, never through
+a memory map, whose errors are signals.
 """
 
 import errno
@@ -437,10 +437,11 @@ def _refuse_more_than_allowed(
     allowed = bytes_of(max_memory)
     series = sum(one.values.nbytes for one in itertools.chain(left, right or ()))
     if matrix + series > allowed:
-        way_out = "pass out='matrix.npy' to write it to disk, condensed=True or dtype='float32'" if matrix else ""
+        smaller = "pass out='matrix.npy' to write it to disk, condensed=True or dtype='float32'"
+        way_out = smaller if matrix else "pass fewer series at a time, or allow more"
         raise MemoryError(
-            f"max_memory is {_in_words(allowed)}, and this takes {_in_words(matrix + series)}: {_in_words(matrix)} for "
-            f"the matrix and {_in_words(series)} for the series; {way_out or 'pass fewer series at a time, or allow more'}"
+            f"max_memory is {_in_words(allowed)}, and this takes {_in_words(matrix + series)}: "
+            f"{_in_words(matrix)} for the matrix and {_in_words(series)} for the series; {way_out}"
         )
 
 

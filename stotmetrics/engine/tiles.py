@@ -2,13 +2,14 @@
 
 import itertools
 import numbers
+import sys
 import time
 import warnings
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from typing import Any, overload
 
 import numpy as np
@@ -124,8 +125,12 @@ def fill(
     *,
     n_jobs: int | None = None,
     progress: Progress = False,
+    eager: bool = False,
 ) -> None:
-    """Fill the destination with all distances between ``left`` and ``right``; within ``left`` if ``right`` is None."""
+    """Fill the destination with all distances between ``left`` and ``right``; within ``left`` if ``right`` is None.
+
+    ``eager`` starts workers however little there is to do.
+    """
     within, others = right is None, left if right is None else right
     symmetric = within and metric.traits.symmetric
     tiles = tiles_of(
@@ -142,7 +147,7 @@ def fill(
         prepared_left = prepare(metric, left, side, n_jobs)
         prepared_right = prepared_left if within else prepare(metric, others, side, n_jobs)
         tasks = (delayed(_solve_tile)(metric, k, prepared_left, prepared_right, tiles[k]) for k in todo)
-        for k, batch in run(tasks, n_jobs, threads=threads, count=len(todo)):
+        for k, batch in run(tasks, n_jobs, threads=threads, count=len(todo), eager=eager):
             tile = tiles[k]
             destination.write(k, tile, batch.values, mirror=symmetric)
             i, j = tile.pairs()
@@ -161,7 +166,7 @@ def prepare(metric: BoundMetric, series: Sequence[Series], side: int, n_jobs: in
 
 
 def run(
-    tasks: Iterable[Task], n_jobs: int | None, *, threads: bool = True, count: int | None = None
+    tasks: Iterable[Task], n_jobs: int | None, *, threads: bool = True, count: int | None = None, eager: bool = False
 ) -> Iterator[tuple[int, Any]]:
     """Yield the results of joblib tasks as they come, in any order; ``count`` is their number if they have no length.
 
@@ -169,13 +174,12 @@ def run(
     tasks are done here: workers start once there is more left to do than starting them takes.
     """
     prefer = "threads" if threads else "processes"
-    if effective_n_jobs(check_jobs(n_jobs)) > 1:
-        start, done = time.perf_counter(), 0
+    if effective_n_jobs(check_jobs(n_jobs)) > 1 and not eager:
+        start = time.perf_counter()
         count = len(tasks) if count is None and isinstance(tasks, Sized) else count or 0
         tasks = iter(tasks)
-        for function, args, kwargs in tasks:
+        for done, (function, args, kwargs) in enumerate(tasks, 1):
             yield function(*args, **kwargs)
-            done += 1
             spent = time.perf_counter() - start
             if spent > _ALONE[threads] and spent * (count - done) > _ALONE[threads] * done:
                 break
@@ -204,15 +208,16 @@ def _prepare(metric: BoundMetric, k: int, series: list[Series]) -> tuple[int, li
     return k, [metric.prepare(one) for one in series]
 
 
-@cache
-def _thread_pools() -> ThreadpoolController:
+@lru_cache(maxsize=1)
+def _thread_pools(modules: int) -> ThreadpoolController:
+    """The thread pools of the loaded libraries; looked for again when there are more modules, which bring more."""
     return ThreadpoolController()
 
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Hold BLAS to one thread: the workers are the parallelism, and sums keep their order whatever their number."""
-    with _thread_pools().limit(limits=1, user_api="blas"):
+    with _thread_pools(len(sys.modules)).limit(limits=1, user_api="blas"):
         yield
 
 

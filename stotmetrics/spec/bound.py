@@ -154,7 +154,7 @@ class BoundMetric:
         for slopes in (batch.left, batch.right):
             for slope in slopes or ():
                 if not np.isfinite(slope).all():
-                    raise self._out_of_scale(slope[~np.isfinite(slope)][0], "a gradient of ")
+                    raise self._out_of_scale(slope[~np.isfinite(slope)][0], "a gradient with ")
         return batch
 
     def lower_bounds(self, left: Sequence[Any], right: Sequence[Any], rows: IntArray, cols: IntArray) -> FloatArray:
@@ -164,12 +164,14 @@ class BoundMetric:
         return self._spec.lower_bounds(left, right, rows, cols, self._params)
 
     def reference(self, x: Series, y: Series) -> Result:
-        """What the reference implementation says about two series."""
+        """What the reference implementation says about two series: a number, or anything with a value and a gap."""
         function = load_reference(self._spec)
         if function is None:
             raise NotImplementedError(f"{self.name} has no reference implementation")
-        value = function(x, y, self._params)
-        return value if isinstance(value, Result) else Result(value)
+        answer = function(x, y, self._params)
+        if isinstance(answer, Result):
+            return answer
+        return Result(getattr(answer, "value", answer), gap=getattr(answer, "gap", None))
 
     def require_gradient(self) -> None:
         """Raise NotImplementedError where there are no gradients at these parameters."""
@@ -192,7 +194,7 @@ class BoundMetric:
         )
 
     def _out_of_scale(self, value: float, what: str = "") -> FloatingPointError:
-        return FloatingPointError(f"{what}{self!r} is {value} for finite series; rescale their values")
+        return FloatingPointError(f"{self!r} gave {what}{value} for finite series; rescale their values")
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A metric of the running session is unknown to a fresh process: it travels whole.
@@ -280,8 +282,9 @@ def get_metric(metric: Metric, /, **params: Any) -> BoundMetric:
 def metric_comes_last(call: str, *series: Any) -> None:
     """Refuse a call that has the metric where a series belongs, and show the right one."""
     for argument in series:
-        if isinstance(argument, (str, MetricSpec, BoundMetric)):
-            name = repr(argument) if isinstance(argument, str) else "metric"
+        named = isinstance(argument, str) and argument in registry.names()
+        if named or isinstance(argument, (MetricSpec, BoundMetric)):
+            name = repr(argument) if named else "metric"
             raise TypeError(f"series come first and the metric after them: {call.format(name)}")
 
 

@@ -130,7 +130,7 @@ def parameter(
     Examples
     --------
     >>> from dataclasses import dataclass
-    >>> from stotmetrics.parameters import parameter
+    >>> from stotmetrics import parameter
     >>> @dataclass(frozen=True)
     ... class Parameters:
     ...     gamma: float = parameter(1.0, doc="smoothing of the soft minimum", low=0.0)

@@ -121,6 +121,21 @@ def test_a_stopped_run_is_completed_without_repeating_its_tiles(tmp_path):
     assert pairs == 60 * 59 // 2 - (24 * 23 // 2 + 24 * 24 + 24 * 12)
 
 
+def test_a_metric_that_keeps_a_record_of_its_calls_can_be_resumed(tmp_path):
+    calls = []
+
+    def pair(x, y, params):
+        calls.append(x.values[0, 0])
+        return gap(x, y, params)
+
+    metric = MetricSpec(name="gap", pair=pair, traits=METRIC_TRAITS)
+    stopped(tmp_path / "D.npy", metric=metric)
+    before = len(calls)
+    D, pairs = computed(tmp_path / "D.npy", metric=metric)
+    np.testing.assert_array_equal(D, WANTED)
+    assert len(calls) == before + pairs
+
+
 # Formats.
 
 
