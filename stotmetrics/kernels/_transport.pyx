@@ -7,7 +7,7 @@ from libc.math cimport INFINITY
 
 from ._core cimport NOT_CONVERGED, OK
 from ._costs cimport powers
-from ._interrupt cimport heard
+from ._interrupt cimport heard, interrupted
 from ._network cimport (
     Network, dual_value, masses, network_doubles, optimise, pivot_limit, place, row_potential, set_potentials,
     staircase,
@@ -99,6 +99,8 @@ cdef int maximise(
                 found.pivots = net.pivots
                 return NOT_CONVERGED
         status = optimise(net, 1e-15 * scale, limit)
+        if interrupted():
+            return NOT_CONVERGED
         found.solves += 1
         levels(net, A, B, unit, &found.level_a, &found.level_b)
         at = w * found.level_a + (1.0 - w) * found.level_b
