@@ -9,9 +9,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from .. import __version__, api, datasets
+from .. import __version__, datasets
 from ..errors import InvalidParameterError
-from ..spec.bound import BoundMetric
+from ..spec.bound import BoundMetric, get_metric
 
 
 def parser() -> argparse.ArgumentParser:
@@ -81,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
 def bound(options: argparse.Namespace, **more: Any) -> BoundMetric:
     """The metric of ``--metric`` with the parameters of ``--param``, and some more."""
     try:
-        return api.get_metric(options.metric, **{**params(options), **more})
+        return get_metric(options.metric, **{**params(options), **more})
     except TypeError as error:
         # An unknown parameter name is a programmer's TypeError in Python; here it is a word mistyped.
         raise InvalidParameterError(str(error)) from error

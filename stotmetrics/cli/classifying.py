@@ -18,12 +18,13 @@ import numpy as np
 from .. import datasets
 from ..datasets import DataFileError
 from ..engine import neighbors
+from ..engine.tiles import check_jobs
 from ..errors import InvalidParameterError
 from ..spec.bound import BoundMetric
 from .arguments import bound, grid
 from .progress import progress
 from .terminal import check_folder, write_text
-from .voting import Labels, confusion_lines, listed, of_one_kind, strangers, vote, without_self
+from .voting import Labels, confusion_lines, listed, of_one_kind, strangers, table, vote, without_self
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,28 @@ class Verdict:
         return f"{self.error:.4f} ({self.wrong} of {len(self.true)} wrong)"
 
 
+@dataclass(frozen=True)
+class Trial:
+    """One combination of ``--grid``, judged on the training set."""
+
+    values: Mapping[str, Any]
+    metric: BoundMetric
+    verdict: Verdict
+
+    @property
+    def setting(self) -> str:
+        """As on the command line."""
+        return ", ".join(f"{name}={value}" for name, value in self.values.items())
+
+    def config(self) -> dict[str, Any]:
+        """For the file."""
+        return {"params": dict(self.values), "error_rate": self.verdict.error}
+
+
 def classify(options: argparse.Namespace) -> None:
     """Classify the test series by the labels of their nearest training series. Without files: the set Trace."""
     write = _writer(options.out)
+    check_jobs(options.n_jobs)
     candidates = [(values, bound(options, **values)) for values in grid(options) or [{}]]
     data, tested = _read(options)
     training = options.leave_one_out or len(candidates) > 1
@@ -61,10 +81,13 @@ def classify(options: argparse.Namespace) -> None:
     if options.k > most:
         others = "other training" if training else "training"
         raise DataFileError(f"--k {options.k} neighbours are more than the {most} {others} series")
-    print(f"data set    {_described(data, tested)}", flush=True)
-    values, metric, own, chosen = _choose(candidates, data, options, training)
-    found = _tested(metric, data, options) if tested else own
-    assert found is not None
+    tried = [Trial(values, metric, _left_out(metric, data, options)) for values, metric in candidates if training]
+    best = min(tried, key=lambda trial: trial.verdict.wrong, default=None)
+    metric, own = (best.metric, best.verdict) if best else (candidates[0][1], None)
+    found = _tested(metric, data, options) if tested or own is None else own
+    print(f"data set    {_described(data, tested)}")
+    for line in _grid_lines(tried):
+        print(line)
     print(f"metric      {metric!r}")
     print(f"neighbours  {options.k}")
     if tested and options.leave_one_out:
@@ -80,7 +103,7 @@ def classify(options: argparse.Namespace) -> None:
             "evaluation": "test set" if tested else "leave-one-out",
             "error_rate": found.error,
             **({"leave_one_out_error_rate": own.error} if own is not None else {}),
-            **({"grid": chosen} if chosen else {}),
+            **({"grid": [trial.config() for trial in tried]} if len(tried) > 1 else {}),
             "seconds": found.seconds,
             "pairs": found.pairs,
             "solved": found.solved,
@@ -124,32 +147,11 @@ def _described(data: datasets.Dataset, tested: bool) -> str:
     return f"{data.name} ({len(lengths)} series, length {length}, {len(np.unique(data.y_train))} classes)"
 
 
-Candidates = list[tuple[dict[str, Any], BoundMetric]]
-
-
-def _choose(
-    candidates: Candidates, data: datasets.Dataset, options: argparse.Namespace, training: bool
-) -> tuple[dict[str, Any], BoundMetric, Verdict | None, list[dict[str, Any]]]:
-    """The candidate with the fewest errors among the training series, the first of several; what was tried."""
-    if not training:
-        return (*candidates[0], None, [])
-    tried = []
-    if len(candidates) > 1:
-        print("grid        errors among the training series, each classified by the others", flush=True)
-    for values, metric in candidates:
-        verdict = _left_out(metric, data, options)
-        tried.append((verdict.wrong, values, metric, verdict))
-        if len(candidates) > 1:
-            print(f"            {_assigned(values)}: {verdict}", flush=True)
-    _, values, metric, verdict = min(tried, key=lambda one: one[0])
-    if len(candidates) == 1:
-        return values, metric, verdict, []
-    print(f"chosen      {_assigned(values)}", flush=True)
-    return values, metric, verdict, [{"params": seen, "error_rate": one.error} for _, seen, _, one in tried]
-
-
-def _assigned(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in values.items())
+def _grid_lines(tried: list[Trial]) -> list[str]:
+    if len(tried) < 2:
+        return []
+    rows = [(trial.setting, str(trial.verdict)) for trial in tried]
+    return ["grid        errors among the training series, each by the others"] + [f"  {line}" for line in table(rows)]
 
 
 def _left_out(metric: BoundMetric, data: datasets.Dataset, options: argparse.Namespace) -> Verdict:
