@@ -4,6 +4,7 @@ import argparse
 import ast
 import contextlib
 import json
+import sys
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -13,13 +14,26 @@ from .. import __version__, datasets
 from ..errors import InvalidParameterError
 from ..spec.bound import BoundMetric, get_metric
 
+# More workers than any machine has cores.
+MOST_JOBS = 4096
+
+
+class Parser(argparse.ArgumentParser):
+    """Says when a help text could not be written, too."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if message and file is not None and file is sys.stdout:
+            file.write(message)
+        else:
+            super()._print_message(message, file)
+
 
 def parser() -> argparse.ArgumentParser:
     """The arguments of every command."""
     from . import commands
     from .classifying import classify
 
-    top = argparse.ArgumentParser(prog="stotmetrics", description="Metrics for time series, by name.")
+    top = Parser(prog="stotmetrics", description="Metrics for time series, by name.")
     top.add_argument("--version", action="version", version=f"stotmetrics {__version__}")
     found = top.add_subparsers(required=True, metavar="COMMAND")
 
@@ -171,7 +185,7 @@ def _add_params(command: argparse.ArgumentParser) -> None:
 
 
 def _add_work(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--n-jobs", type=int, default=-1, metavar="N", help="threads (default: one a core)")
+    command.add_argument("--n-jobs", type=_jobs, default=-1, metavar="N", help="threads (default: one a core)")
     _add_progress(command)
 
 
@@ -182,6 +196,13 @@ def _add_progress(command: argparse.ArgumentParser) -> None:
         default=None,
         help="what is done, on standard error, of anything longer than a second (default: on a terminal)",
     )
+
+
+def _jobs(text: str) -> int:
+    number = int(text)
+    if abs(number) > MOST_JOBS:
+        raise argparse.ArgumentTypeError(f"must be at most {MOST_JOBS}; got {number}")
+    return number
 
 
 def _positive(text: str) -> int:

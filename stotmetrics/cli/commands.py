@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .. import api, datasets
 from ..arrays import FloatArray
+from ..datasets import DataFileError
 from ..errors import InvalidParameterError, MetricLoadError
 from ..series import Series, as_series
 from ..spec import registry
@@ -123,7 +124,10 @@ def _way_on(path: Path | None) -> list[str]:
 
 
 def _series(source: str, name: str) -> Series:
-    parts = datasets.load_series(source)
+    try:
+        parts = datasets.load_series(source)
+    except RecursionError:
+        raise DataFileError(f"{name} nests lists too deeply; a series has three levels at most") from None
     return as_series(parts.pop("values"), name=name, **parts)
 
 
