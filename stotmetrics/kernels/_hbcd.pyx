@@ -8,7 +8,7 @@ from libc.math cimport INFINITY, fabs, fmax, log
 
 from ._core cimport NOT_CONVERGED, OK
 from ._entropic cimport certify, evaluate
-from ._interrupt cimport heard, interrupted, turn
+from ._interrupt cimport SLICE, heard, interrupted, turn
 
 import numpy as np
 
@@ -80,7 +80,7 @@ cdef int hybrid(
     """Sweeps from scalings of equal entries; w moves at every 20th, and the L1 error of the first marginal is looked at
     then. The value is of the plan as it is.
     """
-    cdef Py_ssize_t n = e.n, m = e.m, i, j, done = 0, left = 0
+    cdef Py_ssize_t n = e.n, m = e.m, i, j, done = 0, left = SLICE
     cdef double *u = e.step_f
     cdef double *v = e.step_g
     cdef double low, error

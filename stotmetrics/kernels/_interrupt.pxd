@@ -8,7 +8,8 @@ cdef enum:
     SLICE = 2097152
 
 # Whether to stop: asked at most every few milliseconds, answered from the clock more often than not. Once it says yes,
-# every later loop of the call stops at its first look.
+# every later loop of the call stops at its first look. In a sandbox the clock may take a microsecond: no kernel asks
+# before a slice of work is done.
 cdef bint interrupted() noexcept nogil
 
 # Raises what `interrupted` heard.
@@ -16,7 +17,7 @@ cdef int heard() except -1
 
 
 cdef inline bint turn(Py_ssize_t *left, Py_ssize_t work) noexcept nogil:
-    """Whether a loop that has done so much more work should stop; `left` is its own count down."""
+    """Whether a loop that has done so much more work should stop; `left` is its own count down, from SLICE."""
     left[0] -= work
     if left[0] >= 0:
         return False

@@ -4,7 +4,7 @@ from scipy.linalg.cython_blas cimport daxpy, ddot
 
 from ._costs cimport powers
 from ._gibbs cimport choose_gibbs, gibbs_fn
-from ._interrupt cimport heard, turn
+from ._interrupt cimport SLICE, heard, turn
 
 import numpy as np
 
@@ -35,7 +35,7 @@ cdef class Plan:
 
     def sums(self, const double[::1] alpha, const double[::1] beta, double w, double epsilon):
         """(row sums of P, of P D, column sums of P, of P D, <D^2, P>) with D = A - B."""
-        cdef Py_ssize_t n = self.x.shape[0], m = self.y.shape[0], i, left = 0
+        cdef Py_ssize_t n = self.x.shape[0], m = self.y.shape[0], i, left = SLICE
         cdef double wa = w / epsilon, wb = (1.0 - w) / epsilon, curvature = 0.0
         cdef double[::1] rows = np.empty(n)
         cdef double[::1] row_products = np.empty(n)
@@ -58,7 +58,7 @@ cdef class Plan:
         const double[:, ::1] vectors
     ):
         """(P v, P' diag(1 / rows) P v) for each of the vectors v."""
-        cdef Py_ssize_t n = self.x.shape[0], i, left = 0, k, count = vectors.shape[0]
+        cdef Py_ssize_t n = self.x.shape[0], i, left = SLICE, k, count = vectors.shape[0]
         cdef int m = <int>self.y.shape[0], one = 1
         cdef double wa = w / epsilon, wb = (1.0 - w) / epsilon, factor
         cdef double[:, ::1] forward = np.empty((count, n))
@@ -82,7 +82,7 @@ cdef class Plan:
         self, const double[::1] alpha, const double[::1] beta, double w, double epsilon, const double[::1] rest
     ):
         """Row by row: sum of P, <A, P>, <B, P>, and the sums of rest_j A_ij and of rest_j B_ij; shape (5, n)."""
-        cdef Py_ssize_t n = self.x.shape[0], i, left = 0
+        cdef Py_ssize_t n = self.x.shape[0], i, left = SLICE
         cdef int m = <int>self.y.shape[0], one = 1
         cdef double wa = w / epsilon, wb = (1.0 - w) / epsilon
         cdef double[:, ::1] out = np.empty((5, n))

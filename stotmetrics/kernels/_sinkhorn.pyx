@@ -10,7 +10,7 @@ from libc.string cimport memcpy, memset
 
 from ._anderson cimport anderson
 from ._core cimport NOT_CONVERGED, OK
-from ._interrupt cimport heard, turn
+from ._interrupt cimport SLICE, heard, turn
 from ._operator cimport Operator, apply_kernel, describe, log_kernel
 from ._sinkhorn_loops cimport (
     SINK_NONE, fill, sink_do_exp, sink_do_image, sink_do_log, sink_do_max, sink_do_remember, sink_do_residual,
@@ -233,7 +233,7 @@ cdef int sinkhorn_solve(
 ) noexcept nogil:
     cdef Memory at = lay_out(op, count, settings.depth, work, iwork)
     cdef Py_ssize_t running = start(settings, x, y, count, rows, cols, state, &at)
-    cdef Py_ssize_t n = op.n, m = op.m, sweep, k, c, left, until = 0
+    cdef Py_ssize_t n = op.n, m = op.m, sweep, k, c, left, until = SLICE
     cdef const double *mx
     cdef const double *my
     cdef const double *lx
@@ -284,7 +284,7 @@ cdef int sinkhorn_solve_symmetric(
 ) noexcept nogil:
     cdef Memory at = lay_out(op, count, settings.depth, work, iwork)
     cdef Py_ssize_t running = start(settings, x, x, count, NULL, NULL, state, &at)
-    cdef Py_ssize_t n = op.n, sweep, k, c, i, left, until = 0
+    cdef Py_ssize_t n = op.n, sweep, k, c, i, left, until = SLICE
     cdef const double *mass
     cdef const double *logmass
     cdef double *u

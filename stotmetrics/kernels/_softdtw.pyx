@@ -7,7 +7,7 @@ so large beside gamma that their exponents leave the integers of a double, the r
 from libc.math cimport INFINITY
 
 from ._core cimport NO_PATH, OK
-from ._interrupt cimport heard, interrupted, turn
+from ._interrupt cimport SLICE, heard, interrupted, turn
 from ._softdtw_log cimport sdtw_log_alignment, sdtw_log_jvp, sdtw_log_value
 from ._softdtw_pairs cimport (
     sdtw_aligned, sdtw_cols_of, sdtw_in_range, sdtw_lanes_pay, sdtw_lanes_work, sdtw_pairs, sdtw_rows_of,
@@ -302,7 +302,7 @@ def values(
     The series stand one behind the other: series s of left is ``left[left_at[s]:left_at[s + 1]]``. The value of a pair
     does not depend on the others, to the last bit.
     """
-    cdef Py_ssize_t count = rows.shape[0], at = 0, until = 0, k, d = left.shape[1]
+    cdef Py_ssize_t count = rows.shape[0], at = 0, until = SLICE, k, d = left.shape[1]
     found = np.empty(count)
     if count == 0:
         return found
@@ -360,7 +360,7 @@ def gradients(
 ):
     """(values, gradients in left, gradients in right) of the pairs as in `values`, the gradients in their order."""
     cdef sdtw_problem p
-    cdef Py_ssize_t n, m, k, i, j, d = left.shape[1], count = rows.shape[0], at_x = 0, at_y = 0, until = 0
+    cdef Py_ssize_t n, m, k, i, j, d = left.shape[1], count = rows.shape[0], at_x = 0, at_y = 0, until = SLICE
     n, m = np.diff(left_at).max(), np.diff(right_at).max()
     found = np.empty(count)
     missed = np.zeros(count, dtype=np.uint8)

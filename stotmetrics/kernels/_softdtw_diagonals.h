@@ -130,7 +130,7 @@ SDTW_INLINE SDTW_TARGET void SDTW(soft_run)(
     line[1].m[-1] = 1.0;
     line[1].e[-1] = 0.0;
     sdtw_range r = {0, -1};
-    ptrdiff_t left = 0;
+    ptrdiff_t left = INTERRUPT_SLICE;
     for (ptrdiff_t t = 0; t <= p->n + p->m - 2; t++) {
         sdtw_range_forward(p, t, &r);
         if (interrupt_turn(&left, (r.hi - r.lo + 1) * (p->d + 1))) break;
@@ -186,7 +186,7 @@ SDTW_INLINE SDTW_TARGET void SDTW(gradient_run)(
     line[1].m[p->n] = 1.0;
     line[1].e[p->n] = 0.0;
     sdtw_range r = {p->n - 1, p->n - 1};
-    ptrdiff_t left = 0;
+    ptrdiff_t left = INTERRUPT_SLICE;
     for (ptrdiff_t t = p->n + p->m - 2; t >= 0; t--) {
         sdtw_range_backward(p, t, &r);
         if (interrupt_turn(&left, (r.hi - r.lo + 1) * (p->d + 1))) break;
@@ -218,7 +218,7 @@ SDTW_INLINE SDTW_TARGET double SDTW(hard_run)(const sdtw_problem *p, int kind, d
     SDTW(lines)(work, p->n, INFINITY, INFINITY, line);
     line[1].m[-1] = 0.0;
     sdtw_range r = {0, -1};
-    ptrdiff_t left = 0;
+    ptrdiff_t left = INTERRUPT_SLICE;
     for (ptrdiff_t t = 0; t <= p->n + p->m - 2; t++) {
         const double *a = line[0].m, *b = line[1].m;
         double *out = line[2].m;

@@ -44,7 +44,7 @@ static inline int sdtw_inside(const sdtw_problem *p, ptrdiff_t i, ptrdiff_t j) {
 /* work: m doubles. */
 static double sdtw_log_value(const sdtw_problem *p, double gamma, double *work) {
     for (ptrdiff_t j = 0; j < p->m; j++) work[j] = INFINITY;
-    ptrdiff_t until = 0;
+    ptrdiff_t until = INTERRUPT_SLICE;
     for (ptrdiff_t i = 0; i < p->n; i++) {
         if (interrupt_turn(&until, SDTW_LOG_CELL * p->m)) break;
         double diagonal = i == 0 ? 0.0 : INFINITY, left = INFINITY;
@@ -63,7 +63,7 @@ static double sdtw_log_table(const sdtw_problem *p, double gamma, double *table)
     const ptrdiff_t row = p->m + 1;
     for (ptrdiff_t j = 0; j <= p->m; j++) table[j] = INFINITY;
     table[0] = 0.0;
-    ptrdiff_t until = 0;
+    ptrdiff_t until = INTERRUPT_SLICE;
     for (ptrdiff_t i = 0; i < p->n; i++) {
         if (interrupt_turn(&until, SDTW_LOG_CELL * p->m)) break;
         double *r = table + (i + 1) * row;
@@ -83,7 +83,7 @@ static double sdtw_log_alignment(const sdtw_problem *p, double gamma, double *wo
     for (ptrdiff_t k = 0; k < p->n * m; k++) alignment[k] = 0.0;
     if (isinf(value)) return value;
     alignment[p->n * m - 1] = 1.0;
-    ptrdiff_t until = 0;
+    ptrdiff_t until = INTERRUPT_SLICE;
     for (ptrdiff_t i = p->n - 1; i >= 0; i--) {
         if (interrupt_turn(&until, SDTW_LOG_CELL * m)) break;
         for (ptrdiff_t j = m - 1; j >= 0; j--) {
@@ -109,7 +109,7 @@ static double sdtw_log_jvp(
     for (ptrdiff_t k = 0; k < p->n * m; k++) moved[k] = 0.0;
     for (ptrdiff_t k = 0; k < (p->n + 1) * row; k++) slope[k] = 0.0;
     if (isinf(value)) return value;
-    ptrdiff_t until = 0;
+    ptrdiff_t until = INTERRUPT_SLICE;
     for (int backward = 0; backward < 2; backward++) {
         for (ptrdiff_t k = 0; k < p->n * m; k++) {
             const ptrdiff_t cell = backward ? p->n * m - 1 - k : k, i = cell / m, j = cell % m;

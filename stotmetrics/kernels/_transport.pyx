@@ -99,7 +99,7 @@ cdef int maximise(
                 found.pivots = net.pivots
                 return NOT_CONVERGED
         status = optimise(net, 1e-15 * scale, limit)
-        if interrupted():
+        if status != OK and interrupted():
             return NOT_CONVERGED
         found.solves += 1
         levels(net, A, B, unit, &found.level_a, &found.level_b)
