@@ -7,7 +7,6 @@ import io
 import json
 import math
 import time
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from ..errors import InvalidParameterError
 from ..spec.bound import BoundMetric
 from .arguments import bound, grid
 from .progress import progress
-from .terminal import check_folder, write_text
+from .terminal import check_folder, complain, write_text
 from .voting import Labels, confusion_lines, listed, of_one_kind, strangers, table, vote, without_self
 
 
@@ -131,10 +130,9 @@ def _read(options: argparse.Namespace) -> tuple[datasets.Dataset, bool]:
         absent = strangers(y_train, y_test)
         if len(absent):
             count = int(np.isin(y_test, absent).sum())
-            warnings.warn(
-                f"no training series has the label {listed(absent)}: {count} of the {len(y_test)} test series cannot "
-                "be classified right",
-                stacklevel=2,
+            complain(
+                f"warning: no training series has the label {listed(absent)}: {count} of the {len(y_test)} test series cannot "
+                "be classified right"
             )
     return dataclasses.replace(data, y_train=y_train, y_test=y_test), tested
 
