@@ -3,6 +3,7 @@
 import itertools
 import numbers
 import sys
+import threading
 import time
 import warnings
 from bisect import bisect_right
@@ -18,6 +19,7 @@ from threadpoolctl import ThreadpoolController
 
 from ..arrays import IntArray
 from ..errors import ConvergenceWarning, InvalidParameterError
+from ..kernels._interrupt import Stop
 from ..series import Series
 from ..spec.bound import BoundMetric
 from ..spec.prepared import PreparedSet
@@ -187,7 +189,19 @@ def run(
         parallel = Parallel(n_jobs=n_jobs, prefer=prefer, return_as="generator_unordered")
     except ValueError:  # a backend that can only return everything at the end
         parallel = Parallel(n_jobs=n_jobs, prefer=prefer)
-    yield from parallel(tasks)
+    stop = Stop()
+    try:
+        yield from parallel(delayed(_heeding)(stop, *task) for task in tasks)
+    finally:
+        # After Ctrl-C, an error or a caller that has had enough, no thread goes on for nobody.
+        stop.ask()
+
+
+def _heeding(stop: Stop, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Do a task; in a worker thread, which hears no signal, until the call that it belongs to is given up."""
+    if threading.current_thread() is threading.main_thread():
+        return function(*args, **kwargs)
+    return stop.run(function, args, kwargs)
 
 
 def check_jobs(n_jobs: Any) -> int | None:

@@ -7,12 +7,13 @@ costs.
 
 from libc.math cimport INFINITY, fabs, isfinite, log, sqrt
 from libc.string cimport memcpy, memset
-from scipy.linalg.cython_blas cimport dgemv, dsyrk
+from scipy.linalg.cython_blas cimport dgemv, dsyrk, dtrsm
 from scipy.linalg.cython_lapack cimport dpotrf, dpotrs
 
 from ._core cimport NOT_CONVERGED, OK
 from ._costs cimport powers
 from ._gibbs cimport choose_gibbs, gibbs_fn
+from ._interrupt cimport heard, interrupted
 
 import numpy as np
 
@@ -26,6 +27,8 @@ cdef double START = 0.0625, FACTOR = 4.0, INNER = 0.1
 cdef int SWEEPS = 2
 # A gap is small beside its value, or what a Newton step gains is rounding.
 cdef double SHARE = 1e-3, LEAST_GAIN = 1e-20
+# Products and sums in one call of BLAS, which hears nothing.
+cdef Py_ssize_t LONGEST = 2000000000
 
 
 cdef Py_ssize_t entropic_doubles(Py_ssize_t n, Py_ssize_t m) noexcept nogil:
@@ -99,13 +102,54 @@ cdef void sweep(Entropic *e, double epsilon) noexcept nogil:
         e.g[j] += epsilon * log(e.b[j] / e.columns[j])
 
 
+cdef int slice_of(Py_ssize_t size, Py_ssize_t all_of_it) noexcept nogil:
+    """How many columns at a time keep a product of matrices of `size` rows short enough to hear Ctrl-C."""
+    return <int>min(all_of_it, max(16, LONGEST // (size * size)))
+
+
+cdef void products(double *P, Py_ssize_t n, int m, double *S) noexcept nogil:
+    """S = -P' P in the lower triangle; row-major P is column-major P': (m, n)."""
+    cdef int width = slice_of(m, n), count
+    cdef double minus = -1.0, kept = 0.0
+    cdef Py_ssize_t at = 0
+    while at < n:
+        count = <int>min(width, n - at)
+        dsyrk("L", "N", &m, &count, &minus, P + at * m, &m, &kept, S, &m)
+        kept = 1.0
+        at += count
+        if interrupted():
+            break
+
+
+cdef int factorise(double *S, int m) noexcept nogil:
+    """The Cholesky factor of S in its lower triangle; not 0 where there is none."""
+    cdef int width = slice_of(m, m), count, rest, info = 0
+    cdef double one = 1.0, minus = -1.0
+    cdef Py_ssize_t at = 0, stride = m
+    cdef double *corner
+    cdef double *below
+    while at < m:
+        count = <int>min(width, m - at)
+        rest = <int>(m - at - count)
+        corner = S + at * (stride + 1)
+        below = corner + count
+        dpotrf("L", &count, corner, &m, &info)
+        if info != 0 or interrupted():
+            return 1
+        if rest > 0:
+            dtrsm("R", "L", "T", "N", &rest, &count, &one, corner, &m, below, &m)
+            dsyrk("L", "N", &rest, &count, &minus, below, &m, &one, below + count * stride, &m)
+        at += count
+    return 0
+
+
 cdef double direction(Entropic *e, double epsilon) noexcept nogil:
     """The Newton step with w kept in [0, 1]; returns the slope of the dual along it, negative if it cannot be found.
 
     f is eliminated by its diagonal block; what is left for g, ``diag(columns) - P' diag(1 / rows) P``, is factorised.
     """
     cdef int n = <int>e.n, m = <int>e.m, i, j, k = 1, info = 0, _attempt
-    cdef double zero = 0.0, one = 1.0, minus = -1.0, root, gap_f, right_w, diagonal_w, q_q = 0.0, q_r = 0.0, low, ridge
+    cdef double one = 1.0, minus = -1.0, root, gap_f, right_w, diagonal_w, q_q = 0.0, q_r = 0.0, low, ridge
     cdef double *q = e.one
     cdef double *right = e.two
     cdef double *row
@@ -130,7 +174,7 @@ cdef double direction(Entropic *e, double epsilon) noexcept nogil:
     dgemv("N", &m, &n, &one, e.P, &m, e.three, &k, &one, q, &k)
     ridge = 0.0
     for _attempt in range(6):
-        dsyrk("L", "N", &m, &n, &minus, e.P, &m, &zero, e.S, &m)
+        products(e.P, e.n, m, e.S)
         low = 0.0
         for j in range(m):
             low = max(low, e.columns[j])
@@ -140,8 +184,8 @@ cdef double direction(Entropic *e, double epsilon) noexcept nogil:
             for i in range(j, m):
                 e.S[j * e.m + i] += e.columns[i] * e.columns[j]
             e.S[j * e.m + j] += ridge + 1e-15 * low
-        dpotrf("L", &m, e.S, &m, &info)
-        if info == 0:
+        info = factorise(e.S, m)
+        if info == 0 or interrupted():
             break
         ridge = 1e-14 * low if ridge == 0.0 else 100.0 * ridge
     if info != 0:
@@ -177,6 +221,8 @@ cdef bint move(Entropic *e, double epsilon, double gain) noexcept nogil:
     memcpy(e.old_f, e.f, n * sizeof(double))
     memcpy(e.old_g, e.g, m * sizeof(double))
     for _halving in range(40):
+        if interrupted():
+            return False
         for i in range(n):
             e.f[i] = e.old_f[i] + size * e.step_f[i]
         for j in range(m):
@@ -300,6 +346,8 @@ cdef int solve(Entropic *e, double epsilon, double tol, Py_ssize_t max_steps, Sa
             if found.steps >= max_steps:
                 break
             gain = direction(e, stage)
+            if interrupted():
+                return NOT_CONVERGED
             if stage > epsilon and gain < INNER * stage and gain >= 0.0:
                 # Near enough to go on from, but the step is paid for: take it.
                 move(e, stage, gain)
@@ -383,6 +431,7 @@ cdef class Workspace:
         self.pose(x, t, a, y, s, b, p)
         with nogil:
             status = solve(&self.e, epsilon, tol, max_iter, &found)
+        heard()
         return status, found.value, found.objective, found.gap, self.e.w, found.steps
 
     def sinkhorn(
@@ -405,6 +454,7 @@ cdef class Workspace:
             self.e.w = 1.0
             self.e.fixed = True
             status = solve(&self.e, epsilon, tol, max_iter, &found)
+        heard()
         return status, found.value, found.objective, found.gap, found.steps
 
     def potentials(self):

@@ -7,6 +7,7 @@ an alignment without the corners: the first terms are at least one for each row 
 one for each column between them, namely the distance of ``y_j`` from the range of h over the rows of the band.
 """
 
+from ._interrupt cimport SLICE, heard, turn
 from ._softdtw_problem cimport sdtw_set_band
 from ._softdtw_variants cimport sdtw_problem
 
@@ -163,7 +164,7 @@ def bounds(
     The series stand one behind the other: series s of left is ``left[left_at[s]:left_at[s + 1]]``. Neighbouring pairs
     with the same right series share what is computed of it.
     """
-    cdef Py_ssize_t count = rows.shape[0], d = left.shape[1], k, i, j, n, m, of = -1
+    cdef Py_ssize_t count = rows.shape[0], d = left.shape[1], k, i, j, n, m, of = -1, until = SLICE
     found = np.empty(count)
     if count == 0:
         return found
@@ -183,4 +184,7 @@ def bounds(
                 set_ranges(&right[right_at[j], 0], d, &s)
                 of = j
             out[k] = bound_of(&left[left_at[i], 0], &right[right_at[j], 0], d, &s)
+            if turn(&until, 16 * (n + m) * d):
+                break
+    heard()
     return found

@@ -8,6 +8,7 @@ from libc.math cimport INFINITY, fabs, fmax, log
 
 from ._core cimport NOT_CONVERGED, OK
 from ._entropic cimport certify, evaluate
+from ._interrupt cimport SLICE, heard, interrupted, turn
 
 import numpy as np
 
@@ -68,7 +69,7 @@ cdef void ascend(Entropic *e, double epsilon, double *kept) noexcept nogil:
             shift = 0.0
         before = e.w
         e.w = min(max(e.w + eta * hbcd_slope(&series, shift), 0.0), 1.0)
-        if fabs(e.w - before) < 1e-7:
+        if fabs(e.w - before) < 1e-7 or interrupted():
             break
     evaluate(e, epsilon)
 
@@ -79,7 +80,7 @@ cdef int hybrid(
     """Sweeps from scalings of equal entries; w moves at every 20th, and the L1 error of the first marginal is looked at
     then. The value is of the plan as it is.
     """
-    cdef Py_ssize_t n = e.n, m = e.m, i, j, done = 0
+    cdef Py_ssize_t n = e.n, m = e.m, i, j, done = 0, left = SLICE
     cdef double *u = e.step_f
     cdef double *v = e.step_g
     cdef double low, error
@@ -95,6 +96,8 @@ cdef int hybrid(
         e.f[i] = low
     evaluate(e, epsilon)
     for done in range(max_sweeps):
+        if turn(&left, n * m):
+            break
         one_sweep(e.P, n, m, e.a, e.b, u, v, e.one)
         if done % BETWEEN == 0:
             ascend(e, epsilon, kept)
@@ -143,4 +146,5 @@ cdef class Descent(Workspace):
             self.kept = np.empty(wanted)
         with nogil:
             status = hybrid(&self.e, epsilon, tol, max_sweeps, &self.kept[0], &found)
+        heard()
         return status, found.value, found.objective, found.gap, self.e.w, found.steps

@@ -4,11 +4,15 @@ from scipy.linalg.cython_blas cimport daxpy, ddot
 
 from ._costs cimport powers
 from ._gibbs cimport choose_gibbs, gibbs_fn
+from ._interrupt cimport SLICE, heard, turn
 
 import numpy as np
 
 
 cdef gibbs_fn gibbs = choose_gibbs()
+
+# What an entry of a row costs, in elementary steps.
+cdef Py_ssize_t ROW = 8
 
 
 cdef class Plan:
@@ -31,7 +35,7 @@ cdef class Plan:
 
     def sums(self, const double[::1] alpha, const double[::1] beta, double w, double epsilon):
         """(row sums of P, of P D, column sums of P, of P D, <D^2, P>) with D = A - B."""
-        cdef Py_ssize_t n = self.x.shape[0], m = self.y.shape[0], i
+        cdef Py_ssize_t n = self.x.shape[0], m = self.y.shape[0], i, left = SLICE
         cdef double wa = w / epsilon, wb = (1.0 - w) / epsilon, curvature = 0.0
         cdef double[::1] rows = np.empty(n)
         cdef double[::1] row_products = np.empty(n)
@@ -40,10 +44,13 @@ cdef class Plan:
         cdef double[3] found
         with nogil:
             for i in range(n):
+                if turn(&left, ROW * self.y.shape[0]):
+                    break
                 self.row(i, alpha[i], &beta[0], wa, wb, &columns[0], &products[0], found)
                 rows[i] = found[0]
                 row_products[i] = found[1]
                 curvature += found[2]
+        heard()
         return np.asarray(rows), np.asarray(row_products), np.asarray(columns), np.asarray(products), curvature
 
     def products(
@@ -51,7 +58,7 @@ cdef class Plan:
         const double[:, ::1] vectors
     ):
         """(P v, P' diag(1 / rows) P v) for each of the vectors v."""
-        cdef Py_ssize_t n = self.x.shape[0], i, k, count = vectors.shape[0]
+        cdef Py_ssize_t n = self.x.shape[0], i, left = SLICE, k, count = vectors.shape[0]
         cdef int m = <int>self.y.shape[0], one = 1
         cdef double wa = w / epsilon, wb = (1.0 - w) / epsilon, factor
         cdef double[:, ::1] forward = np.empty((count, n))
@@ -59,6 +66,8 @@ cdef class Plan:
         cdef double[3] found
         with nogil:
             for i in range(n):
+                if turn(&left, ROW * self.y.shape[0]):
+                    break
                 self.row(i, alpha[i], &beta[0], wa, wb, &self.rows[3, 0], &self.rows[4, 0], found)
                 for k in range(count):
                     forward[k, i] = ddot(&m, &self.rows[2, 0], &one, <double *>&vectors[k, 0], &one)
@@ -66,13 +75,14 @@ cdef class Plan:
                     daxpy(&m, &factor, &self.rows[2, 0], &one, &back[k, 0], &one)
             self.rows[3, :] = 0.0
             self.rows[4, :] = 0.0
+        heard()
         return np.asarray(forward), np.asarray(back)
 
     def costs(
         self, const double[::1] alpha, const double[::1] beta, double w, double epsilon, const double[::1] rest
     ):
         """Row by row: sum of P, <A, P>, <B, P>, and the sums of rest_j A_ij and of rest_j B_ij; shape (5, n)."""
-        cdef Py_ssize_t n = self.x.shape[0], i
+        cdef Py_ssize_t n = self.x.shape[0], i, left = SLICE
         cdef int m = <int>self.y.shape[0], one = 1
         cdef double wa = w / epsilon, wb = (1.0 - w) / epsilon
         cdef double[:, ::1] out = np.empty((5, n))
@@ -82,6 +92,8 @@ cdef class Plan:
         cdef double *P = &self.rows[2, 0]
         with nogil:
             for i in range(n):
+                if turn(&left, ROW * self.y.shape[0]):
+                    break
                 self.row(i, alpha[i], &beta[0], wa, wb, &self.rows[3, 0], &self.rows[4, 0], found)
                 out[0, i] = found[0]
                 out[1, i] = ddot(&m, A, &one, P, &one)
@@ -90,4 +102,5 @@ cdef class Plan:
                 out[4, i] = ddot(&m, B, &one, <double *>&rest[0], &one)
             self.rows[3, :] = 0.0
             self.rows[4, :] = 0.0
+        heard()
         return np.asarray(out)

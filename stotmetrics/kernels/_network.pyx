@@ -9,6 +9,7 @@ from libc.math cimport INFINITY, llround
 from libc.stdint cimport INT64_MAX
 
 from ._core cimport NOT_CONVERGED, OK
+from ._interrupt cimport SLICE, turn
 
 
 cdef extern from "_pricing.h" nogil:
@@ -264,9 +265,10 @@ cdef void pivot(Network *net, int source, int sink) noexcept nogil:
 cdef int optimise(Network *net, double tolerance, Py_ssize_t max_pivots) noexcept nogil:
     """Pivot until no reduced cost lies below -tolerance."""
     cdef int source = 0, sink = 0
-    cdef Py_ssize_t last = net.pivots + max_pivots
+    cdef Py_ssize_t last = net.pivots + max_pivots, left = SLICE
+    cdef Py_ssize_t work = net.n * net.m // 24 + net.n + net.m
     while enter(net, tolerance, &source, &sink):
-        if net.pivots >= last:
+        if net.pivots >= last or turn(&left, work):
             return NOT_CONVERGED
         pivot(net, source, sink)
     return OK

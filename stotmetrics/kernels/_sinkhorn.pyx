@@ -10,6 +10,7 @@ from libc.string cimport memcpy, memset
 
 from ._anderson cimport anderson
 from ._core cimport NOT_CONVERGED, OK
+from ._interrupt cimport SLICE, heard, turn
 from ._operator cimport Operator, apply_kernel, describe, log_kernel
 from ._sinkhorn_loops cimport (
     SINK_NONE, fill, sink_do_exp, sink_do_image, sink_do_log, sink_do_max, sink_do_remember, sink_do_residual,
@@ -121,6 +122,17 @@ cdef Memory lay_out(const Operator *op, Py_ssize_t count, int depth, double *wor
     return at
 
 
+cdef Py_ssize_t effort(const Operator *op) noexcept nogil:
+    """About how many elementary steps a product with one vector takes."""
+    cdef Py_ssize_t total = 0
+    cdef int axis
+    if op.axes == 1:
+        return op.n * op.m + 16 * (op.n + op.m)
+    for axis in range(op.axes):
+        total += op.size[axis]
+    return op.n * (total + 32)
+
+
 cdef void multiply(
     const Operator *op, bint transpose, Memory *at, Py_ssize_t running, const double *potential, double *logsum,
     const Histograms *there, const Py_ssize_t *index
@@ -221,7 +233,7 @@ cdef int sinkhorn_solve(
 ) noexcept nogil:
     cdef Memory at = lay_out(op, count, settings.depth, work, iwork)
     cdef Py_ssize_t running = start(settings, x, y, count, rows, cols, state, &at)
-    cdef Py_ssize_t n = op.n, m = op.m, sweep, k, c, left
+    cdef Py_ssize_t n = op.n, m = op.m, sweep, k, c, left, until = SLICE
     cdef const double *mx
     cdef const double *my
     cdef const double *lx
@@ -229,7 +241,7 @@ cdef int sinkhorn_solve(
     cdef double kept, shift, mass
     cdef double sums[6]
     for sweep in range(1, settings.max_iter + 1):
-        if running == 0:
+        if running == 0 or turn(&until, running * effort(op)):
             break
         multiply(op, False, &at, running, state.v, state.logkv, x, rows)
         for k in range(running):
@@ -272,13 +284,13 @@ cdef int sinkhorn_solve_symmetric(
 ) noexcept nogil:
     cdef Memory at = lay_out(op, count, settings.depth, work, iwork)
     cdef Py_ssize_t running = start(settings, x, x, count, NULL, NULL, state, &at)
-    cdef Py_ssize_t n = op.n, sweep, k, c, i, left
+    cdef Py_ssize_t n = op.n, sweep, k, c, i, left, until = SLICE
     cdef const double *mass
     cdef const double *logmass
     cdef double *u
     cdef double shift
     for sweep in range(1, settings.max_iter + 1):
-        if running == 0:
+        if running == 0 or turn(&until, running * effort(op)):
             break
         multiply(op, False, &at, running, state.u, state.logku, x, NULL)
         left = 0
@@ -370,6 +382,7 @@ def solve(
     cdef Histograms left = Histograms(&x[0, 0], &logx[0, 0], op.n), right = Histograms(&y[0, 0], &logy[0, 0], op.m)
     with nogil:
         sinkhorn_solve(&op, &s, &left, &right, count, &rows[0], &cols[0], &state, &work[0], &iwork[0])
+    heard()
     return u, v, logku, logkv, dual, gap, sweeps, converged.view(np.bool_)
 
 
@@ -396,6 +409,7 @@ def solve_symmetric(
     cdef Histograms left = Histograms(&x[0, 0], &logx[0, 0], op.n)
     with nogil:
         sinkhorn_solve_symmetric(&op, &s, &left, count, &state, &work[0], &iwork[0])
+    heard()
     return u, logku, dual, gap, sweeps, converged.view(np.bool_)
 
 

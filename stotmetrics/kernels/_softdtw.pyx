@@ -7,6 +7,7 @@ so large beside gamma that their exponents leave the integers of a double, the r
 from libc.math cimport INFINITY
 
 from ._core cimport NO_PATH, OK
+from ._interrupt cimport SLICE, heard, interrupted, turn
 from ._softdtw_log cimport sdtw_log_alignment, sdtw_log_jvp, sdtw_log_value
 from ._softdtw_pairs cimport (
     sdtw_aligned, sdtw_cols_of, sdtw_in_range, sdtw_lanes_pay, sdtw_lanes_work, sdtw_pairs, sdtw_rows_of,
@@ -22,6 +23,11 @@ import os
 
 import numpy as np
 
+
+cdef extern from "_interrupt.h":
+    bint (*interrupt_ask)() noexcept nogil
+
+interrupt_ask = interrupted
 
 cdef const sdtw_variant *active = NULL
 
@@ -195,6 +201,7 @@ def value(const double[:, ::1] cost, double gamma, Py_ssize_t radius=-1):
         set_cost(&p, cost)
         sdtw_set_band(&p, radius, &room[0])
         solve_costs(&p, gamma, &work[0], &found)
+    heard()
     return found
 
 
@@ -210,6 +217,7 @@ def value_and_alignment(const double[:, ::1] cost, double gamma, Py_ssize_t radi
         set_cost(&p, cost)
         sdtw_set_band(&p, radius, &room[0])
         solve_alignment(&p, gamma, &expected[0, 0], &work[0], &found)
+    heard()
     return found, alignment
 
 
@@ -226,6 +234,7 @@ def alignment_jvp(const double[:, ::1] cost, double gamma, const double[:, ::1] 
         set_cost(&p, cost)
         sdtw_set_band(&p, radius, &room[0])
         found = sdtw_log_jvp(&p, gamma, &along[0, 0], &work[0], &expected[0, 0], &derivative[0, 0])
+    heard()
     return found, alignment, moved
 
 
@@ -255,6 +264,7 @@ def pair_value(const double[:, ::1] x, const double[:, ::1] y, double gamma, Py_
     with nogil:
         sdtw_set_band(&p, radius, &room[0] if radius >= 0 else NULL)
         done = series_value(&p, &x[0, 0], &y[0, 0], gamma, &work[0], &found)
+    heard()
     return found if done else value(_cost_of(x, y), gamma, radius)
 
 
@@ -273,6 +283,7 @@ def pair_gradient(const double[:, ::1] x, const double[:, ::1] y, double gamma, 
         done = series_gradient(
             &p, &x[0, 0], &y[0, 0], gamma, &work[0], &found, &out_x[0, 0], &out_y[0, 0]
         )
+    heard()
     return (found, grad_x, grad_y) if done else _far_gradient(x, y, gamma, radius)
 
 
@@ -291,7 +302,7 @@ def values(
     The series stand one behind the other: series s of left is ``left[left_at[s]:left_at[s + 1]]``. The value of a pair
     does not depend on the others, to the last bit.
     """
-    cdef Py_ssize_t count = rows.shape[0], at = 0, k, d = left.shape[1]
+    cdef Py_ssize_t count = rows.shape[0], at = 0, until = SLICE, k, d = left.shape[1]
     found = np.empty(count)
     if count == 0:
         return found
@@ -321,6 +332,8 @@ def values(
             if radius < 0 and at + SDTW_W <= count and sdtw_lanes_pay(&pairs, &order[at], &lanes):
                 sdtw_run_lanes(active, &pairs, &order[at], &lanes, &out[0])
                 at += SDTW_W
+                if turn(&until, SDTW_W * lanes.n * lanes.m * (d + 1)):
+                    break
                 continue
             k = order[at]
             at += 1
@@ -330,6 +343,9 @@ def values(
                 continue
             sdtw_set_band(&p, radius, &room[0])
             out[k] = value_in_range(&p, sdtw_x_of(&pairs, k), sdtw_y_of(&pairs, k), gammas[k], &work[0])
+            if turn(&until, p.n * p.m * (d + 1)):
+                break
+    heard()
     for k in np.flatnonzero(missed):
         x = left[left_at[rows[k]]:left_at[rows[k] + 1]]
         y = right[right_at[cols[k]]:right_at[cols[k] + 1]]
@@ -344,7 +360,7 @@ def gradients(
 ):
     """(values, gradients in left, gradients in right) of the pairs as in `values`, the gradients in their order."""
     cdef sdtw_problem p
-    cdef Py_ssize_t n, m, k, i, j, d = left.shape[1], count = rows.shape[0], at_x = 0, at_y = 0
+    cdef Py_ssize_t n, m, k, i, j, d = left.shape[1], count = rows.shape[0], at_x = 0, at_y = 0, until = SLICE
     n, m = np.diff(left_at).max(), np.diff(right_at).max()
     found = np.empty(count)
     missed = np.zeros(count, dtype=np.uint8)
@@ -365,6 +381,9 @@ def gradients(
             )
             at_x += p.n
             at_y += p.m
+            if turn(&until, p.n * p.m * (d + 1)):
+                break
+    heard()
     ends_x, ends_y = np.cumsum(lengths_x), np.cumsum(lengths_y)
     for k in np.flatnonzero(missed):
         x = left[left_at[rows[k]]:left_at[rows[k] + 1]]

@@ -130,8 +130,10 @@ SDTW_INLINE SDTW_TARGET void SDTW(soft_run)(
     line[1].m[-1] = 1.0;
     line[1].e[-1] = 0.0;
     sdtw_range r = {0, -1};
+    ptrdiff_t left = INTERRUPT_SLICE;
     for (ptrdiff_t t = 0; t <= p->n + p->m - 2; t++) {
         sdtw_range_forward(p, t, &r);
+        if (interrupt_turn(&left, (r.hi - r.lo + 1) * (p->d + 1))) break;
         for (ptrdiff_t i = r.lo; i <= r.hi; i += SDTW_W) {
             SDTW(soft_cells)(p, kind, -1, t, i, r.hi, &line[0], &line[1], &cells);
             SDTW(store)(line[2].m + i, cells.mantissa);
@@ -184,8 +186,10 @@ SDTW_INLINE SDTW_TARGET void SDTW(gradient_run)(
     line[1].m[p->n] = 1.0;
     line[1].e[p->n] = 0.0;
     sdtw_range r = {p->n - 1, p->n - 1};
+    ptrdiff_t left = INTERRUPT_SLICE;
     for (ptrdiff_t t = p->n + p->m - 2; t >= 0; t--) {
         sdtw_range_backward(p, t, &r);
+        if (interrupt_turn(&left, (r.hi - r.lo + 1) * (p->d + 1))) break;
         kept_m -= r.hi - r.lo + 1;
         kept_e -= r.hi - r.lo + 1;
         for (ptrdiff_t i = r.lo; i <= r.hi; i += SDTW_W) {
@@ -214,10 +218,12 @@ SDTW_INLINE SDTW_TARGET double SDTW(hard_run)(const sdtw_problem *p, int kind, d
     SDTW(lines)(work, p->n, INFINITY, INFINITY, line);
     line[1].m[-1] = 0.0;
     sdtw_range r = {0, -1};
+    ptrdiff_t left = INTERRUPT_SLICE;
     for (ptrdiff_t t = 0; t <= p->n + p->m - 2; t++) {
         const double *a = line[0].m, *b = line[1].m;
         double *out = line[2].m;
         sdtw_range_forward(p, t, &r);
+        if (interrupt_turn(&left, (r.hi - r.lo + 1) * (p->d + 1))) break;
         for (ptrdiff_t i = r.lo; i <= r.hi; i += SDTW_W) {
             const sdtw_vec before = SDTW_MIN(SDTW_MIN(SDTW(load)(a + i), SDTW(load)(a + i - 1)), SDTW(load)(b + i - 1));
             SDTW(store)(out + i, SDTW(cost)(p, kind, t, i, r.hi) + before);

@@ -96,8 +96,11 @@ SDTW_INLINE SDTW_TARGET void SDTW(lanes_run)(const sdtw_lanes *p, ptrdiff_t d, s
     s.upper = s.row + p->m;
     s.scale = SDTW(load)(p->scale);
     for (ptrdiff_t j = 0; j < p->m; j++) s.row[j] = none;
+    ptrdiff_t left = INTERRUPT_SLICE;
+    for (int l = 0; l < SDTW_W; l++) total[l] = (sdtw_total){1.0, 0.0};
     for (ptrdiff_t i = 0; i < p->n; i += 2) {
         int keep_upper = 0;
+        if (interrupt_turn(&left, 8 * p->m * (d + 1))) break;
         for (int l = 0; l < SDTW_W; l++) keep_upper |= p->rows[l] - 1 == i;
         if (keep_upper) SDTW(strip)(&s, d, i, before, 1);
         else SDTW(strip)(&s, d, i, before, 0);

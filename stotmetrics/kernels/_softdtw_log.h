@@ -8,6 +8,11 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "_interrupt.h"
+
+/* What a cell costs, in elementary steps. */
+#define SDTW_LOG_CELL 32
+
 /* The three predecessors of a cell: diagonal, up, left; of their weights, the sum is 1. */
 typedef struct {
     double r[3], weight[3];
@@ -39,7 +44,9 @@ static inline int sdtw_inside(const sdtw_problem *p, ptrdiff_t i, ptrdiff_t j) {
 /* work: m doubles. */
 static double sdtw_log_value(const sdtw_problem *p, double gamma, double *work) {
     for (ptrdiff_t j = 0; j < p->m; j++) work[j] = INFINITY;
+    ptrdiff_t until = INTERRUPT_SLICE;
     for (ptrdiff_t i = 0; i < p->n; i++) {
+        if (interrupt_turn(&until, SDTW_LOG_CELL * p->m)) break;
         double diagonal = i == 0 ? 0.0 : INFINITY, left = INFINITY;
         for (ptrdiff_t j = 0; j < p->m; j++) {
             const double up = work[j];
@@ -56,7 +63,9 @@ static double sdtw_log_table(const sdtw_problem *p, double gamma, double *table)
     const ptrdiff_t row = p->m + 1;
     for (ptrdiff_t j = 0; j <= p->m; j++) table[j] = INFINITY;
     table[0] = 0.0;
+    ptrdiff_t until = INTERRUPT_SLICE;
     for (ptrdiff_t i = 0; i < p->n; i++) {
+        if (interrupt_turn(&until, SDTW_LOG_CELL * p->m)) break;
         double *r = table + (i + 1) * row;
         r[0] = INFINITY;
         for (ptrdiff_t j = 0; j < p->m; j++)
@@ -74,7 +83,9 @@ static double sdtw_log_alignment(const sdtw_problem *p, double gamma, double *wo
     for (ptrdiff_t k = 0; k < p->n * m; k++) alignment[k] = 0.0;
     if (isinf(value)) return value;
     alignment[p->n * m - 1] = 1.0;
+    ptrdiff_t until = INTERRUPT_SLICE;
     for (ptrdiff_t i = p->n - 1; i >= 0; i--) {
+        if (interrupt_turn(&until, SDTW_LOG_CELL * m)) break;
         for (ptrdiff_t j = m - 1; j >= 0; j--) {
             const double *r = work + (i + 1) * row + j + 1;
             double *e = alignment + i * m + j;
@@ -98,9 +109,11 @@ static double sdtw_log_jvp(
     for (ptrdiff_t k = 0; k < p->n * m; k++) moved[k] = 0.0;
     for (ptrdiff_t k = 0; k < (p->n + 1) * row; k++) slope[k] = 0.0;
     if (isinf(value)) return value;
+    ptrdiff_t until = INTERRUPT_SLICE;
     for (int backward = 0; backward < 2; backward++) {
         for (ptrdiff_t k = 0; k < p->n * m; k++) {
             const ptrdiff_t cell = backward ? p->n * m - 1 - k : k, i = cell / m, j = cell % m;
+            if (interrupt_turn(&until, SDTW_LOG_CELL)) break;
             const double *r = work + (i + 1) * row + j + 1;
             double *s = slope + (i + 1) * row + j + 1;
             if (cell == 0 && !backward) *s = along[0];

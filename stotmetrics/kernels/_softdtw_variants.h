@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "_interrupt.h"
+
 #define SDTW_W 4
 #define SDTW_INLINE static inline __attribute__((always_inline))
 

@@ -7,6 +7,7 @@ from libc.math cimport INFINITY
 
 from ._core cimport NOT_CONVERGED, OK
 from ._costs cimport powers
+from ._interrupt cimport heard, interrupted
 from ._network cimport (
     Network, dual_value, masses, network_doubles, optimise, pivot_limit, place, row_potential, set_potentials,
     staircase,
@@ -98,6 +99,8 @@ cdef int maximise(
                 found.pivots = net.pivots
                 return NOT_CONVERGED
         status = optimise(net, 1e-15 * scale, limit)
+        if status != OK and interrupted():
+            return NOT_CONVERGED
         found.solves += 1
         levels(net, A, B, unit, &found.level_a, &found.level_b)
         at = w * found.level_a + (1.0 - w) * found.level_b
@@ -200,6 +203,7 @@ cdef class Workspace:
                 &self.net, A, B, &a[0], &b[0], whole, whole + n, self.unit, natural, natural, &x_order[0], &y_order[0],
                 d == 1, cutoff, &found,
             )
+        heard()
         return status, found.value, found.lower, found.w, found.solves, found.pivots
 
     def transport(
@@ -229,6 +233,7 @@ cdef class Workspace:
             set_potentials(&self.net)
             levels(&self.net, C, C, self.unit, &value, &again)
             lower = dual_value(&self.net, &a[0], &b[0])
+        heard()
         return status, value, lower, self.net.pivots
 
     def coupling(self):

@@ -1,0 +1,212 @@
+"""What can be said on the command line."""
+
+import argparse
+import ast
+import contextlib
+import json
+import sys
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from .. import __version__, datasets
+from ..errors import InvalidParameterError
+from ..spec.bound import BoundMetric, get_metric
+
+# More workers than any machine has cores.
+MOST_JOBS = 4096
+
+
+class Parser(argparse.ArgumentParser):
+    """Says when a help text could not be written, too."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if message and file is not None and file is sys.stdout:
+            file.write(message)
+        else:
+            super()._print_message(message, file)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments of every command."""
+    from . import commands
+    from .classifying import classify
+
+    top = Parser(prog="stotmetrics", description="Metrics for time series, by name.")
+    top.add_argument("--version", action="version", version=f"stotmetrics {__version__}")
+    found = top.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(run: Callable[[argparse.Namespace], int | None], about: str) -> argparse.ArgumentParser:
+        name = run.__name__.removesuffix("_metrics")
+        added = found.add_parser(name, help=about, description=run.__doc__)
+        added.set_defaults(run=run)
+        return added
+
+    classifying = command(classify, "classify a labelled set of series by its nearest neighbours")
+    classifying.add_argument(
+        "train", nargs="?", metavar="TRAIN", help=".npz file with both parts, or the training file"
+    )
+    classifying.add_argument("test", nargs="?", metavar="TEST", help="the test file")
+    _add_metric(classifying, default="dtw")
+    classifying.add_argument(
+        "--grid",
+        action="append",
+        default=[],
+        metavar="NAME=V1,V2",
+        help="values of a parameter, of which leave-one-out on the training set chooses; repeatable",
+    )
+    classifying.add_argument("--k", type=_positive, default=1, metavar="K", help="neighbours that vote (default 1)")
+    classifying.add_argument(
+        "--leave-one-out", action="store_true", help="classify the training series by the others; TEST is not needed"
+    )
+    _add_work(classifying)
+    classifying.add_argument("--out", type=Path, metavar="FILE", help="write everything (.json) or predictions (.csv)")
+
+    command(commands.list_metrics, "the metrics that are installed")
+
+    showing = command(commands.show, "what a metric measures, its parameters and what it claims")
+    showing.add_argument("metric", metavar="NAME")
+    _add_params(showing)
+
+    measuring = command(commands.dist, "the distance between two series")
+    measuring.add_argument("a", metavar="A", help=".npy, .npz or text file of one series, or a JSON list")
+    measuring.add_argument("b", metavar="B")
+    _add_metric(measuring, default="softdtw")
+    _add_progress(measuring)
+
+    filling = command(commands.matrix, "all distances within a set of series, or between two")
+    filling.add_argument("file", metavar="TRAIN", help="the series: UCR text, .ts, .npz or .npy")
+    filling.add_argument("other", nargs="?", metavar="TEST", help="other series, one a column; by default the same")
+    _add_metric(filling, default="softdtw")
+    _add_work(filling)
+    filling.add_argument("--out", type=Path, metavar="FILE", help="D.npy, D.csv, or - for CSV to the output (default)")
+
+    checking = command(commands.check, "whether a metric keeps what it claims")
+    checking.add_argument("metric", metavar="NAME", help="a name from 'list', or package.module:SPEC")
+    _add_params(checking)
+    checking.add_argument("--max-examples", type=_positive, default=100, metavar="N", help="examples (default 100)")
+    checking.add_argument("--max-length", type=_positive, default=6, metavar="N", help="longest series (default 6)")
+    checking.add_argument("--seed", type=int, default=0, metavar="N", help="of the draws (default 0)")
+    _add_progress(checking)
+    return top
+
+
+def bound(options: argparse.Namespace, **more: Any) -> BoundMetric:
+    """The metric of ``--metric`` with the parameters of ``--param``, and some more."""
+    try:
+        return get_metric(options.metric, **{**params(options), **more})
+    except TypeError as error:
+        # An unknown parameter name is a programmer's TypeError in Python; here it is a word mistyped.
+        raise InvalidParameterError(str(error)) from error
+
+
+def params(options: argparse.Namespace) -> dict[str, Any]:
+    """What ``--param`` says."""
+    found: dict[str, Any] = {}
+    for text in options.param:
+        name, value = _assignment("--param", text)
+        if name in found:
+            raise InvalidParameterError(f"--param gives {name} twice; give it once, or its values to --grid")
+        found[name] = parse_value(value)
+    return found
+
+
+def grid(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """The combinations of what ``--grid`` says; none without it."""
+    given, values = params(options), {}
+    for text in options.grid:
+        name, several = _assignment("--grid", text)
+        if name in given or name in values:
+            raise InvalidParameterError(f"--grid gives {name}, which is given already; give it once")
+        values[name] = [parse_value(value) for value in split(several)]
+    return [dict(zip(values, chosen, strict=True)) for chosen in product(*values.values())] if values else []
+
+
+def _assignment(option: str, text: str) -> tuple[str, str]:
+    name, equals, value = (part.strip() for part in text.partition("="))
+    if not (name and equals and value):
+        raise InvalidParameterError(f"{option} must be name=value; got {text!r}")
+    return name, value
+
+
+def split(text: str) -> list[str]:
+    """The values of ``--grid``: parted by commas that stand in no bracket.
+
+    Examples
+    --------
+    >>> from stotmetrics.cli.arguments import split
+    >>> split("0.1,[1, 2],None")
+    ['0.1', '[1, 2]', 'None']
+    """
+    depth, parts = 0, [""]
+    for letter in text:
+        depth += (letter in "([{") - (letter in ")]}")
+        if letter == "," and depth <= 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts if part.strip()]
+
+
+def parse_value(text: str) -> Any:
+    """The value of ``--param name=value``: a Python literal, a JSON word, ``@file.npy`` or else the text itself.
+
+    Examples
+    --------
+    >>> from stotmetrics.cli import parse_value
+    >>> [parse_value(text) for text in ("0.1", "inf", "None", "true", "median")]
+    [0.1, inf, None, True, 'median']
+    """
+    if text.startswith("@"):
+        return datasets.load_array(text[1:])
+    if text in ("inf", "-inf", "nan"):
+        return float(text)
+    for read in (ast.literal_eval, json.loads):
+        # Python's own parser has a limit of its own for each kind of nonsense.
+        with contextlib.suppress(ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            return read(text)
+    return text
+
+
+def _add_metric(command: argparse.ArgumentParser, default: str) -> None:
+    command.add_argument("--metric", default=default, metavar="NAME", help=f"see 'list' (default {default})")
+    _add_params(command)
+
+
+def _add_params(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--param",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of the metric, e.g. gamma=0.1, scale=median, rho=inf, ground=@cost.npy; repeatable",
+    )
+
+
+def _add_work(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--n-jobs", type=_jobs, default=-1, metavar="N", help="threads (default: one a core)")
+    _add_progress(command)
+
+
+def _add_progress(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--progress",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="what is done, on standard error, of anything longer than a second (default: on a terminal)",
+    )
+
+
+def _jobs(text: str) -> int:
+    number = int(text)
+    if abs(number) > MOST_JOBS:
+        raise argparse.ArgumentTypeError(f"must be at most {MOST_JOBS}; got {number}")
+    return number
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1; got {number}")
+    return number

@@ -1,0 +1,137 @@
+"""The commands that need no labels: list · show · dist · matrix · check."""
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from .. import api, datasets
+from ..arrays import FloatArray
+from ..datasets import DataFileError
+from ..errors import InvalidParameterError, MetricLoadError
+from ..series import Series, as_series
+from ..spec import registry
+from ..spec.traits import Traits
+from .arguments import bound, params
+from .progress import progress
+from .terminal import check_folder, one_line, write_text
+from .voting import table
+
+
+def list_metrics(options: argparse.Namespace) -> None:
+    """List the metrics that are installed, with what provides them."""
+    rows = []
+    for entry in registry.catalogue():
+        about = f"broken: {one_line(entry.error)}" if entry.spec is None else entry.spec.summary
+        rows.append((entry.name, entry.distribution, about))
+    print("\n".join(table(rows)))
+
+
+def show(options: argparse.Namespace) -> None:
+    """Show what a metric measures, its parameters with their ranges, and what it claims at these parameters."""
+    metric = bound(options)
+    spec = metric.spec
+    print(f"{spec.name}: {spec.summary}")
+    known = spec.parameters
+    if known:
+        print("\nparameters")
+        rows = [(name, f"= {getattr(metric.params, name)!r}", known[name].wants, known[name].doc) for name in known]
+        print("\n".join(f"  {line}" for line in table(rows)))
+    print("\ntraits")
+    for line in table(list(_claims(metric.traits))):
+        print(f"  {line}")
+    offers = [field.name for field in dataclasses.fields(spec) if field.default is None and getattr(spec, field.name)]
+    print(f"\noffers    {', '.join(['pair', *offers])}")
+    if spec.citation:
+        print(f"citation  {spec.citation}")
+
+
+def dist(options: argparse.Namespace) -> None:
+    """Print the distance between two series."""
+    metric = bound(options)
+    x, y = (_series(source, name) for source, name in ((options.a, "A"), (options.b, "B")))
+    with progress(options, metric.name):
+        value = metric(x, y)
+    print(repr(value))
+
+
+def matrix(options: argparse.Namespace) -> None:
+    """Write the matrix of all distances within a set of series, or from each of one set to each of another.
+
+    As a .npy file, which a run that was stopped goes on with, or as comma-separated values.
+    """
+    path = None if options.out is None or str(options.out) == "-" else options.out
+    if path is not None:
+        if path.suffix.lower() not in (".npy", ".csv"):
+            raise InvalidParameterError(f"--out must end in .npy or .csv, or be - for the standard output; got {path}")
+        check_folder(path)
+    metric = bound(options)
+    X = datasets.load_collection(options.file)
+    Y = None if options.other is None else datasets.load_collection(options.other)
+    binary = path is not None and path.suffix.lower() == ".npy"
+    with progress(options, metric.name) as bar:
+        try:
+            D = api.pairwise(
+                X, Y, metric=metric, n_jobs=options.n_jobs, progress=bar or False, out=path if binary else None
+            )
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(*_way_on(path if binary else None)) from None
+    if path is None:
+        for line in csv_lines(D):
+            sys.stdout.write(line)
+        return
+    if not binary:
+        write_text(path, "".join(csv_lines(D)))
+    print(f"{path}: {D.shape[0]} x {D.shape[1]} distances, {metric!r}")
+
+
+def check(options: argparse.Namespace) -> int:
+    """Check by properties whether a metric keeps what it claims. The status is 1 if it does not."""
+    try:
+        from ..testing import report
+    except ImportError as error:
+        if error.name not in ("hypothesis", "pytest"):
+            raise
+        raise MetricLoadError(f"the checks need {error.name}: pip install 'stotmetrics[test]'") from error
+    if ":" not in options.metric:
+        bound(options)
+    how = {name: getattr(options, name) for name in ("max_examples", "max_length", "seed")}
+    with progress(options, options.metric):
+        kept = report(options.metric, params=params(options), **how)
+    return 0 if kept else 1
+
+
+def csv_lines(D: FloatArray) -> Iterator[str]:
+    """A line for each row, every number with the digits that it takes to read it back.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from stotmetrics.cli.commands import csv_lines
+    >>> list(csv_lines(np.array([[0.0, 0.1]])))
+    ['0.0,0.1\\n']
+    """
+    for row in D:
+        yield ",".join(map(repr, row.tolist())) + "\n"
+
+
+def _way_on(path: Path | None) -> list[str]:
+    """After Ctrl-C: what is kept."""
+    if path is None or not path.with_name(path.name + ".journal").exists():
+        return []
+    return [f"- what is done is in {path}, and the same command goes on from there"]
+
+
+def _series(source: str, name: str) -> Series:
+    try:
+        parts = datasets.load_series(source)
+    except RecursionError:
+        raise DataFileError(f"{name} nests lists too deeply; a series has three levels at most") from None
+    return as_series(parts.pop("values"), name=name, **parts)
+
+
+def _claims(traits: Traits) -> Iterator[tuple[str, str]]:
+    for name in Traits.__slots__:
+        value = getattr(traits, name)
+        yield name, {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

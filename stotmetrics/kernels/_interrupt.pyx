@@ -1,0 +1,99 @@
+"""How a long kernel hears Ctrl-C, wherever it runs.
+
+Python handles a signal between two instructions of its main thread, so a kernel of minutes would be deaf for minutes.
+In the main thread a kernel asks Python itself, ten times a second: any handler runs, and what it raises goes up from
+the kernel. A worker's kernel looks at the flag of the call that it works for, which the main thread sets when it gives
+the call up.
+"""
+
+from cpython.exc cimport PyErr_Occurred
+
+
+cdef extern from "Python.h":
+    # Its answer is kept and raised by `heard`, so that it must not be raised here.
+    int check_signals "PyErr_CheckSignals"() noexcept
+
+cdef extern from *:
+    """
+    #include <time.h>
+    #ifdef CLOCK_MONOTONIC_COARSE
+    #define INTERRUPT_CLOCK CLOCK_MONOTONIC_COARSE
+    #else
+    #define INTERRUPT_CLOCK CLOCK_MONOTONIC
+    #endif
+    static double interrupt_seconds(void) {
+        struct timespec now;
+        clock_gettime(INTERRUPT_CLOCK, &now);
+        return now.tv_sec + 1e-9 * now.tv_nsec;
+    }
+    /* Of each thread: when it last asked Python, whether it was told to stop, and the flag of the call it works for. */
+    static __thread double interrupt_asked = 0;
+    static __thread int interrupt_pending = 0;
+    static __thread const volatile int *interrupt_flag = NULL;
+    """
+    double interrupt_seconds() nogil
+    double interrupt_asked
+    bint interrupt_pending
+    const volatile int *interrupt_flag
+
+# Seconds between two questions to Python: each needs the interpreter's lock.
+cdef double PERIOD = 0.1
+
+
+class Stopped(Exception):
+    """The call that a worker worked for was given up."""
+
+
+cdef bint interrupted() noexcept nogil:
+    global interrupt_asked, interrupt_pending
+    cdef double now
+    if interrupt_pending:
+        return True
+    if interrupt_flag != NULL:
+        interrupt_pending = interrupt_flag[0] != 0
+        return interrupt_pending
+    now = interrupt_seconds()
+    if now - interrupt_asked < PERIOD:
+        return False
+    interrupt_asked = now
+    with gil:
+        interrupt_pending = check_signals() != 0
+    return interrupt_pending
+
+
+cdef int heard() except -1:
+    global interrupt_pending
+    if interrupt_pending and PyErr_Occurred() != NULL:
+        interrupt_pending = False
+        return -1
+    # Asked here too: work may be many short kernels.
+    if interrupt_pending or (interrupt_flag != NULL and interrupt_flag[0] != 0):
+        interrupt_pending = False
+        raise Stopped
+    return 0
+
+
+cdef class Stop:
+    """The flag of one call, which its workers look at."""
+
+    cdef int asked
+
+    def __reduce__(self):
+        # A process has a main thread, which hears for itself.
+        return Stop, ()
+
+    def ask(self):
+        """Stop every worker."""
+        self.asked = 1
+
+    def run(self, function, args, kwargs):
+        """Call a function of which each kernel looks at this flag; None if it was stopped."""
+        global interrupt_flag
+        cdef const volatile int *before = interrupt_flag
+        interrupt_flag = &self.asked
+        try:
+            return function(*args, **kwargs)
+        except Stopped:
+            return None
+        finally:
+            interrupt_flag = before

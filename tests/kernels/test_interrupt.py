@@ -1,0 +1,118 @@
+"""Long kernels hear Ctrl-C: in the main thread whatever its handler raises, in a worker the call that was given up."""
+
+import pickle
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import stotmetrics
+from stotmetrics.kernels._interrupt import Stop
+from stotmetrics.kernels._softdtw import pair_value
+from stotmetrics.transport import sinkhorn
+
+RNG = np.random.default_rng(0)
+LONG = RNG.standard_normal((2, 8000))
+VERY_LONG = np.tile(LONG, (1, 20))
+
+
+class Alarm(Exception):
+    pass
+
+
+@pytest.fixture
+def alarm():
+    """Raise Alarm in a second."""
+
+    def ring(number, frame):
+        raise Alarm
+
+    before = signal.signal(signal.SIGALRM, ring)
+    yield lambda: signal.setitimer(signal.ITIMER_REAL, 1.0)
+    signal.setitimer(signal.ITIMER_REAL, 0.0)
+    signal.signal(signal.SIGALRM, before)
+
+
+JOBS = {
+    "tiot": lambda: stotmetrics.tiot(*LONG),
+    "taot": lambda: stotmetrics.distance(*LONG, metric="taot"),
+    "etiot": lambda: stotmetrics.distance(*LONG, metric="etiot", epsilon=1e-4),
+    "etiot_hbcd": lambda: stotmetrics.distance(*LONG[:, :3000], metric="etiot_hbcd", max_iter=10**6, tol=0.0),
+    "opw": lambda: stotmetrics.distance(*LONG[:, :5000], metric="opw"),
+    "softdtw": lambda: stotmetrics.softdtw(*VERY_LONG),
+    "dtw": lambda: stotmetrics.distance(*VERY_LONG, metric="dtw"),
+    "log domain": lambda: stotmetrics.softdtw(*(1e6 * LONG), gamma=1e-12),
+    "many pairs": lambda: stotmetrics.pairwise(np.tile(RNG.standard_normal((300, 1500)), (2, 1)), metric="softdtw"),
+    "sinkhorn": lambda: sinkhorn(
+        np.full(2000, 1 / 2000), np.full(2000, 1 / 2000), RNG.random((2000, 2000)), 1e-4, numItermax=10**6
+    ),
+}
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_a_signal_is_handled_inside_a_long_kernel(job, alarm):
+    alarm()
+    start = time.perf_counter()
+    with pytest.raises(Alarm):
+        JOBS[job]()
+    # Two seconds is what is promised; the rest is for a busy machine.
+    assert time.perf_counter() - start < 20
+
+
+def test_the_next_call_knows_nothing_of_the_one_that_was_stopped(alarm):
+    x, y = RNG.standard_normal((2, 40))
+    before = stotmetrics.tiot(x, y)
+    alarm()
+    with pytest.raises(Alarm):
+        stotmetrics.tiot(*LONG)
+    assert stotmetrics.tiot(x, y) == before
+
+
+def test_workers_stop_when_their_call_is_given_up(alarm):
+    # Three long pairs: the first is done here, which hears the signal itself, so let the others be under way.
+    busy = threading.active_count()
+    alarm()
+    with pytest.raises(Alarm):
+        stotmetrics.kneighbors(LONG[:1], np.tile(LONG, (10, 1)), metric="tiot", n_jobs=2)
+    deadline = time.perf_counter() + 20
+    while threading.active_count() > busy and time.perf_counter() < deadline:
+        time.sleep(0.1)
+    assert threading.active_count() <= busy
+
+
+def test_a_flag_stops_the_kernels_of_its_thread_and_no_others():
+    stop, ended = Stop(), []
+    x, y = np.ascontiguousarray(VERY_LONG[:, :, None])
+
+    def work():
+        ended.append(stop.run(pair_value, (x, y, 1.0), {}))
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    time.sleep(0.5)
+    assert not ended
+    stop.ask()
+    worker.join(10)
+    assert ended == [None]
+    assert np.isfinite(pair_value(x[:50], y[:50], 1.0))
+
+
+def test_a_flag_that_is_not_asked_changes_nothing():
+    x, y = np.ascontiguousarray(LONG[:, :50, None])
+    assert Stop().run(pair_value, (x, y, 1.0), {}) == pair_value(x, y, 1.0)
+
+
+def test_a_flag_lets_every_other_error_through():
+    def fail():
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        Stop().run(fail, (), {})
+
+
+def test_a_flag_goes_to_a_process_as_a_new_one():
+    asked = Stop()
+    asked.ask()
+    assert pickle.loads(pickle.dumps(asked)).run(pair_value, (np.zeros((2, 1)), np.zeros((2, 1)), 0.0), {}) == 0.0
