@@ -21,5 +21,5 @@ class MetricLoadError(ImportError):
     """A metric is declared but its module cannot be loaded."""
 
 
-class ConvergenceWarning(RuntimeWarning):
+class ConvergenceWarning(UserWarning):
     """An iterative solver stopped before it reached its tolerance."""

@@ -50,7 +50,7 @@ class Problem:
     spread: float = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "spread", float(sum(cost.max() - cost.min() for cost in self.costs)))
+        object.__setattr__(self, "spread", float(sum(map(_spread, self.costs))))
 
     @property
     def constants(self) -> dict[str, Any]:
@@ -94,6 +94,12 @@ class Problem:
             limits: Any = {"tol": loose, "stop": math.inf, "max_iter": min(100, self.max_iter)}
             stage = replace(self, epsilon=epsilon, kernels=kernels, **limits)
             yield stage, epsilon / max(epsilon / _STEP, self.epsilon)
+
+
+def _spread(cost: FloatArray) -> float:
+    """Between the least and the largest cost that is not forbidden."""
+    low, high = float(cost.min()), float(cost.max())
+    return high - low if math.isfinite(high) else float(np.ptp(cost[np.isfinite(cost)]))
 
 
 @dataclass(frozen=True, slots=True)
