@@ -266,7 +266,8 @@ class _Side:
         self.penalty = rho * _kl(marginal, mass)
         # What had nowhere to go pays in full, as if its potential were infinite.
         paid = np.where(some, -np.expm1(-w * (reg / rho)), 1.0)
-        target = np.where(some, mass * (1.0 - paid), 0.0)
+        with np.errstate(under="ignore"):
+            target = np.where(some, mass * np.exp(-w * (reg / rho)), 0.0)
         self.dual, self.gap = rho * float(mass @ paid), rho * _kl(marginal, target)
         self.size = rho * float((mass + marginal + target).sum() + mass @ abs(paid))
         kept = some & (target > 0)
