@@ -18,6 +18,8 @@ from .sinkhorn_divergence import Problem, solve_batch
 Warmstart = tuple[npt.ArrayLike, npt.ArrayLike] | None
 
 _EPS = float(np.finfo(np.float64).eps)
+# What is left over where rounding alone moves the potentials.
+_SETTLED = 1e-13
 
 _METHODS = (
     *("sinkhorn", "sinkhorn_log", "sinkhorn_stabilized", "sinkhorn_epsilon_scaling", "sinkhorn_reg_scaling"),
@@ -110,9 +112,9 @@ class Call:
         return found
 
     def warn_of(self, found: list[Solved], stacklevel: int) -> None:
-        """One warning for all that is not solved. Who asks for ``stopThr=0`` wants the sweeps, and is told nothing."""
+        """One warning for all that is not solved."""
         failed = [one for one in found if not one.converged]
-        if failed and self.stop > 0:
+        if failed:
             worst = max(one.gap for one in failed)
             warnings.warn(
                 f"{len(failed)} of {len(found)} transport problems did not converge in "
@@ -231,7 +233,9 @@ class Call:
             value = sides[0].dual + sides[1].dual + self.reg * (total - float(plan.sum()))
             gap = self._rounded(plan, b) - value if self.balanced else sides[0].gap + sides[1].gap
         err = sides[0].off + sides[1].off if self.balanced else max(sides[0].off, sides[1].off)
-        return Solved(plan, u, v, niter, bool(converged), err, max(gap, 0.0) + noise, value, *parts)
+        # All the sweeps that were asked for, and nothing but rounding left over.
+        converged = bool(converged) or (self.stop == 0 and err <= _SETTLED)
+        return Solved(plan, u, v, niter, converged, err, max(gap, 0.0) + noise, value, *parts)
 
     def _rounded(self, plan: FloatArray, b: FloatArray) -> float:
         """The objective at a true coupling next to a plan: scaled down to the marginals, the rest spread as a product.

@@ -58,7 +58,7 @@ def sinkhorn(
         Sweeps at most.
     stopThr : float, default 1e-9
         The marginals of the plan are right to this part of the mass (the sum of all errors). 0 asks for
-        ``numItermax`` sweeps, without a warning.
+        ``numItermax`` sweeps, whatever is reached before.
     verbose : bool, default False
         Print sweeps and gap at the end.
     log : bool, default False
@@ -190,7 +190,7 @@ def sinkhorn_unbalanced(
         Reference of ``reg_type="kl"``, positive. By default ``a b^T``, also for each of k histograms.
     stopThr : float, default 1e-6
         Another sweep would change no logarithm of a scaling by more than this, so none is off by more than this divided
-        by ``1 - w_a w_b``, ``w = reg_m / (reg_m + reg)``. 0 asks for ``numItermax`` sweeps, without a warning.
+        by ``1 - w_a w_b``, ``w = reg_m / (reg_m + reg)``. 0 asks for ``numItermax`` sweeps, whatever is reached before.
 
     Returns
     -------
