@@ -28,7 +28,7 @@ class DataFileError(ValueError):
     """A file does not hold the series that were asked of it."""
 
 
-class ConvergenceWarning(RuntimeWarning):
+class ConvergenceWarning(UserWarning):
     """An iterative solver stopped before it reached its tolerance."""
 
 

@@ -50,6 +50,7 @@ cdef class Workspace:
     cdef double[::1] doubles
     cdef const double[::1] a, b
     cdef Entropic e
+    cdef bint turned        # whether rows and columns have been exchanged
 
     cdef void fit(self, Py_ssize_t n, Py_ssize_t m, const double[::1] a, const double[::1] b)
     cdef void pose(

@@ -380,7 +380,10 @@ cdef void finish(Entropic *e, double epsilon, double stage, Saddle *found) noexc
 
 
 cdef class Workspace:
-    """Memory for one entropic problem, kept from pair to pair, and the saddle point of the last one."""
+    """Memory for one entropic problem, kept from pair to pair, and the saddle point of the last one.
+
+    A step solves a system of the size of the columns: the longer side takes the rows.
+    """
 
     def __cinit__(self):
         self.doubles = np.empty(0)
@@ -390,6 +393,7 @@ cdef class Workspace:
         if self.doubles.shape[0] < wanted:
             self.doubles = np.empty(wanted)
         place(&self.e, n, m, &self.doubles[0])
+        self.turned = False
         self.a = a
         self.b = b
         self.e.a = <double *>&a[0]
@@ -428,7 +432,11 @@ cdef class Workspace:
         """(status, value, objective, gap, w, steps) of the saddle point."""
         cdef Saddle found
         cdef int status
-        self.pose(x, t, a, y, s, b, p)
+        if y.shape[0] > x.shape[0]:
+            self.pose(y, s, b, x, t, a, p)
+            self.turned = True
+        else:
+            self.pose(x, t, a, y, s, b, p)
         with nogil:
             status = solve(&self.e, epsilon, tol, max_iter, &found)
         heard()
@@ -444,12 +452,21 @@ cdef class Workspace:
         Py_ssize_t max_iter,
     ):
         """(status, value, objective, gap, steps) of min_P <cost, P> + epsilon KL(P | a b')."""
-        cdef Py_ssize_t n = cost.shape[0], m = cost.shape[1]
+        cdef Py_ssize_t n = cost.shape[0], m = cost.shape[1], i, j
         cdef Saddle found
         cdef int status
-        self.fit(n, m, a, b)
+        if m > n:
+            self.fit(m, n, b, a)
+            self.turned = True
+        else:
+            self.fit(n, m, a, b)
         with nogil:
-            memcpy(self.e.A, &cost[0, 0], n * m * sizeof(double))
+            if self.turned:
+                for i in range(n):
+                    for j in range(m):
+                        self.e.A[j * n + i] = cost[i, j]
+            else:
+                memcpy(self.e.A, &cost[0, 0], n * m * sizeof(double))
             memset(self.e.B, 0, n * m * sizeof(double))
             self.e.w = 1.0
             self.e.fixed = True
@@ -459,7 +476,8 @@ cdef class Workspace:
 
     def potentials(self):
         """(f, g) of the last problem."""
-        return np.array(<double[:self.e.n]>self.e.f), np.array(<double[:self.e.m]>self.e.g)
+        f, g = np.array(<double[:self.e.n]>self.e.f), np.array(<double[:self.e.m]>self.e.g)
+        return (g, f) if self.turned else (f, g)
 
     def w(self):
         """The w of the last problem."""
@@ -475,4 +493,4 @@ cdef class Workspace:
         rest_a, rest_b = np.maximum(a - P.sum(1), 0.0), np.maximum(b - P.sum(0), 0.0)
         if rest_b.sum() > 0:
             P += np.outer(rest_a, rest_b) / rest_b.sum()
-        return P
+        return np.ascontiguousarray(P.T) if self.turned else P

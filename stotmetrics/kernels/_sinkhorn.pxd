@@ -5,13 +5,19 @@
 from ._operator cimport Operator
 
 
-cdef struct Settings:
-    double epsilon
+# What one marginal pays for being off.
+cdef struct Penalty:
+    double rho          # unused if balanced
     double omega        # rho / (rho + epsilon); 1 if balanced
     double ratio        # epsilon / rho; 0 if balanced
-    double rho          # unused if balanced
+
+cdef struct Settings:
+    double epsilon
+    Penalty x
+    Penalty y           # balanced only if that of x is
     double spread       # largest minus smallest ground cost, for the certificate of the balanced problem
-    double tol          # on half the gap
+    double tol          # on half the gap, as a part of the larger mass
+    double stop         # on what a sweep leaves over: see `left_over`
     Py_ssize_t max_iter
     int depth           # of the Anderson acceleration
 

@@ -25,6 +25,8 @@ def solve(
     max_iter: int,
     depth: int = 5,
     symmetric: bool = False,
+    rho_y: float | None = None,
+    stop: float = ...,
 ) -> tuple[_Array, _Array, _Array, _Array, _Array, _Array, _Index, _Bool]: ...
 def solve_symmetric(
     kernels: _Matrices,
@@ -40,6 +42,7 @@ def solve_symmetric(
     max_iter: int,
     depth: int = 5,
     symmetric: bool = True,
+    stop: float = ...,
 ) -> tuple[_Array, _Array, _Array, _Array, _Index, _Bool]: ...
 def certify(
     x: _Array,

@@ -28,6 +28,17 @@ cdef double NOISE = 1e-14
 cdef double FORBIDDEN = 1e299
 # Products in the log domain after which a problem stays there.
 cdef int STRIKES = 3
+# Sweeps without a new least error after which rounding is all that moves.
+cdef Py_ssize_t PATIENCE = 100
+
+# Plain sweeps divide the error by this or more: then a translation, which keeps the sum of the potentials, is no help.
+cdef double MOVABLE = 0.25
+
+# What the last step of a problem was.
+cdef enum:
+    PLAIN
+    TRANSLATED
+    ACCELERATED
 
 
 # ---- one problem ------------------------------------------------------------------------------------------------
@@ -43,33 +54,55 @@ cdef double total_of(const double *mass, Py_ssize_t n) noexcept nogil:
 cdef void certify_one(
     const Settings *s, const double *x, const double *logx, const double *logkv, const double *u, Py_ssize_t n,
     const double *y, const double *logy, const double *logku, const double *v, Py_ssize_t m, double *weight,
-    double *dual, double *gap
+    double *dual, double *gap, double *noise
 ) noexcept nogil:
-    """The dual value at (u, v), less epsilon * sum K, and a bound on its distance to the optimum.
+    """The dual value at (u, v), less epsilon * sum K, a bound on its distance to the optimum, and on its rounding.
 
     Unbalanced, the plan e^u K e^v is itself feasible, and primal minus dual collapses to
     rho KL(P 1 | x e^{-f/rho}) + rho KL(P^T 1 | y e^{-g/rho}). Balanced, the dual is concave and its gradient is the
-    error of the marginals, so it misses at most that error times how far optimal potentials can be.
+    error of the marginals, so it misses at most that error times how far optimal potentials can be. Balanced on the
+    side of x alone, the plan is feasible once u has been made optimal.
     """
-    cdef double left[6]
-    cdef double right[6]
+    cdef double left[8]
+    cdef double right[8]
     cdef double mass
-    sink_do_residual(x, logx, logkv, u, s.omega, s.ratio, weight, left, n)
-    sink_do_residual(y, logy, logku, v, s.omega, s.ratio, weight, right, m)
+    sink_do_residual(x, logx, logkv, u, s.x.omega, s.x.ratio, weight, left, n)
+    sink_do_residual(y, logy, logku, v, s.y.omega, s.y.ratio, weight, right, m)
     mass = left[1]
-    if s.ratio > 0.0:
-        dual[0] = s.rho * (left[2] + right[2]) - s.epsilon * mass
-        gap[0] = s.rho * (left[0] + right[0])
-        gap[0] += 2e-15 * (s.rho * (fabs(left[2]) + fabs(right[2])) + s.epsilon * mass)
+    # The rates at which potentials pay: rho of what is left over, or epsilon of themselves.
+    dual[0] = rate(s, &s.x) * left[2] + rate(s, &s.y) * right[2] - s.epsilon * mass
+    noise[0] = rate(s, &s.x) * left[7] + rate(s, &s.y) * right[7] + s.epsilon * mass
+    gap[0] = 2e-15 * noise[0]
+    if s.y.ratio == 0.0:
+        gap[0] += 0.5 * (left[3] * (s.spread + s.epsilon * (left[4] - left[5]))
+                         + right[3] * (s.spread + s.epsilon * (right[4] - right[5])))
     else:
-        dual[0] = s.epsilon * (left[2] + right[2] - mass)
-        gap[0] = 0.5 * (left[3] * (s.spread + s.epsilon * (left[4] - left[5]))
-                        + right[3] * (s.spread + s.epsilon * (right[4] - right[5])))
-        gap[0] += 2e-15 * s.epsilon * (fabs(left[2]) + fabs(right[2]) + mass)
-        if fabs(mass - total_of(x, n)) > 1e-9 * mass:
-            gap[0] = INFINITY
-    if left[0] >= FORBIDDEN or right[0] >= FORBIDDEN or not isfinite(dual[0]) or not isfinite(gap[0]):
+        gap[0] += s.y.rho * right[0]
+        if s.x.ratio > 0.0:
+            gap[0] += s.x.rho * left[0]
+    if left[0] >= FORBIDDEN or right[0] >= FORBIDDEN or not isfinite(gap[0]):
+        gap[0] = INFINITY
+    elif s.x.ratio == 0.0 and fabs(mass - total_of(x, n)) > 1e-9 * mass:
+        gap[0] = INFINITY
+    if not isfinite(dual[0]):
         dual[0], gap[0] = 0.0, INFINITY
+
+
+cdef inline bint is_solved(const Settings *s, double goal, double gap, double noise, double error) noexcept nogil:
+    """Where the plan is far heavier than both masses, rounding may cost more than the goal: then that is the goal."""
+    if s.tol > 0.0:
+        goal = max(goal, 2e-15 * noise)
+    return 0.5 * gap <= goal and error <= s.stop
+
+
+cdef inline double rate(const Settings *s, const Penalty *side) noexcept nogil:
+    return side.rho if side.ratio > 0.0 else s.epsilon
+
+
+cdef inline double left_over(const Settings *s, const double *sums, double mass) noexcept nogil:
+    """What the next plain sweep has to mend on the side of y: the error of its marginal as a part of the mass, or,
+    unbalanced, the largest change of a logarithm."""
+    return sums[6] if s.y.ratio > 0.0 else sums[3] / mass
 
 
 cdef struct Memory:
@@ -86,18 +119,26 @@ cdef struct Memory:
     double *best
     double *sent
     double *bestg
+    double *goal
+    double *least
+    double *high
     Py_ssize_t *active
     Py_ssize_t *steps
     Py_ssize_t *strikes
+    Py_ssize_t *last
+    Py_ssize_t *wait
+    Py_ssize_t *backoff
+    Py_ssize_t *idle
+    Py_ssize_t *still
 
 
 cdef Py_ssize_t doubles_needed(const Operator *op, Py_ssize_t count, int depth) noexcept nogil:
     cdef Py_ssize_t large = op.n if op.n > op.m else op.m
-    return 3 * large + count * (3 * large + (2 * depth + 3) * op.m + 2)
+    return 3 * large + count * (3 * large + (2 * depth + 3) * op.m + 5)
 
 
 cdef Py_ssize_t integers_needed(Py_ssize_t count) noexcept nogil:
-    return 3 * count
+    return 8 * count
 
 
 cdef Memory lay_out(const Operator *op, Py_ssize_t count, int depth, double *work, Py_ssize_t *iwork) noexcept nogil:
@@ -115,10 +156,18 @@ cdef Memory lay_out(const Operator *op, Py_ssize_t count, int depth, double *wor
     at.dr = at.dg + count * depth * op.m
     at.best = at.dr + count * depth * op.m
     at.sent = at.best + count
-    at.bestg = at.sent + count
+    at.goal = at.sent + count
+    at.least = at.goal + count
+    at.high = at.least + count
+    at.bestg = at.high + count
     at.active = iwork
     at.steps = iwork + count
     at.strikes = iwork + 2 * count
+    at.last = iwork + 3 * count
+    at.wait = iwork + 4 * count
+    at.backoff = iwork + 5 * count
+    at.idle = iwork + 6 * count
+    at.still = iwork + 7 * count
     return at
 
 
@@ -163,20 +212,32 @@ cdef void multiply(
 
 
 cdef void advance(
-    const Settings *s, Memory *at, Py_ssize_t c, Py_ssize_t n, double shift, double dual, double *v
+    const Settings *s, Memory *at, Py_ssize_t c, Py_ssize_t n, double shift, double dual, double noise, double *v
 ) noexcept nogil:
     """From v and its image at.next to the next v.
 
-    A plain step never lowers the dual. So an accelerated one that does is taken back, and the iteration goes on from
-    the image of the best v so far: it cannot fail where plain sweeps converge.
+    A plain step never lowers the dual. So a translated or accelerated one that does is taken back, and the iteration
+    goes on by one plain step from the best v so far: it cannot fail where plain sweeps converge. A translation that
+    lowered the dual is not tried again, and each failed acceleration doubles the plain steps before the next.
     """
     cdef Py_ssize_t slot, kept, block = s.depth * n
     cdef double *best = at.bestg + c * n
-    if dual < at.best[c] - NOISE * fabs(at.best[c]):
+    if at.last[c] != PLAIN and dual < at.best[c] - NOISE * noise:
+        if at.last[c] == TRANSLATED:
+            at.still[c] = 1
+        at.backoff[c] *= 2
+        at.wait[c] = at.backoff[c]
         at.steps[c] = 0
+        at.last[c] = PLAIN
         memcpy(v, best, n * sizeof(double))
         return
     at.best[c] = dual
+    at.last[c] = PLAIN
+    memcpy(best, at.next, n * sizeof(double))
+    if at.still[c]:
+        shift = 0.0
+    if shift != 0.0:
+        at.last[c] = TRANSLATED
     slot = (at.steps[c] - 1) % s.depth if at.steps[c] > 0 and s.depth > 0 else 0
     if s.depth > 0:
         sink_do_remember(v, at.next, shift, at.lastg + c * n, at.lastr + c * n, at.dg + c * block + slot * n,
@@ -184,12 +245,28 @@ cdef void advance(
     elif shift != 0.0:
         for slot in range(n):
             at.next[slot] += shift
-    memcpy(best, at.next, n * sizeof(double))
     memcpy(v, at.next, n * sizeof(double))
     kept = at.steps[c] if at.steps[c] < s.depth else s.depth
-    if kept > 0:
+    if at.wait[c] > 0:
+        at.wait[c] -= 1
+    elif kept > 0:
         anderson(at.weight, at.lastr + c * n, at.dg + c * block, at.dr + c * block, kept, n, n, v)
+        at.last[c] = ACCELERATED
     at.steps[c] += 1
+
+
+cdef inline bint is_stuck(
+    const Settings *s, Memory *at, Py_ssize_t c, double error, double dual, double noise
+) noexcept nogil:
+    """Whether the last progress, of the error or of the dual, is so long ago that rounding is all that moves."""
+    if error < at.least[c] or dual > at.high[c] + NOISE * noise:
+        at.least[c] = min(error, at.least[c])
+        at.high[c] = max(dual, at.high[c])
+        at.idle[c] = 0
+        return False
+    at.idle[c] += 1
+    # Without a goal the sweeps are counted out.
+    return at.idle[c] >= PATIENCE and s.tol > 0.0 and s.stop > 0.0
 
 
 # ---- the batches ------------------------------------------------------------------------------------------------
@@ -211,6 +288,12 @@ cdef Py_ssize_t start(
         at.steps[k] = 0
         at.strikes[k] = 0
         at.best[k] = -INFINITY
+        at.least[k] = INFINITY
+        at.high[k] = -INFINITY
+        at.goal[k] = s.tol * max(left, right) if s.tol < INFINITY else INFINITY
+        at.last[k] = PLAIN
+        at.wait[k] = at.idle[k] = at.still[k] = 0
+        at.backoff[k] = 1
         if left > 0.0 and right > 0.0:
             at.active[running] = k
             running += 1
@@ -221,7 +304,11 @@ cdef Py_ssize_t start(
         if state.v != NULL:
             fill(state.v + k * y.size, SINK_NONE, y.size)
             fill(state.logkv + k * x.size, SINK_NONE, x.size)
-        state.dual[k] = s.rho * (left + right) if s.ratio > 0.0 else 0.0
+        state.dual[k] = 0.0
+        if s.x.ratio > 0.0:
+            state.dual[k] += s.x.rho * left
+        if s.y.ratio > 0.0:
+            state.dual[k] += s.y.rho * right
         state.gap[k] = 0.0
         state.converged[k] = 1
     return running
@@ -238,8 +325,10 @@ cdef int sinkhorn_solve(
     cdef const double *my
     cdef const double *lx
     cdef const double *ly
-    cdef double kept, shift, mass
-    cdef double sums[6]
+    cdef double kept, shift, mass, total, noise, error
+    cdef double sums[8]
+    cdef bint stuck, certified, unbalanced = settings.x.ratio > 0.0
+    cdef bint translate = settings.y.ratio > 0.0 and settings.x.omega * settings.y.omega > MOVABLE
     for sweep in range(1, settings.max_iter + 1):
         if running == 0 or turn(&until, running * effort(op)):
             break
@@ -247,7 +336,7 @@ cdef int sinkhorn_solve(
         for k in range(running):
             c = at.active[k]
             at.sent[c] = sink_do_update(x.mass + rows[c] * n, x.logmass + rows[c] * n, state.logkv + c * n,
-                                        settings.omega, settings.ratio, state.u + c * n, n)
+                                        settings.x.omega, settings.x.ratio, state.u + c * n, n)
         multiply(op, True, &at, running, state.u, state.logku, y, cols)
         left = 0
         for k in range(running):
@@ -256,22 +345,34 @@ cdef int sinkhorn_solve(
             my, ly = y.mass + cols[c] * m, y.logmass + cols[c] * m
             state.sweeps[c] = sweep
             # The side of x was just made optimal: the other side is what is left of the gap.
-            sink_do_residual(my, ly, state.logku + c * m, state.v + c * m, settings.omega, settings.ratio, at.weight,
-                             sums, m)
-            if settings.ratio == 0.0 or 0.5 * settings.rho * sums[0] <= settings.tol or sweep == settings.max_iter:
+            sink_do_residual(my, ly, state.logku + c * m, state.v + c * m, settings.y.omega, settings.y.ratio,
+                             at.weight, sums, m)
+            total, mass = total_of(mx, n), total_of(my, m)
+            error = left_over(settings, sums, mass)
+            stuck = False
+            certified = not unbalanced or sweep == settings.max_iter
+            if not certified:
+                state.dual[c] = settings.x.rho * (total - at.sent[c]) + settings.y.rho * sums[2]
+                state.dual[c] -= settings.epsilon * at.sent[c]
+                noise = settings.x.rho * (total + at.sent[c]) + settings.y.rho * sums[7]
+                noise += settings.epsilon * at.sent[c]
+                stuck = is_stuck(settings, &at, c, error, state.dual[c], noise)
+                certified = stuck or is_solved(settings, at.goal[c], settings.y.rho * sums[0], noise, error)
+            if certified:
                 certify_one(settings, mx, lx, state.logkv + c * n, state.u + c * n, n, my, ly, state.logku + c * m,
-                            state.v + c * m, m, at.weight, state.dual + c, state.gap + c)
-                if 0.5 * state.gap[c] <= settings.tol:
+                            state.v + c * m, m, at.weight, state.dual + c, state.gap + c, &noise)
+                if is_solved(settings, at.goal[c], state.gap[c], noise, error):
                     state.converged[c] = 1
                     continue
-            else:
-                mass = total_of(mx, n) - at.sent[c]
-                state.dual[c] = settings.rho * (mass + sums[2]) - settings.epsilon * at.sent[c]
+                if stuck or is_stuck(settings, &at, c, error, state.dual[c], noise):
+                    continue
             if sweep < settings.max_iter:
-                kept = sink_do_image(ly, state.logku + c * m, state.v + c * m, at.weight, settings.omega,
-                                     settings.ratio, at.next, m)
-                shift = -0.5 * log(at.sent[c] / kept) / settings.ratio if settings.ratio > 0.0 else 0.0
-                advance(settings, &at, c, m, shift if isfinite(shift) else 0.0, state.dual[c], state.v + c * m)
+                kept = sink_do_image(ly, state.logku + c * m, state.v + c * m, at.weight, settings.y.omega,
+                                     settings.y.ratio, at.next, m)
+                shift = 0.0
+                if translate:
+                    shift = -log(at.sent[c] / kept) / (settings.x.ratio + settings.y.ratio)
+                advance(settings, &at, c, m, shift if isfinite(shift) else 0.0, state.dual[c], noise, state.v + c * m)
             at.active[left] = c
             left += 1
         running = left
@@ -288,7 +389,8 @@ cdef int sinkhorn_solve_symmetric(
     cdef const double *mass
     cdef const double *logmass
     cdef double *u
-    cdef double shift
+    cdef double shift, noise, error, share = 1.0 / (1.0 + settings.x.omega)
+    cdef double sums[8]
     for sweep in range(1, settings.max_iter + 1):
         if running == 0 or turn(&until, running * effort(op)):
             break
@@ -297,7 +399,7 @@ cdef int sinkhorn_solve_symmetric(
         for k in range(running):
             c = at.active[k]
             mass, logmass, u = x.mass + c * n, x.logmass + c * n, state.u + c * n
-            if settings.ratio == 0.0:
+            if settings.x.ratio == 0.0:
                 # Scale the plan to the right total; the certificate of the balanced problem asks for it.
                 shift = 0.0
                 for i in range(n):
@@ -308,17 +410,22 @@ cdef int sinkhorn_solve_symmetric(
                     u[i] += shift
                     state.logku[c * n + i] += shift
             certify_one(settings, mass, logmass, state.logku + c * n, u, n, mass, logmass, state.logku + c * n, u, n,
-                        at.weight, state.dual + c, state.gap + c)
+                        at.weight, state.dual + c, state.gap + c, &noise)
             state.sweeps[c] = sweep
-            if 0.5 * state.gap[c] <= settings.tol:
+            sink_do_residual(mass, logmass, state.logku + c * n, u, settings.x.omega, settings.x.ratio, at.weight,
+                             sums, n)
+            error = left_over(settings, sums, total_of(mass, n))
+            if is_solved(settings, at.goal[c], state.gap[c], noise, error):
                 state.converged[c] = 1
                 continue
+            if is_stuck(settings, &at, c, error, state.dual[c], noise):
+                continue
             if sweep < settings.max_iter:
-                # Plain steps overshoot to the other side; the mean of both is where they meet.
-                sink_do_update(mass, logmass, state.logku + c * n, settings.omega, settings.ratio, at.next, n)
+                # Plain steps overshoot to the other side; this share of them finds the total mass at once.
+                sink_do_update(mass, logmass, state.logku + c * n, settings.x.omega, settings.x.ratio, at.next, n)
                 for i in range(n):
-                    at.next[i] = 0.5 * (at.next[i] + u[i])
-                advance(settings, &at, c, n, 0.0, state.dual[c], u)
+                    at.next[i] = u[i] + share * (at.next[i] - u[i])
+                advance(settings, &at, c, n, 0.0, state.dual[c], noise, u)
             at.active[left] = c
             left += 1
         running = left
@@ -327,14 +434,24 @@ cdef int sinkhorn_solve_symmetric(
 
 # ---- for Python callers -----------------------------------------------------------------------------------------
 
-cdef Settings settle(double epsilon, double rho, double spread, double tol, Py_ssize_t max_iter, int depth) noexcept:
+cdef Penalty penalty(double epsilon, double rho) noexcept:
+    cdef Penalty p
+    p.rho = rho
+    p.ratio = epsilon / rho if isfinite(rho) else 0.0
+    p.omega = 1.0 / (1.0 + p.ratio)
+    return p
+
+
+cdef Settings settle(
+    double epsilon, double rho, rho_y, double spread, double tol, double stop, Py_ssize_t max_iter, int depth
+):
     cdef Settings s
     s.epsilon = epsilon
-    s.rho = rho
-    s.ratio = epsilon / rho if isfinite(rho) else 0.0
-    s.omega = 1.0 / (1.0 + s.ratio)
+    s.x = penalty(epsilon, rho)
+    s.y = penalty(epsilon, rho if rho_y is None else rho_y)
     s.spread = spread
     s.tol = tol
+    s.stop = stop
     s.max_iter = max_iter
     s.depth = depth
     return s
@@ -358,12 +475,16 @@ def log_mass(mass):
 def solve(
     tuple kernels, tuple costs, const double[:, ::1] x, const double[:, ::1] logx, const double[:, ::1] y,
     const double[:, ::1] logy, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] cols, v, *, double epsilon,
-    double rho, double spread, double tol, Py_ssize_t max_iter, int depth=5, bint symmetric=False
+    double rho, double spread, double tol, Py_ssize_t max_iter, int depth=5, bint symmetric=False, rho_y=None,
+    double stop=INFINITY
 ):
-    """Problems (x[rows[k]], y[cols[k]]) from the potentials v[k], which are overwritten."""
+    """Problems (x[rows[k]], y[cols[k]]) from the potentials v[k], which are overwritten.
+
+    ``rho_y``: the penalty of y where it is not that of x; then that of x may be infinite, and not that of y.
+    """
     cdef Operator op
     describe(&op, kernels, costs, symmetric)
-    cdef Settings s = settle(epsilon, rho, spread, tol, max_iter, depth)
+    cdef Settings s = settle(epsilon, rho, rho_y, spread, tol, stop, max_iter, depth)
     cdef Py_ssize_t count = rows.shape[0]
     u, logku, logkv = np.empty((count, op.n)), np.empty((count, op.m)), np.empty((count, op.n))
     dual, gap = np.empty(count), np.full(count, np.inf)
@@ -388,12 +509,12 @@ def solve(
 
 def solve_symmetric(
     tuple kernels, tuple costs, const double[:, ::1] x, const double[:, ::1] logx, u, *, double epsilon, double rho,
-    double spread, double tol, Py_ssize_t max_iter, int depth=5, bint symmetric=True
+    double spread, double tol, Py_ssize_t max_iter, int depth=5, bint symmetric=True, double stop=INFINITY
 ):
     """Problems (x[k], x[k]) from the potentials u[k], which are overwritten."""
     cdef Operator op
     describe(&op, kernels, costs, symmetric)
-    cdef Settings s = settle(epsilon, rho, spread, tol, max_iter, depth)
+    cdef Settings s = settle(epsilon, rho, None, spread, tol, stop, max_iter, depth)
     cdef Py_ssize_t count = x.shape[0]
     logku = np.empty((count, op.n))
     dual, gap = np.empty(count), np.full(count, np.inf)
@@ -420,7 +541,8 @@ def certify(
     double epsilon, double rho, double spread
 ):
     """(dual, gap) of problems (x[rows[k]], y[cols[k]]) at the potentials (u[us[k]], v[vs[k]]): costs no product."""
-    cdef Settings s = settle(epsilon, rho, spread, 0.0, 0, 0)
+    cdef Settings s = settle(epsilon, rho, None, spread, 0.0, 0.0, 0, 0)
+    cdef double noise
     cdef Py_ssize_t count = rows.shape[0], n = x.shape[1], m = y.shape[1], k
     dual, gap = np.empty(count), np.empty(count)
     cdef double[::1] dual_ = dual, gap_ = gap, weight = np.empty(max(n, m))
@@ -428,5 +550,5 @@ def certify(
         for k in range(count):
             certify_one(&s, &x[rows[k], 0], &logx[rows[k], 0], &logkv[vs[k], 0], &u[us[k], 0], n,
                         &y[cols[k], 0], &logy[cols[k], 0], &logku[us[k], 0], &v[vs[k], 0], m, &weight[0],
-                        &dual_[k], &gap_[k])
+                        &dual_[k], &gap_[k], &noise)
     return dual, gap

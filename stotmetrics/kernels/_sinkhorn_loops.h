@@ -189,20 +189,26 @@ SINK_INLINE double body_update(const double *mass, const double *logmass, const 
 }
 
 /* The plain image g = omega (log y - logsum) of v, and sum y exp(-g eps/rho) from the target y exp(-v eps/rho): the step
- * times eps/rho is small, and where it is not the sum only has to be of the right size. */
+ * times eps/rho is small as a rule, and where it is not the exponential is asked. */
 SINK_INLINE double body_image(const double *logmass, const double *logsum, const double *v, const double *target,
                               double omega, double ratio, double *g, ptrdiff_t n)
 {
-    sink_d4 sum = sink_set(0.0);
+    sink_d4 sum = sink_set(0.0), widest = sum;
     for (ptrdiff_t i = 0; i < n; i += 4) {
         sink_d4 ly = sink_load(logmass + i, n - i, SINK_NONE);
         sink_d4 new = (ly - sink_load(logsum + i, n - i, 0.0)) * omega;
         new = sink_pick(ly > sink_set(SINK_MASSLESS), new, sink_set(SINK_NONE));
         sink_d4 t = (sink_load(v + i, n - i, SINK_NONE) - new) * ratio;
-        t = sink_max(sink_min(t, sink_set(1.0)), sink_set(-1.0));
         sink_d4 power = 1.0 + t * (1.0 + t * (0.5 + t * (1.0 / 6.0 + t * (1.0 / 24.0 + t * (1.0 / 120.0)))));
         sum += sink_load(target + i, n - i, 0.0) * power;
+        widest = sink_max(widest, sink_max(t, -t));
         sink_store(g + i, n - i, new);
+    }
+    if (sink_largest(widest) <= 0.25) return sink_total(sum);
+    sum = sink_set(0.0);
+    for (ptrdiff_t i = 0; i < n; i += 4) {
+        sink_d4 t = (sink_load(v + i, n - i, SINK_NONE) - sink_load(g + i, n - i, SINK_NONE)) * ratio;
+        sum += sink_load(target + i, n - i, 0.0) * sink_exp(t);
     }
     return sink_total(sum);
 }
@@ -212,12 +218,13 @@ SINK_INLINE double body_image(const double *logmass, const double *logsum, const
  * With target = y exp(-v eps/rho) and d = log(marginal / target), the fixed point is d = 0. Fills weight with the
  * target; sums[0] = sum target h(d), h(d) = d e^d - e^d + 1, the part of the gap (over rho) that this side owes;
  * sums[1] = sum of the marginal of the plan; sums[2] = sum y (1 - exp(-v eps/rho)) or, balanced, sum y v;
- * sums[3] = sum |marginal - y| (balanced certificate); sums[4], sums[5]: range of v - log y.
+ * sums[3] = sum |marginal - y| (balanced certificate); sums[4], sums[5]: range of v - log y; sums[6] = max |d|;
+ * sums[7] = sums[2] of absolute values, for what rounding does to it.
  */
 SINK_INLINE void body_residual(const double *mass, const double *logmass, const double *logsum, const double *v,
                                double omega, double ratio, double *weight, double *sums, ptrdiff_t n)
 {
-    sink_d4 gap = sink_set(0.0), total = gap, dual = gap, off = gap;
+    sink_d4 gap = sink_set(0.0), total = gap, dual = gap, off = gap, widest = gap, size = gap;
     sink_d4 high = sink_set(2 * SINK_NONE), low = sink_set(-2 * SINK_NONE);
     const double inverse = 1.0 / omega;
     for (ptrdiff_t i = 0; i < n; i += 4) {
@@ -237,10 +244,10 @@ SINK_INLINE void body_residual(const double *mass, const double *logmass, const 
         /* A potential where there is no mass: no plan with it has a finite value. */
         gap += sink_pick(stray, sink_set(1e300), sink_set(0.0));
         total += w * e;
-        if (ratio > 0)
-            dual -= y * sink_expm1(old * -ratio, power);
-        else
-            dual += y * old;
+        sink_d4 term = ratio > 0 ? -y * sink_expm1(old * -ratio, power) : y * old;
+        dual += term;
+        size += sink_max(term, -term);
+        widest = sink_max(widest, sink_max(d, -d));
         sink_d4 miss = y * m1;
         off += sink_max(miss, -miss);
         sink_d4 bare = old - ly;
@@ -254,6 +261,8 @@ SINK_INLINE void body_residual(const double *mass, const double *logmass, const 
     sums[3] = sink_total(off);
     sums[4] = sink_largest(high);
     sums[5] = sink_smallest(low);
+    sums[6] = sink_largest(widest);
+    sums[7] = sink_total(size);
 }
 
 /* v += shift and what Anderson needs: r = g - v, differences to the last step into its ring, the last step itself. */

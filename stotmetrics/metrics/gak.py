@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..arrays import FloatArray
+from ..errors import InvalidParameterError
 from ..kernels import _softdtw
 from ..series import Series
 from ..spec.bound import bind
@@ -18,6 +19,10 @@ from . import value_costs as costs
 
 # What the recursion of the kernel can lose, relative to its logarithm.
 _ROUNDING = 32 * float(np.finfo(np.float64).eps)
+# Exponents are cut here, where the kernel has long been 0; an alignment can still add them up.
+_FAR = 1e290
+# Values up to here have squares.
+_SQUARABLE = 1e150
 
 
 @dataclass(frozen=True)
@@ -40,10 +45,24 @@ class Prepared:
     own: float
 
 
+def exponents(x: FloatArray, y: FloatArray, sigma: float) -> FloatArray:
+    """``|x_i - y_j|^2 / (2 sigma^2)``, at most ``_FAR``: no square on the way leaves the range of numbers."""
+    share, power = math.frexp(sigma)
+    with np.errstate(over="ignore", under="ignore"):
+        # Multiplied by a power of two, values keep all their digits.
+        left, right = (np.ldexp(values, -power) for values in (x, y))
+        if max(np.abs(left).max(), np.abs(right).max()) < _SQUARABLE:
+            squares = costs.squared_euclidean(left, right)
+        else:
+            squares = (np.ldexp(x[:, None, :] - y[None, :, :], -power) ** 2).sum(axis=2)
+        return np.minimum(squares / (2 * share * share), _FAR)
+
+
 def minus_log_kernel(x: FloatArray, y: FloatArray, sigma: float) -> float:
     """``-log k(x, y)``: soft-DTW at gamma = 1 of the cost ``q + log(2 - e^-q)``, ``q = |.|^2 / (2 sigma^2)``."""
-    q = costs.squared_euclidean(x, y) / (2 * sigma * sigma)
-    return _softdtw.value(q + np.log(2.0 - np.exp(-q)), 1.0)
+    q = exponents(x, y, sigma)
+    with np.errstate(under="ignore"):
+        return _softdtw.value(q + np.log(2.0 - np.exp(-q)), 1.0)
 
 
 def prepare(series: Series, params: Parameters) -> Prepared:
@@ -56,8 +75,15 @@ def pair(x: Prepared, y: Prepared, params: Parameters) -> Result:
     log_form = max(0.0, cross - 0.5 * (x.own + y.own))
     error = _ROUNDING * max(1.0, abs(cross), abs(x.own), abs(y.own))
     if params.form == "log":
+        if log_form >= _FAR:
+            raise InvalidParameterError(
+                f"sigma of gak is too small for the logarithm of the kernel of these series to be a number; got "
+                f"{params.sigma:g}; give a larger one, or form='feature'"
+            )
         return Result(log_form, gap=error)
-    value, gap = rooted(-2.0 * math.expm1(-log_form), 2.0 * error, 2.0)
+    # Where the kernel is 0, no error of its logarithm matters.
+    kernel_value, high = math.exp(-log_form), math.exp(-max(log_form - error, 0.0))
+    value, gap = rooted(-2.0 * math.expm1(-log_form), 2.0 * max(high - kernel_value, min(error, kernel_value)), 2.0)
     return Result(value, gap=gap)
 
 

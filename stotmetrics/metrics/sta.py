@@ -49,7 +49,7 @@ class Parameters:
         doc="negative values: an error, their absolute value, or the mean over positive and negative parts",
         choices=("refuse", "abs", "split"),
     )
-    tol: float = parameter(1e-6, doc="certified error of each divergence between two frames", low=0, low_open=True)
+    tol: float = parameter(1e-6, doc="certified error of each divergence, as a part of the larger mass", low=0, low_open=True)
     max_iter: int = parameter(10_000, doc="sweeps of one Sinkhorn problem at most", low=1)
 
 
@@ -222,7 +222,9 @@ def _gradient(x: Prepared, y: Prepared, params: Parameters, side: Side) -> _Grad
     if params.signed == "abs":
         grad_x, grad_y = np.sign(x.series.values) * grad_x, np.sign(y.series.values) * grad_y
     # Rounding may keep the tight problem from its own tolerance; it must at least keep the promise of the value.
-    return _Gradient(total, max(high - total, total - low), bool((error <= x.problem.tol * 2).all()), grad_x, grad_y)
+    solved = cross.converged & left.converged[:, None] & right.converged[None, :]
+    allowed = 2 * x.problem.allowed(left.total[:, None], right.total[None, :])
+    return _Gradient(total, max(high - total, total - low), bool((solved | (error <= allowed)).all()), grad_x, grad_y)
 
 
 def slopes(problem: Problem, own: FloatArray, cross: FloatArray) -> FloatArray:
@@ -233,8 +235,7 @@ def slopes(problem: Problem, own: FloatArray, cross: FloatArray) -> FloatArray:
 
 def _tight(x: Prepared, y: Prepared) -> Problem:
     """The problem solved until its potentials are as good as the value was: a gap is quadratic in their error."""
-    scale = max(float(side.parts[0].total.max()) for side in (x, y))
-    floor = 1e-14 * (1 + x.problem.rho) * scale
+    floor = 1e-14 * (1 + x.problem.rho)
     return replace(x.problem, tol=max(x.problem.tol**2, floor), follow=False)
 
 
@@ -288,7 +289,8 @@ def sta(
         What becomes of negative values: an error, their absolute value, or the mean of the values of the positive and
         of the negative parts.
     tol : float, default 1e-6
-        Certified error of each divergence between two frames, in its own units.
+        Certified error of each divergence between two frames, as a part of the larger of their masses: the unit of the
+        data does not matter.
     max_iter : int, default 10000
         Sweeps of one Sinkhorn problem at most.
 

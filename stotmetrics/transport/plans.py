@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import FloatArray, finite_array, real_array
+from ..arrays import BoolArray, FloatArray, IntArray, contiguous, finite_array, real_array
 from ..errors import ConvergenceWarning, InvalidParameterError
 from ..kernels import _sinkhorn
 from .sinkhorn_divergence import Problem, solve_batch
 
 Warmstart = tuple[npt.ArrayLike, npt.ArrayLike] | None
+
+_EPS = float(np.finfo(np.float64).eps)
+# What is left over where rounding alone moves the potentials.
+_SETTLED = 1e-13
 
 _METHODS = (
     *("sinkhorn", "sinkhorn_log", "sinkhorn_stabilized", "sinkhorn_epsilon_scaling", "sinkhorn_reg_scaling"),
@@ -31,6 +35,7 @@ class Solved:
     logv: FloatArray
     niter: int
     converged: bool
+    err: float
     gap: float
     value: float
     value_linear: float
@@ -43,8 +48,8 @@ class Call:
 
     def __init__(
         self,
-        a: npt.ArrayLike,
-        b: npt.ArrayLike,
+        a: npt.ArrayLike | None,
+        b: npt.ArrayLike | None,
         M: npt.ArrayLike,
         reg: float,
         reg_m: float | Sequence[float],
@@ -55,125 +60,263 @@ class Call:
         stop: float,
         warmstart: Warmstart,
     ) -> None:
-        self.cost = finite_array(M, "M", 2)
+        self.cost = _costs(M)
+        self.dtype = _precision(a, b, M)
         n, m = self.cost.shape
         self.a = _masses(a, "a", n)[0]
         self.b = _masses(b, "b", m)
-        self.single = np.ndim(b) < 2
+        self.single = np.ndim(b if b is not None else ()) < 2
         self.reg = _number(reg, "reg")
-        self.reg_m = _one_penalty(reg_m)
-        self.stop, self.max_iter = _number(stop, "stopThr"), int(_number(max_iter, "numItermax"))
-        if method.lower() not in _METHODS:
-            raise InvalidParameterError(f"method must be one of {', '.join(_METHODS)}; got {method!r}")
-        if reg_type.lower() not in ("kl", "entropy"):
-            raise InvalidParameterError(f"reg_type must be 'kl' or 'entropy'; got {reg_type!r}")
-        self.balanced = math.isinf(self.reg_m)
+        self.rho_a, self.rho_b = _penalties(reg_m)
+        self.stop, self.max_iter = _number(stop, "stopThr", zero=True), int(_number(max_iter, "numItermax"))
+        _known(method, "method", _METHODS)
+        _known(reg_type, "reg_type", ("kl", "entropy"))
+        self.balanced = math.isinf(self.rho_a) and math.isinf(self.rho_b)
         # Balanced, every reference gives the same plan.
         self.kl = reg_type.lower() == "kl" and not self.balanced
         self.reference = None if c is None or not self.kl else _positive(finite_array(c, "c", 2), (n, m))
-        self.spread = float(self.cost.max() - self.cost.min())
         self.warmstart = warmstart
         if self.balanced:
-            totals = self.b.sum(axis=1)
-            if np.abs(totals - self.a.sum()).max() > 1e-9 * self.a.sum():
+            self.b = _of_equal_mass(self.a, self.b, _precision(a, b, self.cost) != np.float64)
+        self._refuse_stranded_mass()
+
+    def _refuse_stranded_mass(self) -> None:
+        """A marginal that must be kept needs somewhere to send its mass."""
+        forbidden = np.isinf(self.cost)
+        for name, rho, rows, axis in (("a", self.rho_a, self.a[None, :], 1), ("b", self.rho_b, self.b, 0)):
+            stranded = np.flatnonzero((rows > 0).any(axis=0) & forbidden.all(axis=axis))
+            if math.isinf(rho) and len(stranded):
                 raise InvalidParameterError(
-                    f"a and b must have the same total mass for balanced transport; got {self.a.sum():g} and "
-                    f"{totals[np.argmax(np.abs(totals - self.a.sum()))]:g}; normalise them, or use sinkhorn_unbalanced"
+                    f"{name}[{stranded[0]}] has mass, but every cost in its {'row' if axis else 'column'} of M is "
+                    "infinite; allow an entry, or give its side a finite reg_m"
+                )
+        for name, rho, other in (("a", self.rho_a, self.b), ("b", self.rho_b, self.a[None, :])):
+            own = self.a[None, :] if name == "a" else self.b
+            if math.isinf(rho) and ((own.sum(axis=1) > 0) & (other.sum(axis=1) == 0)).any():
+                raise InvalidParameterError(
+                    f"{name} must keep its mass at reg_m = inf, but the other side has none; give a finite reg_m"
                 )
 
     def run(self, *, warn: bool, verbose: bool) -> list[Solved]:
         """Solve for every histogram: together where they share a kernel."""
         if self.kl and self.reference is None:
-            found = [one for column in self.b for one in self._solve(column[None, :], self._product(column))]
+            found = [one for column in self.b for one in self._solve(column[None, :], self._log_product(column))]
         else:
-            found = self._solve(self.b, self.reference)
-        failed = [one for one in found if not one.converged]
-        worst = max((one.gap for one in failed), default=0.0)
-        if warn and failed:
-            warnings.warn(
-                f"{len(failed)} of {len(found)} transport problems did not converge in {self.max_iter} sweeps, "
-                f"error of the objective at most {worst:.3g}; raise numItermax or stopThr",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
+            found = self._solve(self.b, None if self.reference is None else np.log(self.reference))
+        if warn:
+            self.warn_of(found, stacklevel=4)
         if verbose:
-            print(f"{len(found)} problems, {max(one.niter for one in found)} sweeps at most, {len(failed)} failed")
+            failed = sum(not one.converged for one in found)
+            print(f"{len(found)} problems, {max(one.niter for one in found)} sweeps at most, {failed} failed")
         return found
 
-    def _product(self, column: FloatArray) -> FloatArray:
-        """``a b^T``, with ones where it is zero and nothing can move."""
-        reference = np.outer(self.a, column)
-        return np.where(reference > 0, reference, 1.0)
+    def warn_of(self, found: list[Solved], stacklevel: int) -> None:
+        """One warning for all that is not solved."""
+        failed = [one for one in found if not one.converged]
+        if failed:
+            worst = max(one.gap for one in failed)
+            warnings.warn(
+                f"{len(failed)} of {len(found)} transport problems did not converge in "
+                f"{max(one.niter for one in failed)} sweeps, error of the objective at most {worst:.3g}; "
+                "raise numItermax or stopThr",
+                ConvergenceWarning,
+                stacklevel=stacklevel,
+            )
 
-    def _solve(self, b: FloatArray, reference: FloatArray | None) -> list[Solved]:
+    def _log_product(self, column: FloatArray) -> FloatArray:
+        """``log a b^T``, with 0 where there is no mass and nothing can move."""
+        log_a, log_b = (np.log(np.where(mass > 0, mass, 1.0)) for mass in (self.a, column))
+        return np.where(np.outer(self.a > 0, column > 0), log_a[:, None] + log_b[None, :], 0.0)
+
+    def _solve(self, b: FloatArray, log_reference: FloatArray | None) -> list[Solved]:
         # The reference goes into the kernel: reg KL(P | c K) is <P, M> + reg KL(P | c) up to a constant.
-        cost = self.cost if reference is None else self.cost - self.reg * np.log(reference)
+        cost = self.cost if log_reference is None else self.cost - self.reg * log_reference
         scaled = np.ascontiguousarray(cost / self.reg)
-        mass = max(float(self.a.sum()), float(b.sum(axis=1).max()))
-        if self.balanced:
-            tol = max(self.stop * mass * (self.spread + self.reg), 1e-13 * mass)
-        else:
-            tol = max(self.stop**2, 1e-14) * (self.reg + self.reg_m) * mass
-        with np.errstate(over="ignore", under="ignore"):
-            kernels = (np.minimum(np.exp(-scaled), 1e300),)
-        problem = Problem((cost,), self.reg, self.reg_m, tol, self.max_iter, (kernels, (scaled,)), symmetric=False)
-        log_b = _sinkhorn.log_mass(b)
-        start = np.zeros(b.shape) if self.warmstart is None else self._start(b.shape)
-        sides = (self.a[None, :], _sinkhorn.log_mass(self.a[None, :]), b, log_b)
+        # What has nowhere to go takes no part: it pays its penalty.
+        forbidden = np.isinf(cost)
+        left = np.where(forbidden.all(axis=1), 0.0, self.a)[None, :]
+        right = np.where(forbidden.all(axis=0), 0.0, b)
         rows, cols = np.zeros(len(b), dtype=np.intp), np.arange(len(b), dtype=np.intp)
-        u, v, _, _, _, gap, sweeps, converged = solve_batch(problem, *sides, rows, cols, start)
+        # The solver makes its first side exact, and lets that one alone be balanced.
+        swap = math.isinf(self.rho_b) and not self.balanced
+        start = self._start(b.shape, left.shape, swap)
+        if swap:
+            found = self._batch(cost.T, scaled.T, (right, left), (cols, rows), start, (self.rho_b, self.rho_a))
+            v, u = found[:2]
+        else:
+            found = self._batch(cost, scaled, (left, right), (rows, cols), start, (self.rho_a, self.rho_b))
+            u, v = found[:2]
+        sweeps, converged = found[6:]
         return [
-            self._parts(u[k], v[k], b[k], scaled, reference, int(sweeps[k]), bool(converged[k]), float(gap[k]))
+            self._parts((left[0], right[k]), (u[k], v[k]), b[k], scaled, log_reference, int(sweeps[k]), converged[k])
             for k in range(len(b))
         ]
 
-    def _start(self, shape: tuple[int, ...]) -> FloatArray:
-        log_v = real_array(self.warmstart[1] if self.warmstart else 0.0, "warmstart")
+    def _batch(
+        self,
+        cost: FloatArray,
+        scaled: FloatArray,
+        sides: tuple[FloatArray, FloatArray],
+        index: tuple[IntArray, IntArray],
+        start: FloatArray,
+        rhos: tuple[float, float],
+    ) -> Any:
+        cost, scaled = np.ascontiguousarray(cost), np.ascontiguousarray(scaled)
+        with np.errstate(over="ignore", under="ignore"):
+            kernels = (np.minimum(np.exp(-scaled), 1e300),)
+        problem = Problem(
+            *((cost,), self.reg, rhos[0], math.inf, self.max_iter, (kernels, (scaled,))),
+            symmetric=False,
+            stop=self.stop,
+            rho_y=rhos[1],
+        )
+        x, y = sides
+        return solve_batch(problem, x, _sinkhorn.log_mass(x), y, _sinkhorn.log_mass(y), *index, start)
+
+    def _start(self, shape: tuple[int, int], other: tuple[int, int], swap: bool) -> FloatArray:
+        """The potentials of the second side of the solver: of b, or if swapped of a."""
+        wanted = (shape[0], other[1]) if swap else shape
+        if self.warmstart is None:
+            return np.zeros(wanted)
+        log_w = real_array(self.warmstart[0 if swap else 1], "warmstart")
         try:
-            return np.ascontiguousarray(np.broadcast_to(log_v.T, shape))
+            return np.ascontiguousarray(np.broadcast_to(log_w.T, wanted))
         except ValueError:
             raise InvalidParameterError(
                 f"warmstart must hold logarithms of scalings of shapes ({len(self.a)},) and ({shape[1]},); "
-                f"got {log_v.shape} for the second"
+                f"got {log_w.shape} for the {'first' if swap else 'second'}"
             ) from None
 
     def _parts(
         self,
-        u: FloatArray,
-        v: FloatArray,
+        movable: tuple[FloatArray, FloatArray],
+        state: tuple[FloatArray, FloatArray],
         b: FloatArray,
         scaled: FloatArray,
-        reference: FloatArray | None,
+        log_reference: FloatArray | None,
         niter: int,
         converged: bool,
-        gap: float,
     ) -> Solved:
-        some = np.outer(self.a > 0, b > 0)
-        exponent = np.where(some, u[:, None] + v[None, :] - scaled, -np.inf)
-        with np.errstate(under="ignore"):
-            plan = np.exp(exponent)
-        linear = float((plan * self.cost).sum())
+        if not (movable[0].any() and movable[1].any()):
+            movable = np.zeros_like(movable[0]), np.zeros_like(movable[1])
+        u, v = (np.where(mass > 0, w, -np.inf) for mass, w in zip(movable, state, strict=True))
+        some = np.outer(movable[0] > 0, movable[1] > 0) & np.isfinite(scaled)
+        finite_u, finite_v = (np.where(np.isneginf(w), 0.0, w) for w in (u, v))
+        bare = np.where(some, scaled, 0.0)
+        exponent = finite_u[:, None] + finite_v[None, :] - bare
+        with np.errstate(under="ignore", over="ignore"):
+            plan = np.where(some, np.exp(exponent), 0.0)
+        price = np.where(some, self.cost, 0.0)
         if self.balanced:
-            entropy, penalty = float(_x_log_y(plan, plan).sum()), 0.0
+            total, entropy = float(self.a.sum()), float(_x_log_y(plan, plan).sum())
         else:
-            known = np.outer(self.a, b) if self.kl and self.reference is None else reference
-            total = float(plan.size if known is None else known.sum())
-            log_ratio = np.where(some, exponent - (0.0 if reference is None else np.log(reference)), 0.0)
-            entropy = float((plan * log_ratio).sum() - plan.sum() + total)
-            penalty = self.reg_m * (_kl(plan.sum(axis=1), self.a) + _kl(plan.sum(axis=0), b))
+            log_c: FloatArray | float = 0.0 if log_reference is None else log_reference
+            product = float(self.a.sum() * b.sum())
+            known = float(self.reference.sum()) if self.reference is not None else product
+            total = known if self.kl else float(plan.size)
+            entropy = float((plan * np.where(some, exponent - log_c, 0.0)).sum() - plan.sum() + total)
+        sides = (
+            _Side(self.a, finite_u, movable[0] > 0, plan.sum(axis=1), self.rho_a, self.reg),
+            _Side(b, finite_v, movable[1] > 0, plan.sum(axis=0), self.rho_b, self.reg),
+        )
+        linear, penalty = float((plan * price).sum()), sides[0].penalty + sides[1].penalty
         parts = (linear, self.reg * entropy, penalty)
-        logu, logv = (np.where(mass > 0, w, -np.inf) for mass, w in ((self.a, u), (b, v)))
-        return Solved(plan, logu, logv, niter, converged, gap, sum(parts), *parts)
+        # How far rounding can take the sums: each exponent is off by its terms, each sum by the size of its own.
+        size = plan * (4.0 + abs(finite_u)[:, None] + abs(finite_v)[None, :] + 2.0 * abs(bare))
+        noise = 4 * _EPS * (self.reg * (float(size.sum()) + total) + float((plan * abs(price)).sum()))
+        noise += 4 * _EPS * (sides[0].size + sides[1].size)
+        if math.isfinite(self.rho_a) and math.isfinite(self.rho_b):
+            value, gap = sum(parts), sides[0].gap + sides[1].gap
+        else:
+            # The plan is not quite feasible: the dual is below the optimum whatever the marginals are.
+            value = sides[0].dual + sides[1].dual + self.reg * (total - float(plan.sum()))
+            gap = self._rounded(plan, b) - value if self.balanced else sides[0].gap + sides[1].gap
+        err = sides[0].off + sides[1].off if self.balanced else max(sides[0].off, sides[1].off)
+        # All the sweeps that were asked for, and nothing but rounding left over.
+        converged = bool(converged) or (self.stop == 0 and err <= _SETTLED)
+        return Solved(plan, u, v, niter, converged, err, max(gap, 0.0) + noise, value, *parts)
+
+    def _rounded(self, plan: FloatArray, b: FloatArray) -> float:
+        """The objective at a true coupling next to a plan: scaled down to the marginals, the rest spread as a product.
+
+        It is infinite where the rest meets a forbidden entry: then there is no bound.
+        """
+        with np.errstate(under="ignore"):
+            plan = plan * np.minimum(1.0, self.a / np.where(self.a > 0, plan.sum(axis=1), 1.0))[:, None]
+            sums = plan.sum(axis=0)
+            plan = plan * np.minimum(1.0, b / np.where(sums > 0, sums, 1.0))[None, :]
+            left, right = (np.maximum(x - s, 0.0) for x, s in ((self.a, plan.sum(axis=1)), (b, plan.sum(axis=0))))
+            if right.sum() > 0:
+                plan = plan + left[:, None] * (right / right.sum())[None, :]
+        if (plan[np.isinf(self.cost)] > 4 * _EPS * self.a.sum()).any():
+            return math.inf
+        price = np.where(np.isinf(self.cost), 0.0, self.cost)
+        return float((plan * price).sum() + self.reg * _x_log_y(plan, plan).sum())
+
+
+class _Side:
+    """What one marginal of a plan says: its penalty, its share of the dual, of the gap, and of the error."""
+
+    def __init__(
+        self, mass: FloatArray, w: FloatArray, some: BoolArray, marginal: FloatArray, rho: float, reg: float
+    ) -> None:
+        if math.isinf(rho):
+            self.penalty, self.dual = 0.0, reg * float(mass @ w)
+            self.size, self.gap = reg * float(mass @ abs(w)), 0.0
+            missed, total = float(abs(marginal - mass).sum()), float(mass.sum())
+            self.off = missed / total if total > 0 else 0.0
+            return
+        self.penalty = rho * _kl(marginal, mass)
+        # What had nowhere to go pays in full, as if its potential were infinite.
+        paid = np.where(some, -np.expm1(-w * (reg / rho)), 1.0)
+        with np.errstate(under="ignore"):
+            target = np.where(some, mass * np.exp(-w * (reg / rho)), 0.0)
+        self.dual, self.gap = rho * float(mass @ paid), rho * _kl(marginal, target)
+        self.size = rho * float((mass + marginal + target).sum() + mass @ abs(paid))
+        kept = some & (target > 0)
+        with np.errstate(divide="ignore"):
+            wide = np.log(marginal[kept] / target[kept])
+        self.off = float(abs(wide).max(initial=0.0))
 
 
 def _kl(a: FloatArray, b: FloatArray) -> float:
+    """KL(a | b); where b is 0, so is a but for rounding."""
     safe = np.where(b > 0, b, 1.0)
-    return float((_x_log_y(a, np.where(b > 0, a, 1.0) / safe) - a + b).sum())
+    with np.errstate(under="ignore"):
+        return float((_x_log_y(a, np.where(b > 0, a, 1.0) / safe) - a + b).sum())
 
 
-def _masses(x: npt.ArrayLike, name: str, size: int) -> FloatArray:
+def _costs(M: npt.ArrayLike) -> FloatArray:
+    """A cost matrix; +inf forbids to move anything along an entry."""
+    array = real_array(M, "M")
+    finite_array(np.where(np.isposinf(array), 0.0, array), "M", 2)
+    if np.isposinf(array).all():
+        raise InvalidParameterError("M must have a finite entry: where all are inf nothing may move")
+    return contiguous(array)
+
+
+def _precision(*arrays: Any) -> np.dtype[Any]:
+    """float32 where all that comes as an array of numbers is float32 or less; else float64."""
+    kinds = [getattr(x, "dtype", None) for x in arrays if np.size(x) > 0 and x is not None]
+    single = any(k == np.float32 for k in kinds) and all(k is None or k in (np.float32, np.float16) for k in kinds)
+    return np.dtype(np.float32 if single else np.float64)
+
+
+def _of_equal_mass(a: FloatArray, b: FloatArray, single: bool) -> FloatArray:
+    """b with the mass of a, where they differ by no more than the rounding of single precision."""
+    total, totals = float(a.sum()), b.sum(axis=1)
+    worst = int(np.argmax(np.abs(totals - total)))
+    if not abs(totals[worst] - total) <= (1e-5 if single else 1e-6) * total:
+        raise InvalidParameterError(
+            f"a and b must have the same total mass for balanced transport; got {total:.9g} and "
+            f"{totals[worst]:.9g}; normalise them, or use sinkhorn_unbalanced"
+        )
+    return b if total == 0 else b * (total / totals)[:, None]
+
+
+def _masses(x: npt.ArrayLike | None, name: str, size: int) -> FloatArray:
     """Histograms as rows; POT has them as columns, and an empty one is uniform."""
-    array = real_array(x, name)
+    array = real_array([] if x is None else x, name)
     if array.shape == (0,):
         return np.full((1, size), 1.0 / size)
     rows = finite_array(array.reshape(1, -1) if array.ndim == 1 else array.T, name, 2)
@@ -194,19 +337,29 @@ def _positive(c: FloatArray, shape: tuple[int, int]) -> FloatArray:
     return c
 
 
-def _number(x: Any, name: str) -> float:
-    if not isinstance(x, int | float | np.number) or not x > 0 or not math.isfinite(x):
-        raise InvalidParameterError(f"{name} must be a number > 0; got {x!r}")
-    return float(x)
+def _number(x: Any, name: str, *, zero: bool = False) -> float:
+    array = np.asarray(x)
+    if array.size != 1 or array.dtype.kind not in "fiu" or not math.isfinite(array.item()):
+        raise InvalidParameterError(f"{name} must be a number {'>=' if zero else '>'} 0; got {x!r}")
+    number = float(array.item())
+    if number < 0 or (number == 0 and not zero):
+        raise InvalidParameterError(f"{name} must be a number {'>=' if zero else '>'} 0; got {x!r}")
+    return number
 
 
-def _one_penalty(reg_m: float | Sequence[float]) -> float:
-    values = np.unique(real_array(reg_m, "reg_m"))
-    if len(values) != 1 or not values[0] > 0:
+def _known(word: Any, name: str, words: tuple[str, ...]) -> None:
+    if not isinstance(word, str) or word.lower() not in words:
+        wanted = " or ".join(map(repr, words)) if len(words) == 2 else f"one of {', '.join(words)}"
+        raise InvalidParameterError(f"{name} must be {wanted}; got {word!r}")
+
+
+def _penalties(reg_m: float | Sequence[float]) -> tuple[float, float]:
+    values = real_array(reg_m, "reg_m").ravel()
+    if len(values) not in (1, 2) or not (values > 0).all():
         raise InvalidParameterError(
-            f"reg_m must be one number > 0 (inf: balanced), the same for both marginals; got {reg_m!r}"
+            f"reg_m must be one number > 0, or one for each marginal (inf: kept exactly); got {reg_m!r}"
         )
-    return float(values[0])
+    return float(values[0]), float(values[-1])
 
 
 def _x_log_y(x: FloatArray, y: FloatArray) -> FloatArray:

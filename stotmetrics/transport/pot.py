@@ -16,10 +16,19 @@ from ..arrays import FloatArray
 from ..errors import InvalidParameterError
 from .plans import Call, Solved, Warmstart
 
+# Keywords that the solvers behind POT's functions take. None of them changes what is asked, only how POT goes there.
+_KEYWORDS = frozenset(
+    (
+        *("tau", "print_period", "eval_freq", "epsilon0", "numInnerItermax", "numInnerIterMax", "tol", "batch_size"),
+        *("ns_budget", "nt_budget", "uniform", "restricted", "maxiter", "maxfun", "pgtol", "translation_invariant"),
+        *("warn", "stabilization", "momentum"),
+    )
+)
+
 
 def sinkhorn(
-    a: npt.ArrayLike,
-    b: npt.ArrayLike,
+    a: npt.ArrayLike | None,
+    b: npt.ArrayLike | None,
     M: npt.ArrayLike,
     reg: float,
     method: str = "sinkhorn",
@@ -29,6 +38,7 @@ def sinkhorn(
     log: bool = False,
     warn: bool = True,
     warmstart: Warmstart = None,
+    **kwargs: Any,
 ) -> Any:
     """Balanced entropic transport: ``min <P, M> + reg sum P log P`` over the couplings of a and b.
 
@@ -39,7 +49,7 @@ def sinkhorn(
     b : array_like of shape (m,) or (m, k)
         Masses, or k histograms as columns; ``[]`` is uniform. Each must have the total mass of a.
     M : array_like of shape (n, m)
-        Cost matrix.
+        Cost matrix; ``inf`` forbids an entry.
     reg : float
         Regularisation, > 0.
     method : str, default "sinkhorn"
@@ -47,7 +57,8 @@ def sinkhorn(
     numItermax : int, default 1000
         Sweeps at most.
     stopThr : float, default 1e-9
-        The marginals of the plan are right to this part of the mass.
+        The marginals of the plan are right to this part of the mass (the sum of all errors). 0 asks for
+        ``numItermax`` sweeps, whatever is reached before.
     verbose : bool, default False
         Print sweeps and gap at the end.
     log : bool, default False
@@ -56,6 +67,8 @@ def sinkhorn(
         Whether a problem that is not solved gives a ConvergenceWarning.
     warmstart : tuple of array_like, optional
         Logarithms of the scalings (u, v), as ``log["warmstart"]`` has them.
+    **kwargs
+        The keywords of POT's own solvers, such as ``tau`` or ``print_period``: they change nothing here.
 
     Returns
     -------
@@ -75,8 +88,15 @@ def sinkhorn(
 
     Notes
     -----
-    The dict has ``u, v, logu, logv, warmstart``; ``potentials`` (f, g); ``niter``, ``converged``, ``gap`` (bound on the
-    error of the objective); and the objective ``value`` with its parts ``value_linear``, ``value_reg``, ``value_mass``.
+    The dict has ``u, v, logu, logv`` (also as ``log_u, log_v, warmstart``); ``potentials`` (f, g); ``niter``,
+    ``converged``, ``err`` (a list of what the last sweep left over: what ``stopThr`` is compared with); the objective
+    ``value`` and ``gap``, a bound on its error; the parts of the objective at the plan, ``value_linear, value_reg,
+    value_mass``; and under POT's names ``cost`` (the linear part) and ``total_cost`` (the objective). Where a marginal
+    is kept exactly, ``value`` is that of the dual, a lower bound. With forbidden entries there may be no bound: then
+    ``gap`` is infinite.
+
+    Masses that agree to the rounding of single precision are taken as equal: b is scaled to the mass of a. If a, b and
+    M are float32 so is the answer; inside, all is double.
 
     References
     ----------
@@ -89,14 +109,15 @@ def sinkhorn(
     array([[0.3655, 0.1345],
            [0.1345, 0.3655]])
     """
+    _accept(kwargs)
     call = Call(a, b, M, reg, math.inf, "entropy", None, method, numItermax, stopThr, warmstart)
     found = call.run(warn=warn, verbose=verbose)
     return _answer(found, call, found[0].plan if call.single else _parts(found, "value_linear"), log)
 
 
 def sinkhorn2(
-    a: npt.ArrayLike,
-    b: npt.ArrayLike,
+    a: npt.ArrayLike | None,
+    b: npt.ArrayLike | None,
     M: npt.ArrayLike,
     reg: float,
     method: str = "sinkhorn",
@@ -106,12 +127,13 @@ def sinkhorn2(
     log: bool = False,
     warn: bool = True,
     warmstart: Warmstart = None,
+    **kwargs: Any,
 ) -> Any:
     """The transport cost ``<P, M>`` of the plan of :func:`sinkhorn`.
 
     Parameters
     ----------
-    a, b, M, reg, method, numItermax, stopThr, verbose, log, warn, warmstart
+    a, b, M, reg, method, numItermax, stopThr, verbose, log, warn, warmstart, **kwargs
         See :func:`sinkhorn`.
 
     Returns
@@ -131,14 +153,15 @@ def sinkhorn2(
     >>> round(sinkhorn2([0.5, 0.5], [0.5, 0.5], [[0.0, 1.0], [1.0, 0.0]], 1.0), 4)
     0.2689
     """
+    _accept(kwargs)
     call = Call(a, b, M, reg, math.inf, "entropy", None, method, numItermax, stopThr, warmstart)
     found = call.run(warn=warn, verbose=verbose)
     return _answer(found, call, _values(found, call, "value_linear"), log)
 
 
 def sinkhorn_unbalanced(
-    a: npt.ArrayLike,
-    b: npt.ArrayLike,
+    a: npt.ArrayLike | None,
+    b: npt.ArrayLike | None,
     M: npt.ArrayLike,
     reg: float,
     reg_m: float | Sequence[float],
@@ -150,21 +173,24 @@ def sinkhorn_unbalanced(
     stopThr: float = 1e-6,
     verbose: bool = False,
     log: bool = False,
+    **kwargs: Any,
 ) -> Any:
     """Unbalanced entropic transport: ``min <P, M> + reg KL(P | c) + reg_m KL(P 1 | a) + reg_m KL(P^T 1 | b)``.
 
     Parameters
     ----------
-    a, b, M, reg, method, numItermax, verbose, log, warmstart
+    a, b, M, reg, method, numItermax, verbose, log, warmstart, **kwargs
         See :func:`sinkhorn`; a and b need not have the same mass.
-    reg_m : float
-        Weight of the marginal penalties, > 0; ``inf`` is balanced.
+    reg_m : float or pair of float
+        Weight of the marginal penalties, > 0, or of each of them; ``inf`` keeps a marginal exactly.
     reg_type : {"kl", "entropy"}, default "kl"
+        In any case of letters.
         The reference c: ``a b^T`` or the given one, or all ones (whatever c says).
     c : array_like of shape (n, m), optional
         Reference of ``reg_type="kl"``, positive. By default ``a b^T``, also for each of k histograms.
     stopThr : float, default 1e-6
-        The potentials are right to about this; the certified gap of the objective is below its square.
+        Another sweep would change no logarithm of a scaling by more than this, so none is off by more than this divided
+        by ``1 - w_a w_b``, ``w = reg_m / (reg_m + reg)``. 0 asks for ``numItermax`` sweeps, whatever is reached before.
 
     Returns
     -------
@@ -194,14 +220,15 @@ def sinkhorn_unbalanced(
     array([[0.3221, 0.1185],
            [0.1185, 0.3221]])
     """
+    _accept(kwargs)
     call = Call(a, b, M, reg, reg_m, reg_type, c, method, numItermax, stopThr, warmstart)
-    found = call.run(warn=True, verbose=verbose)
+    found = call.run(warn=kwargs.get("warn", True), verbose=verbose)
     return _answer(found, call, found[0].plan if call.single else _parts(found, "value_linear"), log)
 
 
 def sinkhorn_unbalanced2(
-    a: npt.ArrayLike,
-    b: npt.ArrayLike,
+    a: npt.ArrayLike | None,
+    b: npt.ArrayLike | None,
     M: npt.ArrayLike,
     reg: float,
     reg_m: float | Sequence[float],
@@ -214,12 +241,13 @@ def sinkhorn_unbalanced2(
     stopThr: float = 1e-6,
     verbose: bool = False,
     log: bool = False,
+    **kwargs: Any,
 ) -> Any:
     """The value of :func:`sinkhorn_unbalanced`.
 
     Parameters
     ----------
-    a, b, M, reg, reg_m, method, reg_type, c, warmstart, numItermax, stopThr, verbose, log
+    a, b, M, reg, reg_m, method, reg_type, c, warmstart, numItermax, stopThr, verbose, log, **kwargs
         See :func:`sinkhorn_unbalanced`.
     returnCost : {"linear", "total"}, default "linear"
         ``<P, M>``, or the whole objective with its regularisation and penalties.
@@ -244,8 +272,9 @@ def sinkhorn_unbalanced2(
     """
     if returnCost not in ("linear", "total"):
         raise InvalidParameterError(f"returnCost must be 'linear' or 'total'; got {returnCost!r}")
+    _accept(kwargs)
     call = Call(a, b, M, reg, reg_m, reg_type, c, method, numItermax, stopThr, warmstart)
-    found = call.run(warn=True, verbose=verbose)
+    found = call.run(warn=kwargs.get("warn", True), verbose=verbose)
     return _answer(found, call, _values(found, call, "value_linear" if returnCost == "linear" else "value"), log)
 
 
@@ -273,7 +302,7 @@ def sinkhorn_divergence(
     M : array_like of shape (P, P)
         Symmetric cost matrix.
     reg, reg_m, reg_type, numItermax, stopThr, log
-        See :func:`sinkhorn_unbalanced`; balanced by default.
+        See :func:`sinkhorn_unbalanced`; balanced by default, and both marginals have one penalty.
 
     Returns
     -------
@@ -304,36 +333,56 @@ def sinkhorn_divergence(
     >>> sinkhorn_divergence([0.9, 0.1], [0.9, 0.1], M, 0.1, reg_m=1.0)
     0.0
     """
-    limits: Any = ("sinkhorn", numItermax, stopThr, None)
-    cross = Call(a, b, M, reg, reg_m, reg_type, None, *limits)
-    if cross.cost.shape[0] != cross.cost.shape[1] or np.abs(cross.cost - cross.cost.T).max() > 1e-9 * cross.spread:
+    limits: Any = (reg, reg_m, reg_type, None, "sinkhorn", numItermax, stopThr, None)
+    cross = Call(a, b, M, *limits)
+    if cross.rho_a != cross.rho_b:
+        raise InvalidParameterError(f"reg_m of a divergence must be one number for both marginals; got {reg_m!r}")
+    if not _is_symmetric(cross.cost):
         raise InvalidParameterError("M of a divergence must be square and symmetric: a and b share one support")
-    found = cross.run(warn=True, verbose=False)
-    own_a = Call(a, cross.a, M, reg, reg_m, reg_type, None, *limits).run(warn=True, verbose=False)[0]
+    found = cross.run(warn=False, verbose=False)
+    own_a = Call(cross.a, cross.a, cross.cost, *limits).run(warn=False, verbose=False)[0]
     # One call for each: with reg_type="kl" each problem has a reference of its own.
-    own_b = [
-        Call(column, column, M, reg, reg_m, reg_type, None, *limits).run(warn=True, verbose=False)[0]
-        for column in cross.b
-    ]
+    own_b = [Call(column, column, cross.cost, *limits).run(warn=False, verbose=False)[0] for column in cross.b]
+    cross.warn_of([*found, own_a, *own_b], stacklevel=3)
     values, gaps = np.empty(len(found)), np.empty(len(found))
     for k, (ab, bb) in enumerate(zip(found, own_b, strict=True)):
         values[k] = ab.value - 0.5 * (own_a.value + bb.value)
-        if reg_type == "kl" and math.isfinite(reg_m):
+        if cross.kl:
             values[k] += 0.5 * reg * (cross.a.sum() - cross.b[k].sum()) ** 2
         gaps[k] = ab.gap + 0.5 * (own_a.gap + bb.gap)
         if np.array_equal(cross.a, cross.b[k]):
             values[k] = gaps[k] = 0.0
-    value = float(values[0]) if cross.single else values
+    value = _few(values, cross)
     if not log:
         return value
-    parts = {"ab": _values(found, cross, "value"), "aa": own_a.value, "bb": _values(own_b, cross, "value")}
+    parts = {"ab": _values(found, cross, "value"), "aa": cross.dtype.type(own_a.value).item(), "bb": _values(own_b, cross, "value")}
     done = own_a.converged and all(one.converged for one in [*found, *own_b])
-    return value, {**parts, "converged": done, "gap": float(gaps[0]) if cross.single else gaps}
+    return value, {**parts, "converged": done, "gap": _few(gaps, cross)}
+
+
+def _is_symmetric(cost: FloatArray) -> bool:
+    if cost.shape[0] != cost.shape[1] or not np.array_equal(np.isinf(cost), np.isinf(cost.T)):
+        return False
+    finite = np.where(np.isinf(cost), 0.0, cost)
+    return bool(np.abs(finite - finite.T).max() <= 1e-6 * np.abs(finite).max())
+
+
+def _accept(kwargs: dict[str, Any]) -> None:
+    for name in kwargs:
+        if name not in _KEYWORDS:
+            raise TypeError(f"unexpected keyword argument {name!r}; POT's solvers take {', '.join(sorted(_KEYWORDS))}")
+
+
+def _few(values: FloatArray, call: Call) -> Any:
+    """One number for one problem, in the precision of the input."""
+    kept = values.astype(call.dtype, copy=False)
+    if not call.single:
+        return kept
+    return float(kept[0]) if call.dtype == np.float64 else kept[0]
 
 
 def _values(found: list[Solved], call: Call, part: str) -> Any:
-    values = _parts(found, part)
-    return float(values[0]) if call.single else values
+    return _few(_parts(found, part), call)
 
 
 def _parts(found: list[Solved], part: str) -> FloatArray:
@@ -341,20 +390,32 @@ def _parts(found: list[Solved], part: str) -> FloatArray:
 
 
 def _answer(found: list[Solved], call: Call, answer: Any, log: bool) -> Any:
+    if isinstance(answer, np.ndarray):
+        answer = answer.astype(call.dtype, copy=False)
     if not log:
         return answer
-    logu, logv = (np.stack([getattr(one, name) for one in found], axis=1) for name in ("logu", "logv"))
+    logu, logv = (
+        np.stack([getattr(one, name) for one in found], axis=1).astype(call.dtype, copy=False)
+        for name in ("logu", "logv")
+    )
     if call.single:
         logu, logv = logu[:, 0], logv[:, 0]
-    names = ("niter", "converged", "gap", "value", "value_linear", "value_reg", "value_mass")
-    parts = {name: np.array([getattr(one, name) for one in found]) for name in names}
+    names = ("gap", "value", "value_linear", "value_reg", "value_mass")
+    parts = {name: _values(found, call, name) for name in names}
+    counts = {name: np.array([getattr(one, name) for one in found]) for name in ("niter", "converged")}
     with np.errstate(over="ignore", under="ignore"):
         scalings = {"u": np.exp(logu), "v": np.exp(logv)}
     return answer, {
         **scalings,
         "logu": logu,
         "logv": logv,
+        "log_u": logu,
+        "log_v": logv,
         "warmstart": (logu, logv),
         "potentials": (call.reg * logu, call.reg * logv),
-        **({name: part[0].item() for name, part in parts.items()} if call.single else parts),
+        "err": [max(one.err for one in found)],
+        **({name: count[0].item() for name, count in counts.items()} if call.single else counts),
+        **parts,
+        "cost": parts["value_linear"],
+        "total_cost": parts["value"],
     }

@@ -5,8 +5,10 @@ bound: half the distance between a dual and a primal value, of which the value i
 """
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -28,7 +30,9 @@ _NONE = float(_sinkhorn.log_mass(np.zeros(1))[0])
 class Problem:
     """A ground cost with its regularisation: what all problems of one metric share.
 
-    ``costs`` holds one matrix, or one symmetric matrix per axis of a grid; ``tol`` bounds the error of each value W.
+    ``costs`` holds one matrix, or one symmetric matrix per axis of a grid; ``tol`` bounds the error of each value W as a
+    part of the larger of its two masses, and ``stop`` what the last sweep left over (see the kernel).
+    ``rho`` is the penalty of both sides, or of the first where ``rho_y`` is given; only the first may then be infinite.
     ``follow`` lets a frame take the potentials of another that certify its value; else only equal frames share them.
     """
 
@@ -41,10 +45,12 @@ class Problem:
     depth: int = 5
     symmetric: bool = True
     follow: bool = True
+    stop: float = math.inf
+    rho_y: float | None = None
     spread: float = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "spread", float(sum(cost.max() - cost.min() for cost in self.costs)))
+        object.__setattr__(self, "spread", float(sum(map(_spread, self.costs))))
 
     @property
     def constants(self) -> dict[str, Any]:
@@ -57,6 +63,7 @@ class Problem:
         return {
             **self.constants,
             "tol": self.tol,
+            "stop": self.stop,
             "max_iter": self.max_iter,
             "depth": self.depth,
             "symmetric": self.symmetric,
@@ -66,7 +73,11 @@ class Problem:
         """Twice as strict: what is left of the tolerance is for the frames that follow a leader."""
         return replace(self, tol=0.5 * self.tol)
 
-    def path(self, mass: float) -> "Iterator[tuple[Problem, float]]":
+    def allowed(self, *masses: FloatArray) -> FloatArray:
+        """The error that each value may have."""
+        return np.asarray(self.tol * reduce(np.maximum, masses))
+
+    def path(self) -> "Iterator[tuple[Problem, float]]":
         """Problems of falling epsilon that lead to a steep one; nothing where the kernel is harmless.
 
         With each comes the factor that takes its potentials, in units of its epsilon, to those of the next.
@@ -78,9 +89,17 @@ class Problem:
         for epsilon in reversed(stages):
             costs = tuple(cost / epsilon for cost in self.costs)
             kernels = tuple(np.exp(-cost) for cost in costs), costs
-            loose = max(self.tol, 0.01 * epsilon * mass)
-            stage = replace(self, epsilon=epsilon, kernels=kernels, tol=loose, max_iter=min(100, self.max_iter))
+            # On the way the value alone counts, whatever the last sweep is to leave over.
+            loose = max(self.tol if math.isfinite(self.tol) else 0.0, 0.01 * epsilon)
+            limits: Any = {"tol": loose, "stop": math.inf, "max_iter": min(100, self.max_iter)}
+            stage = replace(self, epsilon=epsilon, kernels=kernels, **limits)
             yield stage, epsilon / max(epsilon / _STEP, self.epsilon)
+
+
+def _spread(cost: FloatArray) -> float:
+    """Between the least and the largest cost that is not forbidden."""
+    low, high = float(cost.min()), float(cost.max())
+    return high - low if math.isfinite(high) else float(np.ptp(cost[np.isfinite(cost)]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +144,7 @@ def self_terms(problem: Problem, mass: FloatArray, u: FloatArray | None = None) 
     """Solve (x_i, x_i) for every frame, from the potentials ``u`` (in units of epsilon) if they are known."""
     logmass = _sinkhorn.log_mass(mass)
     u = _masked(np.zeros(mass.shape), logmass) if u is None else u.copy()
-    for stage, factor in problem.path(float(mass.sum(axis=1).max())):
+    for stage, factor in problem.path():
         u = _masked(_symmetric(stage, mass, logmass, u)[0] * factor, logmass)
     u, logku, dual, gap, sweeps, converged = _symmetric(problem.leading(), mass, logmass, u)
     everyone = np.arange(len(mass), dtype=np.intp)
@@ -147,6 +166,7 @@ def cross_terms(problem: Problem, x: Frames, y: Frames) -> Cross:
     first = np.flatnonzero(lead == np.arange(n * m))
     others = np.flatnonzero(lead != np.arange(n * m))
     state, value, error = np.empty(n * m, dtype=np.intp), np.empty(n * m), np.empty(n * m)
+    allowed = problem.allowed(x.total[rows], y.total[cols])
     sweeps, converged = np.zeros(n * m, dtype=np.intp), np.ones(n * m, dtype=np.bool_)
     u, v, logku, logkv, dual, gap, sweeps[first], converged[first] = _in_parts(
         problem.leading(), x, y, rows[first], cols[first], y.u[cols[first]]
@@ -159,7 +179,7 @@ def cross_terms(problem: Problem, x: Frames, y: Frames) -> Cross:
         states: Any = (u, logku, known, v, logkv, known)
         dual, gap = _sinkhorn.certify(*sides, *states, **problem.constants)
         value[others], error[others] = dual + gap / 2, gap / 2
-        late = others[~(error[others] <= problem.tol)]
+        late = others[~(error[others] <= allowed[others])]
         if len(late):
             late_u, late_v, _, _, dual, gap, sweeps[late], converged[late] = _in_parts(
                 problem, x, y, rows[late], cols[late], v[state[late]]
@@ -168,7 +188,7 @@ def cross_terms(problem: Problem, x: Frames, y: Frames) -> Cross:
             state[late] = len(u) + np.arange(len(late))
             u, v = np.concatenate([u, late_u]), np.concatenate([v, late_v])
     # A leader that missed its stricter goal may have reached the one that counts.
-    converged |= error <= problem.tol
+    converged |= error <= allowed
     table = (n, m)
     return Cross(
         value.reshape(table),
@@ -230,14 +250,14 @@ def solve_batch(
     """Solve (x[rows[k]], y[cols[k]]) from the potentials v[k]: see the kernel for what it returns."""
     sides = (x, logx, y, logy, rows, cols)
     v = _masked(v, logy[cols])
-    for stage, factor in problem.path(float(max(x.sum(axis=1).max(), y.sum(axis=1).max()))):
+    for stage, factor in problem.path():
         v = _masked(_solve(stage, *sides, v)[1] * factor, logy[cols])
     return _solve(problem, *sides, v)
 
 
 def _solve(problem: Problem, *sides: Any) -> tuple[Any, ...]:
     kernels, costs = problem.kernels
-    return _sinkhorn.solve(kernels, costs, *sides, **problem.limits)
+    return _sinkhorn.solve(kernels, costs, *sides, **problem.limits, rho_y=problem.rho_y)
 
 
 def _symmetric(problem: Problem, mass: FloatArray, logmass: FloatArray, u: FloatArray) -> tuple[Any, ...]:
@@ -255,6 +275,7 @@ def _leaders(problem: Problem, frames: Frames) -> IntArray:
         _, first, inverse = np.unique(frames.digest, return_index=True, return_inverse=True)
         return np.asarray(first[inverse], dtype=np.intp)
     found = np.arange(len(frames.mass), dtype=np.intp)
+    allowed = problem.allowed(frames.total)
     recent: list[int] = []
     for i in range(len(frames.mass)):
         candidates = np.array(recent, dtype=np.intp)
@@ -262,7 +283,7 @@ def _leaders(problem: Problem, frames: Frames) -> IntArray:
         sides: Any = (frames.mass, frames.logmass, frames.mass, frames.logmass, here, here)
         state: Any = (frames.u, frames.logku, candidates, frames.u, frames.logku, candidates)
         _, gap = _sinkhorn.certify(*sides, *state, **problem.constants)
-        good = np.flatnonzero(0.5 * gap <= problem.tol)
+        good = np.flatnonzero(0.5 * gap <= allowed[i])
         if len(good):
             found[i] = candidates[good[0]]
             recent.remove(int(found[i]))

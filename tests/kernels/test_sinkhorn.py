@@ -133,7 +133,7 @@ def test_small_epsilon_gives_the_value_of_the_log_domain_and_no_nan(factor, rho)
     x[:9] = 0.0
     epsilon = factor * M.max()
     case = Case(x, y, M, epsilon, rho, tol=1e-7, max_iter=50_000)
-    assert np.isfinite(case.dual).all() and case.gap[0] <= 2e-7 and case.converged[0]
+    assert np.isfinite(case.dual).all() and case.gap[0] <= 2e-7 * max(x.sum(), y.sum()) and case.converged[0]
     f, g = case.epsilon * case.u[0], case.epsilon * case.v[0]
     P = np.where((x > 0)[:, None] & (y > 0)[None, :], case.plan(), 0.0)
     primal = reference.primal(P, x, y, M + 0.0, epsilon, rho) if factor > 2e-3 else None
