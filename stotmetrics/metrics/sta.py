@@ -1,5 +1,6 @@
 """Spatio-temporal alignments: soft-DTW whose cost is the unbalanced Sinkhorn divergence of two frames."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -33,7 +34,9 @@ class Parameters:
         low_open=True,
         allow=("median",),
     )
-    rho: float = parameter(1.0, doc="weight of the KL marginal penalty; inf is balanced", low=0, low_open=True)
+    rho: float = parameter(
+        1.0, doc="weight of the KL marginal penalty; inf is balanced", low=0, low_open=True, allow=(math.inf,)
+    )
     ground: Ground | None = parameter(  # noqa: RUF009 -- a field, as all of them
         None,
         doc="Ground, (P, P) cost matrix or (P, k) coordinates; None is points on a line or the pixels of a frame, "
@@ -74,6 +77,7 @@ def traits(params: Parameters) -> Traits:
         # Split parts have points without mass, where the slope of KL is infinite; balanced, mass cannot change.
         differentiable=params.gamma > 0 and params.signed != "split" and bool(np.isfinite(params.rho)),
         needs_mass=params.signed == "refuse",
+        compares_frames=True,
     )
 
 
