@@ -19,7 +19,7 @@ def test_kernel_is_the_sum_over_all_alignments_of_products():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(4, 2)), rng.normal(size=(3, 2))
     brute = sum(math.prod(local(x[i], y[j], 0.8) for i, j in path) for path in alignments(4, 3))
-    assert kernel(x, y, 0.8) == pytest.approx(brute, rel=1e-12)
+    assert float(kernel(x, y, 0.8)) == pytest.approx(brute, rel=1e-12)
 
 
 def test_gram_matrix_is_positive_semidefinite():
@@ -54,3 +54,11 @@ def test_gap_is_what_rounding_can_move_both_forms(size):
         assert math.sqrt(square + 2 * error) <= (feature.value + feature.gap) * (1 + 1e-15)
         assert math.sqrt(max(square - 2 * error, 0.0)) >= (feature.value - feature.gap) * (1 - 1e-15)
         assert feature.gap <= math.sqrt(2 * error) * (1 + 1e-15)
+
+
+@pytest.mark.parametrize("form", ["log", "feature"])
+@pytest.mark.parametrize("far", [15.0, 40.0, 1e6])
+def test_reference_is_right_where_the_kernel_leaves_the_range_of_a_double(form, far):
+    x, y = (stotmetrics.as_series(values) for values in ([0.0, 0.0, 0.0], [0.0, far, 2.0 * far]))
+    metric = stotmetrics.get_metric("gak", form=form)
+    assert metric(x, y) == pytest.approx(metric.reference(x, y).value, rel=1e-12)
