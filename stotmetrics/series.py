@@ -393,7 +393,7 @@ def _is_masked(x: npt.NDArray[Any]) -> bool:
 
 def _masked_to_nan(x: Any) -> Any:
     if isinstance(x, np.ma.MaskedArray) and x.dtype.kind in "fiub":
-        return x.astype(np.float64).filled(np.nan)
+        return np.ma.filled(x.astype(np.float64), np.nan)  # type: ignore[no-untyped-call]
     return x
 
 
