@@ -334,6 +334,7 @@ def same_channels(x: Series, y: Series, x_name: str, y_name: str) -> None:
         raise InvalidSeriesError(
             f"{x_name} and {y_name} must have the same number of channels; "
             f"got {x.frame_shape or x.dim} and {y.frame_shape or y.dim}"
+            + ("; pass x.T where arrays are (channels, time)" if len(x) == len(y) == 1 else "")
         )
 
 

@@ -18,7 +18,6 @@ from .prepared import PreparedSet
 from .result import Batch, GradBatch, Result, batch_of
 from .traits import Traits
 
-
 # A host may have asked NumPy to raise or to warn at every underflow: what a metric hands over is checked by its values.
 _in_any_host = np.errstate(all="ignore")
 

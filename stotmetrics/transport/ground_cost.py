@@ -301,7 +301,7 @@ def as_ground(name: str, value: Any) -> Ground:
     """Read the ``ground`` parameter of a metric.
 
     A square array is a cost matrix, and must be a valid one: finite, non-negative, exactly zero on the diagonal and
-    symmetric. Any other array holds coordinates, one row for each point, and the cost is the squared Euclidean distance.
+    symmetric. Any other array holds coordinates, one row for each point, and the cost is the squared distance.
     """
     if isinstance(value, Ground):
         return value
