@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .metrics.dtw import dtw
     from .metrics.etiot import etiot
     from .metrics.etiot_hbcd import etiot_hbcd
+    from .metrics.euclidean import euclidean
     from .metrics.gak import gak
     from .metrics.opw import opw
     from .metrics.otw import otw
@@ -51,6 +52,7 @@ _LAZY = {
     "dtw": ".metrics.dtw",
     "etiot": ".metrics.etiot",
     "etiot_hbcd": ".metrics.etiot_hbcd",
+    "euclidean": ".metrics.euclidean",
     "gak": ".metrics.gak",
     "kneighbors": ".engine.neighbors",
     "opw": ".metrics.opw",
@@ -92,6 +94,7 @@ __all__ = [
     "dtw",
     "etiot",
     "etiot_hbcd",
+    "euclidean",
     "gak",
     "get_metric",
     "kneighbors",

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from ..arrays import FloatArray, IntArray
 from ..errors import InvalidSeriesError
 from ..kernels import _softdtw
-from ..reference import sta as reference
 from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec, Side
@@ -239,14 +238,6 @@ def _tight(x: Prepared, y: Prepared) -> Problem:
     return replace(x.problem, tol=max(x.problem.tol**2, floor), follow=False)
 
 
-def slow_twin(x: Series, y: Series, params: Parameters) -> float:
-    ground = ground_of(x, params)
-    epsilon = ground.epsilon() if isinstance(params.epsilon, str) else params.epsilon
-    parts = zip(histograms(x.values, params.signed), histograms(y.values, params.signed), strict=True)
-    values = [reference.sta(a, b, ground.cost(), params.gamma, epsilon, params.rho) for a, b in parts]
-    return float(np.mean(values))
-
-
 SPEC = MetricSpec(
     name="sta",
     pair=pair,
@@ -256,7 +247,7 @@ SPEC = MetricSpec(
     # No block: the problems of one pair are a batch already, and sharing it with other pairs would let them touch its
     # last digits.
     gradients=gradients,
-    reference=slow_twin,
+    reference="stotmetrics.reference.sta:sta",
     summary="Aligns two series of histograms over space: soft-DTW of the unbalanced Sinkhorn divergence.",
     citation="Janati, Cuturi, Gramfort, Spatio-Temporal Alignments, AISTATS 2020",
 )

@@ -3,17 +3,18 @@
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from ..arrays import FloatArray, IntArray
-from ..errors import ConvergenceWarning, InvalidParameterError
+from ..arrays import FloatArray, IntArray, real_array
+from ..errors import ConvergenceWarning, InvalidParameterError, InvalidSeriesError
 from ..series import NO_DOUBTS, Series, read_series
 from . import parameters, registry
 from .admission import check_pair, check_series, warn_of_doubts
-from .metric import MetricSpec, Side, load_reference, spec_of_function
+from .metric import Answer, MetricSpec, Side, load_reference, spec_of_function
 from .prepared import PreparedSet
 from .result import Batch, GradBatch, Result, batch_of
 from .traits import Traits
@@ -174,12 +175,18 @@ class BoundMetric:
         return self._spec.lower_bounds(left, right, rows, cols, self._params)
 
     def reference(self, x: Series, y: Series) -> Result:
-        """What the reference implementation says about two series."""
+        """What the reference implementation says about two series: a number, or anything with a value and a gap."""
         function = load_reference(self._spec)
         if function is None:
             raise NotImplementedError(f"{self.name} has no reference implementation")
-        value = function(x, y, self._params)
-        return value if isinstance(value, Result) else Result(value)
+        answer = function(x, y, self._params)
+        if isinstance(answer, Result):
+            return answer
+        return Result(answer.value, gap=answer.gap) if isinstance(answer, Answer) else Result(answer)
+
+    def flat(self, d: int = 1) -> "FlatMetric":
+        """This metric for hosts that hand over flat rows of ``T * d`` numbers, the d values of each time together."""
+        return FlatMetric(self, d)
 
     def require_gradient(self) -> None:
         """Raise NotImplementedError where there are no gradients at these parameters."""
@@ -221,6 +228,46 @@ class BoundMetric:
     def __repr__(self) -> str:
         inside = ", ".join(f"{name}={getattr(self._params, name)!r}" for name in self._spec.parameters)
         return f"{self.name}({inside})"
+
+
+@dataclass(frozen=True)
+class FlatMetric:
+    """A metric of flat rows, as ``scipy.spatial.distance.cdist``, ``ot.dist`` and scikit-learn hand them over.
+
+    Parameters
+    ----------
+    metric : BoundMetric
+        The metric.
+    d : int, default 1
+        Values at one time; a row holds those of the first time, then those of the second.
+
+    Examples
+    --------
+    >>> import stotmetrics
+    >>> from scipy.spatial.distance import cdist
+    >>> dtw = stotmetrics.get_metric("dtw")
+    >>> cdist([[0.0, 1.0, 1.0]], [[0.0, 0.0, 1.0], [0.0, 3.0, 0.0]], metric=dtw.flat())
+    array([[0., 5.]])
+    """
+
+    metric: BoundMetric
+    d: int = 1
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.d, int) or isinstance(self.d, bool) or self.d < 1:
+            raise InvalidParameterError(f"d must be an integer >= 1, the number of values at one time; got {self.d!r}")
+
+    def __call__(self, x: Any, y: Any) -> float:
+        return self.metric(self._rows(x, "x"), self._rows(y, "y"))
+
+    def _rows(self, x: Any, name: str) -> FloatArray:
+        row = real_array(x, name, InvalidSeriesError)
+        if row.ndim != 1 or len(row) % self.d:
+            raise InvalidSeriesError(
+                f"{name} must be a flat row of times times {self.d} values; got shape {row.shape}; "
+                "say how many values a time has, as in metric.flat(d=2)"
+            )
+        return row.reshape(-1, self.d)
 
 
 Metric = str | MetricSpec | BoundMetric | Callable[[Any, Any], float]

@@ -5,6 +5,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Barrier, Event, Thread
 
 import numpy as np
@@ -188,7 +189,7 @@ def _share_free(metric: BoundMetric, prepared: list[object]) -> float:
     """The share of the time of one block during which another thread could run."""
     rows, cols = np.array([0, 1], dtype=np.intp), np.array([1, 0], dtype=np.intp)
     # At least 50 ms of work; what is loaded once is loaded by then.
-    while _seconds(lambda: metric.block(prepared, prepared, rows, cols)) < 0.05:
+    while _seconds(partial(metric.block, prepared, prepared, rows, cols)) < 0.05:
         rows, cols = np.tile(rows, 2), np.tile(cols, 2)
     beats: list[float] = []
     stop = Event()

@@ -11,7 +11,6 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import logsumexp
 
 from ..arrays import FloatArray, IntArray
 from ..series import Series
@@ -235,6 +234,8 @@ def spread_potentials(
     """
     if x.length == x.size and y.length == y.size:
         return f, g
+    from scipy.special import logsumexp  # longer to import than a distance may take
+
     A = powers(x.all_values, y.all_values, p)
     C = cost(A, powers(x.all_times[:, None], y.all_times[:, None], p))
     f_all, g_all = np.empty(x.length), np.empty(y.length)

@@ -500,8 +500,8 @@ def test_a_reference_may_say_how_far_it_is_from_the_truth():
     def lost(x, y, params):
         return Result(1e9, converged=False)
 
-    def status(twin):
-        checks = iter_checks(replace(SOUND, reference=twin), max_examples=10)
+    def status(of):
+        checks = iter_checks(replace(SOUND, reference=of), max_examples=10)
         (check,) = (check for check in checks if check.name == "agrees_with_reference")
         return check.run(shrink=False).status
 
