@@ -294,10 +294,11 @@ def _instances_of_frame(frame: Any, name: str) -> list[Any]:
 def _ambiguous_frame(frame: Any, name: str) -> InvalidSeriesError:
     """A table of one level as a set of series has two readings, or three."""
     whole = "to_numpy()" if hasattr(frame, "to_numpy") else "to_pandas().to_numpy()"
+    names = "column_names" if hasattr(frame, "column_names") else "columns"
     return InvalidSeriesError(
         f"{name} is a table, and its series may be its rows or its columns: pass {name}.{whole} if each row is a "
-        f"series, [{name}[c] for c in {name}.{'column_names' if hasattr(frame, 'column_names') else 'columns'}] if each "
-        f"column is one, or [{name}] if it is a single series with a channel in each column"
+        f"series, [{name}[c] for c in {name}.{names}] if each column is one, or [{name}] if it is a single series "
+        "with a channel in each column"
     )
 
 

@@ -309,9 +309,9 @@ def _refuse_bombs(path: Path) -> None:
 
 def _claimed_bytes(stream: IO[bytes]) -> int:
     """How many bytes of data the header of a ``.npy`` stream promises."""
-    version = np.lib.format.read_magic(stream)
+    version = np.lib.format.read_magic(stream)  # type: ignore[no-untyped-call]
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(stream)
+    shape, _, dtype = read(stream)  # type: ignore[no-untyped-call]
     return math.prod(shape) * dtype.itemsize
 
 

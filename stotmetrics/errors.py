@@ -33,7 +33,7 @@ class ConvergenceWarning(UserWarning):
 
 
 class AxisWarning(UserWarning):
-    """The axes or the index of the data have a second reading; the message says which one was taken, and the way out."""
+    """The axes or the index of the data have a second reading; the message says which one was taken, and what to do."""
 
 
 def warn_user(message: str, category: type[Warning]) -> None:

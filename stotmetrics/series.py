@@ -334,6 +334,7 @@ def same_channels(x: Series, y: Series, x_name: str, y_name: str) -> None:
         raise InvalidSeriesError(
             f"{x_name} and {y_name} must have the same number of channels; "
             f"got {x.frame_shape or x.dim} and {y.frame_shape or y.dim}"
+            + ("; pass x.T where arrays are (channels, time)" if len(x) == len(y) == 1 else "")
         )
 
 
@@ -393,7 +394,7 @@ def _is_masked(x: npt.NDArray[Any]) -> bool:
 
 def _masked_to_nan(x: Any) -> Any:
     if isinstance(x, np.ma.MaskedArray) and x.dtype.kind in "fiub":
-        return x.astype(np.float64).filled(np.nan)
+        return np.ma.filled(x.astype(np.float64), np.nan)  # type: ignore[no-untyped-call]
     return x
 
 

@@ -16,19 +16,8 @@ from .errors import DataFileError, InvalidSeriesError
 from .series import Series, as_series
 
 _TS_TAGS = frozenset(
-    [
-        "@problemname",
-        "@timestamps",
-        "@missing",
-        "@univariate",
-        "@dimension",
-        "@dimensions",
-        "@equallength",
-        "@serieslength",
-        "@classlabel",
-        "@targetlabel",
-        "@data",
-    ]
+    ["@problemname", "@timestamps", "@missing", "@univariate", "@dimension", "@dimensions", "@equallength"]
+    + ["@serieslength", "@classlabel", "@targetlabel", "@data"]
 )
 _LABEL_NAMES = frozenset({"label", "labels", "class", "target", "y"})
 _INSTANCE_NAMES = frozenset({"instance", "id", "case", "series", "case_id", "series_id", "unique_id", "instance_id"})
@@ -104,7 +93,7 @@ def read_ucr(path: Path) -> Found:
 
 
 def read_ts(path: Path) -> Found:
-    """The ``.ts`` format of the time series archives, of classification and of regression, as aeon and sktime write it."""
+    """The ``.ts`` format of the archives of classification and of regression, as aeon and sktime write it."""
     lines = iter(lines_of(path))
     header = _ts_header(path, lines)
     kind = next((tag for tag in ("@classlabel", "@targetlabel") if _says_true(header.get(tag, []))), "")
@@ -129,8 +118,8 @@ def read_ts(path: Path) -> Found:
             parts.pop()  # aeon ends the lines of unlabelled series with a colon
         if wanted is not None and len(parts) != wanted:
             raise DataFileError(
-                f"{path}: line {number}: holds {len(parts)} dimensions, and by its header {wanted}; if the last one is a "
-                "label, the header must say @classLabel true, and if they are dimensions, @univariate false"
+                f"{path}: line {number}: holds {len(parts)} dimensions, and by its header {wanted}; if the last one "
+                "is a label, the header must say @classLabel true, and if they are dimensions, @univariate false"
             )
         if channels not in (None, len(parts)):
             raise DataFileError(f"{path}: line {number}: has {len(parts)} dimensions, and the lines before {channels}")
@@ -277,7 +266,7 @@ _ATTRIBUTE = re.compile(r"@attribute\s+('[^']*'|\"[^\"]*\"|\S+)\s+(.*)", re.IGNO
 
 
 def read_arff(path: Path) -> Found:
-    """The ``.arff`` files of the archives: a column a time and the class last, or one relational column of dimensions."""
+    """The ``.arff`` files of the archives: a column a time and the class last, or one column of whole series."""
     lines = iter(lines_of(path, comment="%"))
     kinds: list[tuple[str, str]] = []
     inside = ""

@@ -1,4 +1,4 @@
-"""What other packages hand over: right, or refused with a way out that works. The axes and the index are never guessed."""
+"""What other packages hand over: right, or refused with a way out that works. No axis and no index is guessed."""
 
 import copy
 import pickle
@@ -64,6 +64,16 @@ def test_frames_over_space_may_be_one_row():
 def test_a_metric_of_one_channel_says_how_to_turn_the_row():
     with pytest.raises(InvalidSeriesError, match=r"pass x\.ravel\(\) if these are the times of one channel"):
         stotmetrics.spec.admission.check_series(as_series(VALUES[None]), stotmetrics.Traits(), "m", "x")
+
+
+def test_a_row_beside_a_series_of_several_times_is_a_row():
+    assert quietly(lambda: distance(np.ones((1, 2)), np.ones((3, 2)), metric="dtw")) == 0.0
+    assert quietly(lambda: stotmetrics.pairwise([np.ones((1, 2)), np.ones((3, 2))], metric="dtw")).shape == (2, 2)
+
+
+def test_rows_of_other_lengths_are_refused_with_the_way_out():
+    with pytest.raises(InvalidSeriesError, match=r"got 4 and 3; pass x\.T where arrays are \(channels, time\)"):
+        distance(VALUES[None], VALUES[None, :3], metric="tiot")
 
 
 # ---------------------------------------------------------------- immutable series
@@ -333,7 +343,7 @@ def test_the_hints_for_a_table_work(pd):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda pd: pd.Series(VALUES, index=["2024-01-0%d" % k for k in (1, 2, 3, 4)]), r"dates as text.*to_datetime"),
+        (lambda pd: pd.Series(VALUES, index=[f"2024-01-0{k}" for k in (1, 2, 3, 4)]), r"dates as text.*to_datetime"),
         (lambda pd: pd.Series(VALUES, index=[0, 2, 1, 3]), r"must increase strictly.*sort_index\(\)"),
         (lambda pd: pd.Series(VALUES, index=pd.to_datetime(["2024", "2025", "2025", "2026"])), "merge equal times"),
         (lambda pd: pd.Series([1.0, 2.0], index=pd.to_datetime(["2024", None])), "got NaT at index 1"),

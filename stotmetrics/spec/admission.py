@@ -1,6 +1,6 @@
 """Which series a metric takes: checks of what came in against the traits."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -39,10 +39,12 @@ def check_series(series: Series, traits: Traits, metric: str, name: str) -> None
         )
 
 
-def warn_of_doubts(series: Iterable[Series], traits: Traits, metric: str) -> None:
+def warn_of_doubts(series: Sequence[Series], traits: Traits, metric: str) -> None:
     """Say once for all these series what was assumed of them that matters to a metric with these traits."""
     doubts = {one.doubts for one in series}
-    if not traits.compares_frames and any(one.axes_assumed for one in doubts):
+    # A series of several rows beside it shows that rows are times.
+    turned = any(one.axes_assumed for one in doubts) and all(len(one) == 1 for one in series)
+    if turned and not traits.compares_frames:
         warn_user(
             f"{metric} reads an array of shape (1, T) as one time with T values, as every array is (times, values); "
             "hosts such as aeon hand over (channels, time): pass x.T or x.ravel() then, as in "

@@ -156,10 +156,10 @@ class Ground:
         InvalidParameterError
             If an argument is out of its range.
         """
-        sides = tuple(shape) if _is_sequence(shape) else (shape,)
-        if not 1 <= len(sides) <= _MAX_AXES or not all(isinstance(k, Integral) and _is_positive(k) for k in sides):
+        sides: tuple[Any, ...] = _as_tuple(shape, 1)
+        if not 1 <= len(sides) <= _MAX_AXES or not all(_is_positive(k, Integral) for k in sides):
             raise InvalidParameterError(f"shape of a grid must be 1 to {_MAX_AXES} positive integers; got {shape!r}")
-        steps = tuple(spacing) if _is_sequence(spacing) else (spacing,) * len(sides)
+        steps: tuple[Any, ...] = _as_tuple(spacing, len(sides))
         if len(steps) != len(sides) or not all(_is_positive(step) for step in steps):
             raise InvalidParameterError(
                 f"spacing of a grid must be a positive number, or one for each of its {len(sides)} axes; "
@@ -301,7 +301,7 @@ def as_ground(name: str, value: Any) -> Ground:
     """Read the ``ground`` parameter of a metric.
 
     A square array is a cost matrix, and must be a valid one: finite, non-negative, exactly zero on the diagonal and
-    symmetric. Any other array holds coordinates, one row for each point, and the cost is the squared Euclidean distance.
+    symmetric. Any other array holds coordinates, one row for each point, and the cost is the squared distance.
     """
     if isinstance(value, Ground):
         return value
@@ -395,12 +395,14 @@ def _kernels(ground: Ground, epsilon: float) -> Kernels:
         return tuple(np.exp(-cost) for cost in costs), costs
 
 
-def _is_sequence(x: Any) -> bool:
-    return isinstance(x, (tuple, list)) or (isinstance(x, np.ndarray) and x.ndim == 1)
+def _as_tuple(x: Any, times: int) -> tuple[Any, ...]:
+    """The items of a sequence; a single item as often as it is wanted."""
+    several = isinstance(x, (tuple, list)) or (isinstance(x, np.ndarray) and x.ndim == 1)
+    return tuple(x) if several else (x,) * times
 
 
-def _is_positive(x: Any) -> bool:
-    return isinstance(x, Real) and not isinstance(x, (bool, np.bool_)) and bool(0 < x < math.inf)
+def _is_positive(x: Any, kind: Any = Real) -> bool:
+    return isinstance(x, kind) and not isinstance(x, (bool, np.bool_)) and bool(0 < x < math.inf)
 
 
 def _exponent(p: Any) -> float:

@@ -64,6 +64,7 @@ def test_answer_equals_brute_force(seed, case, k, ragged, ties):
     assert all(len(set(row)) == k for row in found.indices.tolist())
 
 
+@pytest.mark.filterwarnings("ignore::stotmetrics.AxisWarning")
 @given(
     st.integers(0, 2**32 - 1),
     st.sampled_from(WARPING),
