@@ -1,4 +1,4 @@
-"""Arrays that lie, overlap or pretend: every door gives the right answer or a clear error, and never a crash."""
+"""Arrays that lie, overlap or pretend: every function gives the right answer or a clear error, and never a crash."""
 
 from functools import partial
 from importlib import metadata
@@ -203,7 +203,7 @@ def balanced(function, a, b, M):
 
 
 # Every place that takes numbers, beside the series of `distance`: a legal array, and what to do with it.
-DOORS = {
+FUNCTIONS = {
     "solve": (FRAMES, lambda x: stotmetrics.solve(x, OTHERS, metric="etiot").plan),
     "value_and_grad": (FRAMES, lambda x: stotmetrics.value_and_grad(x, OTHERS, metric="softdtw")),
     "value_and_grad of sta": (OTHERS, lambda y: stotmetrics.value_and_grad(FRAMES, y, metric="sta")),
@@ -230,7 +230,7 @@ for function, call in (
     (transport.sinkhorn_unbalanced2, unbalanced),
     (transport.sinkhorn_divergence, balanced),
 ):
-    DOORS |= {
+    FUNCTIONS |= {
         f"{function.__name__} a": (MASSES, partial(call, function, b=MASSES[::-1], M=COST)),
         f"{function.__name__} b": (COLUMNS, lambda b, function=function, call=call: call(function, MASSES, b, COST)),
         f"{function.__name__} M": (COST, lambda M, function=function, call=call: call(function, MASSES, COLUMNS, M)),
@@ -254,9 +254,9 @@ def in_memory(form, x):
 
 
 @pytest.mark.parametrize("form", SAME)
-@pytest.mark.parametrize("door", DOORS)
-def test_every_door_takes_the_same_numbers_in_any_memory(door, form):
-    x, enter = DOORS[door]
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_function_takes_the_same_numbers_in_any_memory(function, form):
+    x, enter = FUNCTIONS[function]
     y = in_memory(form, x)
     if y is not None:
         assert same(enter(y), enter(x))
@@ -286,18 +286,18 @@ def test_every_door_takes_the_same_numbers_in_any_memory(door, form):
     ],
     ids=lambda bad: type(bad).__name__,
 )
-@pytest.mark.parametrize("door", DOORS)
-def test_every_door_refuses_what_is_no_array_of_numbers(door, bad):
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_function_refuses_what_is_no_array_of_numbers(function, bad):
     with pytest.raises(CLEAR):
-        DOORS[door][1](bad)
+        FUNCTIONS[function][1](bad)
 
 
 @pytest.mark.parametrize("shape", [(10**15,), (10**15, 1), (10**8, 10**8), (10**6, 10**6, 10**6)])
-@pytest.mark.parametrize("door", DOORS)
-def test_every_door_refuses_sizes_that_no_memory_holds(door, shape):
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_function_refuses_sizes_that_no_memory_holds(function, shape):
     claimed = as_strided(np.array([1.0]), shape=shape, strides=(0,) * len(shape))
     with pytest.raises((MemoryError, *CLEAR)):
-        DOORS[door][1](claimed)
+        FUNCTIONS[function][1](claimed)
 
 
 def test_rows_that_are_shared_take_no_memory(monkeypatch):

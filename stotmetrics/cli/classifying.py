@@ -92,7 +92,7 @@ def classify(options: argparse.Namespace) -> None:
     if tested and options.leave_one_out:
         print(f"left out    {own} among the training series, each by the others")
     print(f"error rate  {found}{'' if tested else ', each by the others'}")
-    print(f"pairs       {found.pairs}, of which {found.solved} solved to the end and {found.abandoned} broken off")
+    print(f"pairs       {found.pairs}, of which {found.solved} solved and {found.abandoned} abandoned early")
     print(f"seconds     {found.seconds:.2f}")
     write(
         {

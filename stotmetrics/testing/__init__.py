@@ -1,4 +1,4 @@
-"""Property-based verification of metrics: strategies, checks, and the doors to run them.
+"""Property-based verification of metrics: strategies, checks, and the functions that run them.
 
 Needs the extra ``test``: ``pip install stotmetrics[test]``.
 """

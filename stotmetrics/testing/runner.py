@@ -1,4 +1,4 @@
-"""The doors: run the checks of a metric, one by one, all at once, or as pytest cases."""
+"""Public functions: run the checks of a metric, one by one, all at once, or as pytest cases."""
 
 from __future__ import annotations
 
