@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from .api import distance, list_metrics, pairwise, solve, value_and_grad
 from .errors import (
+    AxisWarning,
     ConvergenceWarning,
     DuplicateMetricError,
     InvalidParameterError,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from .metrics.dtw import dtw
     from .metrics.etiot import etiot
     from .metrics.etiot_hbcd import etiot_hbcd
+    from .metrics.euclidean import euclidean
     from .metrics.gak import gak
     from .metrics.opw import opw
     from .metrics.otw import otw
@@ -50,6 +52,7 @@ _LAZY = {
     "dtw": ".metrics.dtw",
     "etiot": ".metrics.etiot",
     "etiot_hbcd": ".metrics.etiot_hbcd",
+    "euclidean": ".metrics.euclidean",
     "gak": ".metrics.gak",
     "kneighbors": ".engine.neighbors",
     "opw": ".metrics.opw",
@@ -67,6 +70,7 @@ _LAZY = {
 }
 
 __all__ = [
+    "AxisWarning",
     "Barycenter",
     "Batch",
     "BoundMetric",
@@ -90,6 +94,7 @@ __all__ = [
     "dtw",
     "etiot",
     "etiot_hbcd",
+    "euclidean",
     "gak",
     "get_metric",
     "kneighbors",

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.lib.stride_tricks import as_strided
 
 import stotmetrics
+from stotmetrics.series import read_dataset
 from stotmetrics.spec import registry
 from stotmetrics.testing.strategies import series
 from stotmetrics.transport import pot as transport
@@ -96,23 +97,25 @@ def test_the_same_numbers_in_any_memory_give_the_same_value(form, x):
     x = positive(x)
     y = x[::-1].copy()
     for name in ("softdtw", "tiot", "sta", "otw"):
-        wanted = stotmetrics.distance(name, x, y)
-        assert stotmetrics.distance(name, SAME[form](x), SAME[form](y)) == pytest.approx(wanted, rel=1e-9, abs=1e-9)
+        wanted = stotmetrics.distance(x, y, metric=name)
+        assert stotmetrics.distance(SAME[form](x), SAME[form](y), metric=name) == pytest.approx(
+            wanted, rel=1e-9, abs=1e-9
+        )
 
 
 @pytest.mark.parametrize("name", OWN)
 def test_zero_strides_repeat_a_value(name):
     repeated = as_strided(np.array([1.5]), shape=(4, 1), strides=(0, 0))
     other = np.arange(1.0, 5.0)
-    wanted = stotmetrics.distance(name, np.full((4, 1), 1.5), other)
-    assert stotmetrics.distance(name, repeated, other) == wanted
+    wanted = stotmetrics.distance(np.full((4, 1), 1.5), other, metric=name)
+    assert stotmetrics.distance(repeated, other, metric=name) == wanted
 
 
 @pytest.mark.parametrize("name", OWN)
 def test_a_size_that_no_memory_holds_is_a_memory_error(name):
     claimed = as_strided(np.array([1.0]), shape=(10**15, 1), strides=(0, 0))
     with pytest.raises(MemoryError):
-        stotmetrics.distance(name, claimed, [1.0])
+        stotmetrics.distance(claimed, [1.0], metric=name)
 
 
 @pytest.mark.parametrize("name", OWN)
@@ -143,9 +146,9 @@ def test_a_size_that_no_memory_holds_is_a_memory_error(name):
 )
 def test_what_is_no_series_is_refused_by_name(name, bad):
     with pytest.raises(CLEAR, match=r"^y "):
-        stotmetrics.distance(name, [1.0, 2.0], bad)
+        stotmetrics.distance([1.0, 2.0], bad, metric=name)
     with pytest.raises(CLEAR, match=r"^x "):
-        stotmetrics.distance(name, bad, [1.0, 2.0])
+        stotmetrics.distance(bad, [1.0, 2.0], metric=name)
 
 
 @pytest.mark.parametrize("name", OWN)
@@ -154,7 +157,7 @@ def test_extreme_numbers_give_a_finite_value_or_say_why_not(name, scale):
     x, y = np.array([0.5, 1.0, 0.25]) * scale, np.array([1.0, 0.5, 0.75]) * scale
     with np.errstate(all="ignore"):
         try:
-            value = stotmetrics.distance(name, x, y)
+            value = stotmetrics.distance(x, y, metric=name)
         except (FloatingPointError, stotmetrics.ConvergenceWarning, *CLEAR):
             return
         assert np.isfinite(value)
@@ -201,9 +204,9 @@ def balanced(function, a, b, M):
 
 # Every place that takes numbers, beside the series of `distance`: a legal array, and what to do with it.
 DOORS = {
-    "solve": (FRAMES, lambda x: stotmetrics.solve("etiot", x, OTHERS).plan),
-    "value_and_grad": (FRAMES, lambda x: stotmetrics.value_and_grad("softdtw", x, OTHERS)),
-    "value_and_grad of sta": (OTHERS, lambda y: stotmetrics.value_and_grad("sta", FRAMES, y)),
+    "solve": (FRAMES, lambda x: stotmetrics.solve(x, OTHERS, metric="etiot").plan),
+    "value_and_grad": (FRAMES, lambda x: stotmetrics.value_and_grad(x, OTHERS, metric="softdtw")),
+    "value_and_grad of sta": (OTHERS, lambda y: stotmetrics.value_and_grad(FRAMES, y, metric="sta")),
     "times": (np.array([0.0, 1.0, 2.5, 4.0]), lambda t: stotmetrics.as_series(FRAMES, times=t).times),
     "weights": (MASSES, lambda w: stotmetrics.as_series(FRAMES, weights=w).weights),
     "pairwise X": (SETS, lambda X: stotmetrics.pairwise(X, metric="dtw")),
@@ -218,7 +221,7 @@ DOORS = {
     "softdtw_from_cost": (COST[:, :3], lambda C: stotmetrics.softdtw_from_cost(C, 0.5).value),
     "Ground.from_cost": (COST, lambda M: stotmetrics.Ground.from_cost(M).cost()),
     "Ground.from_points": (FRAMES, lambda xyz: stotmetrics.Ground.from_points(xyz).cost()),
-    "ground of sta": (COST[:2, :2], lambda M: stotmetrics.distance("sta", FRAMES, OTHERS, ground=M)),
+    "ground of sta": (COST[:2, :2], lambda M: stotmetrics.distance(FRAMES, OTHERS, metric="sta", ground=M)),
 }
 for function, call in (
     (transport.sinkhorn, balanced),
@@ -300,6 +303,8 @@ def test_every_door_refuses_sizes_that_no_memory_holds(door, shape):
 def test_rows_that_are_shared_take_no_memory(monkeypatch):
     monkeypatch.setattr("os.sysconf", lambda name: 1000)  # a million bytes
     wide = np.ones((200, 4000))
-    assert len(stotmetrics.as_dataset(wide[::2])) == 100
+    assert len(read_dataset(wide[::2], "X")) == 100
     with pytest.raises(MemoryError, match="pass fewer series at a time"):
-        stotmetrics.as_dataset(wide[:, ::2])
+        read_dataset(wide[:, ::2], "X")
+    with pytest.raises(MemoryError, match="pass fewer series at a time"):
+        stotmetrics.as_dataset(wide)

@@ -27,11 +27,11 @@ def main() -> None:
     out = options.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
     x, y = shapes()
-    tiot = stotmetrics.solve("tiot", x, y)
+    tiot = stotmetrics.solve(x, y, metric="tiot")
     cases = {f"TiOT, w = {tiot.w:.2f}": tiot.plan}
     for w in (0.1, 0.5, 0.95):
-        cases[f"OT at w = {w}"] = stotmetrics.solve("taot", x, y, w=w).plan
-    cases["eTiOT, epsilon = 0.05"] = stotmetrics.solve("etiot", x, y, epsilon=0.05).plan
+        cases[f"OT at w = {w}"] = stotmetrics.solve(x, y, metric="taot", w=w).plan
+    cases["eTiOT, epsilon = 0.05"] = stotmetrics.solve(x, y, metric="etiot", epsilon=0.05).plan
     figure, axes = plt.subplots(1, len(cases), figsize=(4 * len(cases), 3), sharey=True)
     rows = []
     for axis, (name, plan) in zip(axes, cases.items(), strict=True):

@@ -34,7 +34,7 @@ def main() -> None:
     for lag in lags:
         later = temperature[lag : lag + YEAR]
         start = time.perf_counter()
-        tiot = stotmetrics.solve("tiot", year, later)
+        tiot = stotmetrics.solve(year, later, metric="tiot")
         seconds += time.perf_counter() - start
         fixed = [max(stotmetrics.taot(year, later, w=w), 0.0) ** 0.5 for w in MIXTURES]
         rows.append([lag, tiot.value, tiot.w, *fixed])

@@ -26,7 +26,7 @@ def seconds_of(name: str, length: int, **params: float) -> float:
     for seed in range(3):
         x, y = walks(length, seed)
         start = time.perf_counter()
-        stotmetrics.solve(name, x, y, **params)
+        stotmetrics.solve(x, y, metric=name, **params)
         times.append(time.perf_counter() - start)
     return float(np.median(times))
 
@@ -38,10 +38,10 @@ def main() -> None:
     given = options.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     x, y = walks(200)
-    exact = stotmetrics.solve("tiot", x, y, root=False)
+    exact = stotmetrics.solve(x, y, metric="tiot", root=False)
     values = []
     for epsilon in np.logspace(0, -4, 13):
-        found = stotmetrics.solve("etiot", x, y, epsilon=float(epsilon), root=False)
+        found = stotmetrics.solve(x, y, metric="etiot", epsilon=float(epsilon), root=False)
         values.append((epsilon, found.value, abs(found.value - exact.value), found.w, abs(found.w - exact.w)))
     names = (("tiot", {}), ("etiot", {"epsilon": 0.1}), ("etiot", {"epsilon": 0.01}))
     times = [(length, *(seconds_of(name, length, **params) for name, params in names)) for length in given.lengths]

@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike
 from ..arrays import FloatArray, IntArray
 from ..kernels import _entropic as entropic
 from ..kernels import _transport as transport
-from ..reference.taot import reference_taot
 from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec
@@ -157,9 +156,11 @@ def _prepare(series: Series, params: Parameters) -> Cloud:
     return prepare_cloud(series, params.standardize)
 
 
-def _reference(x: Series, y: Series, params: Parameters) -> float:
-    p = params
-    return reference_taot(x, y, p.omega, p.epsilon, p.scale, p.p, p.standardize, p.w)
+def _sees_both(params: Parameters) -> bool:
+    """Whether values and times both count, in a unit that does not depend on the pair."""
+    if params.scale is not None:
+        return False
+    return params.omega > 0 if params.w is None else 0 < params.w < 1
 
 
 def _traits(params: Parameters) -> Traits:
@@ -167,6 +168,7 @@ def _traits(params: Parameters) -> Traits:
     return Traits(
         symmetric=True,
         zero_self=exact,
+        separates=exact and not params.standardize and _sees_both(params),
         nonnegative=True,
         triangle=exact and params.scale is None and params.p == 1.0,
         unequal_length=True,
@@ -185,7 +187,7 @@ SPEC = MetricSpec(
     params=Parameters,
     traits=_traits,
     prepare=_prepare,
-    reference=_reference,
+    reference="stotmetrics.reference.taot:taot",
     lower_bounds=lower_bounds,
     summary="Optimal transport of values and times on one fixed mixture of their costs, exact or entropic.",
     citation="Zhang, Tang, Corpetti. Time Adaptive Optimal Transport. IEEE Access, 2020.",

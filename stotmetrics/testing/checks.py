@@ -2,10 +2,11 @@
 
 from . import checks_calculus, checks_engine, checks_interface, checks_laws, checks_values
 from .check import Check, Undecided
-from .checks_calculus import continuity, gradient
+from .checks_calculus import continuity, gradient, gradients_of_many_pairs
 from .checks_engine import (
     block_ignores_company,
     block_is_the_loop,
+    gil_is_released,
     pairwise_ignores_workers_and_tiles,
     pairwise_is_the_block,
     threads_agree,
@@ -20,10 +21,11 @@ from .checks_interface import (
 )
 from .checks_laws import (
     abandons_only_what_is_too_far,
-    bounds_of_many_pairs_agree,
+    bounds_ignore_company,
     invariance_to_a_shift_of_times,
     lower_bound_is_below,
     nonnegativity,
+    separation,
     symmetry,
     triangle_inequality,
     zero_on_the_diagonal,
@@ -62,7 +64,7 @@ __all__ = [
     "bad_series_are_refused",
     "block_ignores_company",
     "block_is_the_loop",
-    "bounds_of_many_pairs_agree",
+    "bounds_ignore_company",
     "config_round_trips",
     "continuity",
     "deterministic",
@@ -70,9 +72,11 @@ __all__ = [
     "equality_and_hash",
     "every_dimension_matters",
     "finite_value",
+    "gil_is_released",
     "given_times",
     "given_weights",
     "gradient",
+    "gradients_of_many_pairs",
     "inputs_untouched",
     "invariance_to_a_shift_of_times",
     "lower_bound_is_below",
@@ -80,6 +84,7 @@ __all__ = [
     "pairwise_ignores_workers_and_tiles",
     "pairwise_is_the_block",
     "pickles",
+    "separation",
     "several_dimensions",
     "symmetry",
     "threads_agree",

@@ -48,7 +48,7 @@ def continuity(metric: BoundMetric, x: Series, seed: int) -> None:
         )
 
 
-@check(_directed, when=lambda metric: metric.traits.differentiable and metric.spec.grad is not None, share=0.5)
+@check(_directed, when=lambda metric: metric.has_gradient, share=0.5)
 def gradient(metric: BoundMetric, x: Series, y: Series, seed: int) -> None:
     """The gradient in x and in y is the slope of the value along any direction, and comes with the value itself.
 
@@ -87,4 +87,29 @@ def _slope(metric: BoundMetric, x: Series, y: Series, name: str, step: float, di
     return (ends[1] - ends[0]) / (2 * step)
 
 
-CHECKS = (continuity, gradient)
+@check(_directed, when=lambda metric: metric.has_gradient, share=0.3)
+def gradients_of_many_pairs(metric: BoundMetric, x: Series, y: Series, seed: int) -> None:
+    """``gradients`` says of each pair, in any company and for either side, what it says of it alone.
+
+    Tolerance: 1e-9 of the scale of the gradient, and the root of the certified gap.
+    """
+    series = [x, y, _moved(y, 0.5, np.abs(_direction(seed, y)))]
+    try:
+        prepared = [metric.prepare(fresh(s)) for s in series]
+        rows, cols = np.array([0, 2, 1, 0], dtype=np.intp), np.array([1, 0, 2, 2], dtype=np.intp)
+        alone = [metric.gradients(prepared, prepared, rows[k : k + 1], cols[k : k + 1]) for k in range(len(rows))]
+    except Exception as error:
+        raise Undecided(str(error)) from error
+    for side in ("left", "right", "both"):
+        batch = metric.gradients(prepared, prepared, rows, cols, side)  # type: ignore[arg-type]
+        for k, single in enumerate(alone):
+            error = 0.0 if batch.gap is None else float(np.sqrt(max(batch.gap[k], 0.0)))
+            for name in ("left", "right"):
+                if side in (name, "both"):
+                    got, wanted = getattr(batch, name)[k], getattr(single, name)[0]
+                    allowed = 1e-9 * (1.0 + float(np.abs(wanted).max())) + error
+                    off = float(np.abs(got - wanted).max())
+                    require(off <= allowed, f"side={side!r}: the {name} gradient of pair {k} is {off:.1e} off")
+
+
+CHECKS = (continuity, gradient, gradients_of_many_pairs)

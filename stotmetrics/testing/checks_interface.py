@@ -14,7 +14,7 @@ from ..arrays import FloatArray
 from ..errors import InvalidParameterError, InvalidSeriesError
 from ..series import Series, as_series
 from ..spec import registry
-from ..spec.bound import BoundMetric
+from ..spec.bound import BoundMetric, bind
 from ..spec.parameters import Parameter
 from .check import check, require, slack, value
 from .checks_values import pair
@@ -150,7 +150,7 @@ def bad_parameters_are_refused(metric: BoundMetric) -> None:
 
 def _must_raise(metric: BoundMetric, wanted: type[Exception], name: str, bad: Any) -> None:
     try:
-        metric.spec.bind(**{name: bad})
+        bind(metric.spec, **{name: bad})
     except wanted as error:
         require(name in str(error), f"the message does not name {name}: {error}")
     except Exception as error:
@@ -184,7 +184,7 @@ def config_round_trips(metric: BoundMetric, x: Series, y: Series) -> None:
     try:
         config = json.loads(json.dumps(metric.config()))
         known = metric.name in registry.names() and registry.find(metric.name) == metric.spec
-        again = BoundMetric.from_config(config) if known else metric.spec.bind(**config["params"])
+        again = BoundMetric.from_config(config) if known else bind(metric.spec, **config["params"])
     except Exception as error:
         raise AssertionError(f"{type(error).__name__}: {error}") from error
     require(config["metric"] == metric.name, f"the name came back as {config['metric']!r}")
@@ -202,14 +202,14 @@ def equality_and_hash(metric: BoundMetric) -> None:
 
     Exact.
     """
-    twin = metric.spec.bind(**_params(metric))
+    twin = bind(metric.spec, **_params(metric))
     require(metric == twin, f"{metric!r} is not equal to {twin!r}")
     require(hash(metric) == hash(twin), "equal metrics have different hashes")
     require(metric != metric.name, "a metric is equal to a string")
     for name, parameter in metric.spec.parameters.items():
         for other in (parameter.low + 1, parameter.high - 1, True, False, *parameter.choices, *parameter.allow):
             try:
-                changed = metric.spec.bind(**{**_params(metric), name: other})
+                changed = bind(metric.spec, **{**_params(metric), name: other})
             except ValueError:
                 continue
             same = getattr(changed.params, name) == getattr(metric.params, name)

@@ -1,5 +1,8 @@
 """Checks of the laws that a metric claims by its traits."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -9,6 +12,8 @@ from ..spec.bound import BoundMetric
 from .check import check, evaluate, fresh, require, slack
 from .checks_values import pair
 from .inputs import alike
+
+_ONE = np.zeros(1, dtype=np.intp)
 
 
 def _one(metric: BoundMetric, max_length: int) -> SearchStrategy[tuple[Series, ...]]:
@@ -22,6 +27,49 @@ def _three(metric: BoundMetric, max_length: int) -> SearchStrategy[tuple[Series,
 def _moved(metric: BoundMetric, max_length: int) -> SearchStrategy[tuple[object, ...]]:
     return st.tuples(alike(metric, 2, max_length, times=True), st.integers(-40, 40).map(lambda k: k / 4)).map(
         lambda drawn: (*drawn[0], drawn[1])
+    )
+
+
+def _changed(metric: BoundMetric, max_length: int) -> SearchStrategy[tuple[Series, ...]]:
+    """A series, and what another change made of it."""
+    changes = [name for name, needs in _CHANGES.items() if needs(metric)]
+    drawn = st.tuples(alike(metric, 1, max_length, generic=True), st.sampled_from(changes))
+    return drawn.map(lambda d: (d[0][0], _change(d[0][0], d[1])))
+
+
+# Ways to change a series, and the metrics that can take them.
+_CHANGES: dict[str, Callable[[BoundMetric], bool]] = {
+    "rescaled": lambda metric: True,
+    "offset": lambda metric: True,
+    "one sample": lambda metric: True,
+    "reversed": lambda metric: metric.traits.min_length > 0,
+    "repeated sample": lambda metric: metric.traits.unequal_length,
+    "other times": lambda metric: metric.traits.uses_times,
+    "other weights": lambda metric: metric.traits.uses_weights,
+}
+
+
+def _change(series: Series, how: str) -> Series:
+    values, times, weights = series.values.copy(), series.times, series.weights
+    if how == "rescaled" or (how in ("reversed", "other weights") and len(values) == 1):
+        values = 10.0 * values + 5.0
+    elif how == "offset":
+        values += 1.0
+    elif how == "one sample":
+        values[len(values) // 2] += 1.0
+    elif how == "reversed":
+        values = values[::-1].copy()
+    elif how == "repeated sample":
+        return Series(np.concatenate([values[:1], values]))
+    elif how == "other times":
+        times = 2.0 * times + 1.0
+    else:
+        weights = weights * np.arange(1.0, len(values) + 1.0)
+    return Series(
+        values,
+        times if series.has_times or how == "other times" else None,
+        weights if series.has_weights or how == "other weights" else None,
+        series.frame_shape,
     )
 
 
@@ -94,53 +142,65 @@ def invariance_to_a_shift_of_times(metric: BoundMetric, x: Series, y: Series, sh
     require(abs(before.value - after.value) <= allowed, f"{before.value!r}, and {after.value!r} after the shift")
 
 
-@check(pair, when=lambda metric: metric.spec.lower_bound is not None)
+@check(_changed, trait="separates")
+def separation(metric: BoundMetric, x: Series, y: Series) -> None:
+    """d(x, y) > 0 where x and y differ: one rescaled, offset, reversed, with a sample changed or repeated, at other
+    times or with other weights where the metric uses them.
+
+    Tolerance: 1e-12 of the scale (squares of the largest value), and the certified gap.
+    """
+    found = evaluate(metric, x, y)
+    require(found.value > slack(x, y, found, rtol=1e-12), f"d(x, y) = {found.value!r} between different series")
+
+
+@check(pair, when=lambda metric: metric.spec.lower_bounds is not None)
 def lower_bound_is_below(metric: BoundMetric, x: Series, y: Series) -> None:
     """The lower bound is never above the value.
 
     Tolerance: 1e-9 of the scale, and the certified gap.
     """
-    assert metric.spec.lower_bound is not None
     found = evaluate(metric, x, y)
-    left, right = metric.prepare(fresh(x)), metric.prepare(fresh(y))
-    low = float(metric.spec.lower_bound(left, right, metric.params))
+    low = _bound_alone(metric, metric.prepare(fresh(x)), metric.prepare(fresh(y)))
     require(low <= found.value + slack(x, y, found, low), f"the bound is {low!r}, the value {found.value!r}")
 
 
 @check(pair, when=lambda metric: metric.spec.lower_bounds is not None)
-def bounds_of_many_pairs_agree(metric: BoundMetric, x: Series, y: Series) -> None:
-    """``lower_bounds`` of many pairs says of each, in any company, what ``lower_bound`` says of it alone.
+def bounds_ignore_company(metric: BoundMetric, x: Series, y: Series) -> None:
+    """``lower_bounds`` says of each pair, in any company, what it says of it alone.
 
     Tolerance: 1e-9 of the scale.
     """
-    assert metric.spec.lower_bounds is not None
-    assert metric.spec.lower_bound is not None
     a, b = metric.prepare(fresh(x)), metric.prepare(fresh(y))
     rows, cols = np.array([0, 1, 0, 1, 0]), np.array([1, 0, 0, 1, 1])
-    many = metric.spec.lower_bounds([a, b], [a, b], rows, cols, metric.params)
+    many = metric.lower_bounds([a, b], [a, b], rows, cols)
     for i, j, low in zip(rows, cols, many, strict=True):
-        alone = float(metric.spec.lower_bound((a, b)[i], (a, b)[j], metric.params))
+        alone = _bound_alone(metric, (a, b)[i], (a, b)[j])
         # Where the costs overflow, both may say nothing: minus infinity.
         same = low == alone or abs(low - alone) <= slack(x, y, alone)
         require(same, f"{float(low)!r} among others, {alone!r} alone")
 
 
-@check(_cut, when=lambda metric: metric.spec.abandon is not None)
+@check(_cut, when=lambda metric: metric.spec.block is not None)
 def abandons_only_what_is_too_far(metric: BoundMetric, x: Series, y: Series, share: float) -> None:
-    """``abandon`` gives up only on a value above the cutoff, and else gives the value of ``pair``.
+    """``block`` abandons only a pair whose value is above its cutoff, and else gives the value of ``pair``.
 
     Tolerance: 1e-9 of the scale, and the certified gaps.
     """
     found = evaluate(metric, x, y)
     cutoff = share * found.value
-    result = metric.pair_below(metric.prepare(fresh(x)), metric.prepare(fresh(y)), cutoff)
-    if result is None:
-        require(found.value >= cutoff - slack(x, y, found), f"given up at {cutoff!r}, the value is {found.value!r}")
-    else:
+    batch = metric.block([metric.prepare(fresh(x))], [metric.prepare(fresh(y))], _ONE, _ONE, np.array([cutoff]))
+    if batch.abandoned is not None and batch.abandoned[0]:
+        require(found.value >= cutoff - slack(x, y, found), f"abandoned at {cutoff!r}, the value is {found.value!r}")
+    elif batch.converged is None or batch.converged[0]:
+        gap = 0.0 if batch.gap is None or np.isnan(batch.gap[0]) else float(batch.gap[0])
         require(
-            abs(result.value - found.value) <= slack(x, y, found, result),
-            f"{result.value!r} under the cutoff {cutoff!r}, the value is {found.value!r}",
+            abs(batch.values[0] - found.value) <= slack(x, y, found) + gap,
+            f"{batch.values[0]!r} under the cutoff {cutoff!r}, the value is {found.value!r}",
         )
+
+
+def _bound_alone(metric: BoundMetric, x: Any, y: Any) -> float:
+    return float(metric.lower_bounds([x], [y], _ONE, _ONE)[0])
 
 
 CHECKS = (
@@ -149,7 +209,8 @@ CHECKS = (
     nonnegativity,
     triangle_inequality,
     invariance_to_a_shift_of_times,
+    separation,
     lower_bound_is_below,
-    bounds_of_many_pairs_agree,
+    bounds_ignore_company,
     abandons_only_what_is_too_far,
 )

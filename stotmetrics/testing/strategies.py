@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from ..arrays import FloatArray
+from ..spec.bound import bind
 from ..spec.parameters import Parameter
 
 if TYPE_CHECKING:
@@ -332,7 +333,7 @@ def ground_costs(draw: DrawFn, size: int | SearchStrategy[int] = 4) -> FloatArra
 
 
 def params_of(spec: MetricSpec, **fixed: Any) -> SearchStrategy[dict[str, Any]]:
-    """Keyword arguments for ``spec.bind``, drawn from the ranges that the spec declares.
+    """Keyword arguments for :func:`get_metric`, drawn from the ranges that the spec declares.
 
     A parameter keeps its default in half of the draws, and shrinks to it; otherwise it is one of the values it allows,
     an end of its range, or a number near the default or near one. Parameters of a solver (``tol``, ``max_iter``) and
@@ -349,7 +350,7 @@ def params_of(spec: MetricSpec, **fixed: Any) -> SearchStrategy[dict[str, Any]]:
     unknown = set(fixed) - set(known)
     if unknown:
         raise TypeError(f"{spec.name} has no parameter {min(unknown)!r}; it has {', '.join(known) or 'none'}")
-    bound = spec.bind().params
+    bound = bind(spec).params
     defaults = {name: getattr(bound, name) for name in known}
     drawn = {
         name: st.just(defaults[name]) | st.sampled_from(choices_of(name, parameter, defaults[name]))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from ..spec import registry
-from ..spec.bound import BoundMetric
+from ..spec.bound import BoundMetric, bind
 from ..spec.metric import MetricSpec
 from .check import Check
 from .strategies import choices_of, params_of
@@ -44,16 +44,16 @@ class Subject:
         """The metric at drawn parameters, or without ``vary`` at its defaults."""
         if not vary:
             return st.just(next(self.corners()))
-        return params_of(self.spec, **self.fixed).map(lambda drawn: self.spec.bind(**drawn))
+        return params_of(self.spec, **self.fixed).map(lambda drawn: bind(self.spec, **drawn))
 
     def corners(self) -> Iterator[BoundMetric]:
         """The metric at its defaults, and with each parameter changed alone."""
         fixed = {name: v for name, v in self.fixed.items() if not isinstance(v, SearchStrategy)}
-        yield self.spec.bind(**fixed)
+        yield bind(self.spec, **fixed)
         for name, parameter in self.spec.parameters.items():
             if name not in self.fixed:
-                for other in choices_of(name, parameter, getattr(self.spec.bind(**fixed).params, name)):
-                    yield self.spec.bind(**fixed, **{name: other})
+                for other in choices_of(name, parameter, getattr(bind(self.spec, **fixed).params, name)):
+                    yield bind(self.spec, **fixed, **{name: other})
 
     def claims(self, check: Check) -> bool:
         """Whether the metric claims this law at some of its parameters."""
@@ -65,11 +65,15 @@ class Subject:
         given = ", ".join(f"{name}={getattr(metric.params, name)!r}" for name in self.spec.parameters)
         if self.path:
             module, _, attribute = self.path.partition(":")
-            return [f"from {module} import {attribute}", f"metric = {attribute}.bind({given})"]
+            return [
+                "from stotmetrics.spec.bound import bind",
+                f"from {module} import {attribute}",
+                f"metric = bind({attribute}, {given})",
+            ]
         if self.spec.name in registry.names() and registry.find(self.spec.name) is self.spec:
             name = ", ".join(filter(None, [repr(self.spec.name), given]))
             return [f"metric = stotmetrics.get_metric({name})"]
-        return [f"metric = SPEC.bind({given})  # SPEC: your MetricSpec {self.spec.name!r}"]
+        return [f"metric = stotmetrics.get_metric(SPEC, {given})  # SPEC: your MetricSpec {self.spec.name!r}"]
 
 
 def subject_of(target: Target, params: Mapping[str, Any] | None = None, max_length: int = 6) -> Subject:

@@ -145,7 +145,7 @@ def test_values_and_gradients_of_a_batch(benchmark, whose):
     if whose == "stotmetrics":
         bound = stotmetrics.get_metric("softdtw", gamma=1.0)
         left, right = ([stotmetrics.as_series(x) for x in side] for side in (X, Y))
-        rounds, function = 5, lambda: bound.grad_block(left, right, pairs, pairs)
+        rounds, function = 5, lambda: bound.gradients(left, right, pairs, pairs)
     else:
         from tslearn.metrics import SoftDTW, SquaredEuclidean
 

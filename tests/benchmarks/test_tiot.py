@@ -120,7 +120,7 @@ def test_entropic_peer_pgd(benchmark, length, epsilon):
     benchmark.group = f"entropic TiOT, length {length}, epsilon {epsilon}"
     x, y, A, B, a = problem(length)
     value = benchmark.pedantic(authors_pgd, args=(A, B, a, a, epsilon), rounds=3)
-    ours = stotmetrics.etiot(x, y, epsilon=epsilon, root=False, stopping="paper")
+    ours = stotmetrics.etiot_hbcd(x, y, epsilon=epsilon, root=False)
     assert ours == pytest.approx(value, rel=1e-6)
 
 
@@ -129,4 +129,4 @@ def test_entropic_peer_pgd(benchmark, length, epsilon):
 def test_entropic_with_the_papers_rule(benchmark, length, epsilon):
     benchmark.group = f"entropic TiOT, length {length}, epsilon {epsilon}"
     x, y, *_ = problem(length)
-    benchmark.pedantic(bound_pair("etiot", x, y, epsilon=epsilon, stopping="paper"), rounds=5)
+    benchmark.pedantic(bound_pair("etiot_hbcd", x, y, epsilon=epsilon), rounds=5)

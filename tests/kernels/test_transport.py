@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
 from stotmetrics.kernels._transport import Workspace
-from stotmetrics.reference.tiot import transport_program
+from stotmetrics.reference.transport import transport_program
 
 
 def solve(C, a=None, b=None, work=None):

@@ -42,7 +42,7 @@ def test_equals_softdtw_at_gamma_zero_and_bounds_it_from_above(pair):
 
 
 def test_alignment_is_one_on_the_unique_best_path():
-    result = stotmetrics.solve("dtw", [0.0, 1.0, 5.0], [0.0, 2.0, 2.5, 5.0])
+    result = stotmetrics.solve([0.0, 1.0, 5.0], [0.0, 2.0, 2.5, 5.0], metric="dtw")
     np.testing.assert_array_equal(result.alignment, [[1, 0, 0, 0], [0, 1, 1, 0], [0, 0, 0, 1]])
     assert (result.alignment * result.cost).sum() == result.value
 

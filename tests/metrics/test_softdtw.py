@@ -33,7 +33,7 @@ def test_value_and_alignment_equal_enumeration_of_all_alignments(pair, gamma):
     x, y = pair
     cost = reference.squared_euclidean(x, y)
     value, alignment = reference.enumerate_paths(cost, gamma)
-    result = stotmetrics.solve("softdtw", x, y, gamma=gamma)
+    result = stotmetrics.solve(x, y, metric="softdtw", gamma=gamma)
     np.testing.assert_allclose(result.value, value, rtol=1e-12, atol=1e-13 * (gamma + cost.max()))
     if gamma > 1e-6 * cost.max():  # otherwise ties decide by rounding
         np.testing.assert_allclose(result.alignment, alignment, rtol=1e-8, atol=1e-8)
@@ -52,7 +52,7 @@ def test_gradient_equals_finite_differences(gamma, band, shape):
     n, m, d = shape
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(n, d)), rng.normal(size=(m, d))
-    value, grad_x, grad_y = stotmetrics.value_and_grad("softdtw", x, y, gamma=gamma, band=band)
+    value, grad_x, grad_y = stotmetrics.value_and_grad(x, y, metric="softdtw", gamma=gamma, band=band)
     np.testing.assert_allclose(value, stotmetrics.softdtw(x, y, gamma, band), rtol=1e-12, atol=1e-12)
     step = 1e-5
     for moved, found in ((x, grad_x), (y, grad_y)):

@@ -16,15 +16,17 @@ def test_uniform_equal_lengths_are_solved_by_a_permutation():
         np.mean([abs(x[i] - y[j]) ** 2 + (times[i] - times[j]) ** 2 / 3 for i, j in enumerate(order)])
         for order in itertools.permutations(range(5))
     )
-    assert stotmetrics.distance("tlp", x, y, lam=3.0) == pytest.approx(brute**0.5, rel=1e-12)
+    assert stotmetrics.distance(x, y, metric="tlp", lam=3.0) == pytest.approx(brute**0.5, rel=1e-12)
 
 
 def test_small_lambda_is_the_lp_distance_of_the_values():
     x, y = np.random.default_rng(1).normal(size=(2, 6))
-    assert stotmetrics.distance("tlp", x, y, lam=1e-6) == pytest.approx(np.sqrt(np.mean((x - y) ** 2)), rel=1e-12)
+    assert stotmetrics.distance(x, y, metric="tlp", lam=1e-6) == pytest.approx(
+        np.sqrt(np.mean((x - y) ** 2)), rel=1e-12
+    )
 
 
 def test_is_the_root_of_taot():
     x, y = np.random.default_rng(2).normal(size=(2, 6))
-    taot = stotmetrics.distance("taot", x, y, omega=0.5, p=3.0, standardize=False)
-    assert stotmetrics.distance("tlp", x, y, lam=2.0, p=3.0) == pytest.approx(taot ** (1 / 3), rel=1e-12)
+    taot = stotmetrics.distance(x, y, metric="taot", omega=0.5, p=3.0, standardize=False)
+    assert stotmetrics.distance(x, y, metric="tlp", lam=2.0, p=3.0) == pytest.approx(taot ** (1 / 3), rel=1e-12)

@@ -20,7 +20,7 @@ def read(cloud):
 
 
 def transport(x, y, w, p):
-    return stotmetrics.distance("taot", x, y, w=w, p=p, standardize=False)
+    return stotmetrics.distance(x, y, metric="taot", w=w, p=p, standardize=False)
 
 
 def least_largest(A, B, a, b):
@@ -46,7 +46,7 @@ def least_largest(A, B, a, b):
 @given(PAIRS, POWERS, st.integers(0, 10))
 def test_a_worst_weight_and_an_optimal_plan_exist(pair, p, tenth):
     x, y = (read(cloud) for cloud in pair)
-    found = stotmetrics.solve("tiot", x, y, p=p, standardize=False, root=False)
+    found = stotmetrics.solve(x, y, metric="tiot", p=p, standardize=False, root=False)
     A, B = cost_matrices(prepare_cloud(x, False), prepare_cloud(y, False), p)
     plan = found.plan[np.ix_(x.weights > 0, y.weights > 0)]
     slack = 1e-9 * max(1.0, A.max(), B.max())
@@ -63,7 +63,7 @@ def test_max_min_is_min_max_and_both_have_a_saddle_point(pair, p):
     x, y = (read(cloud) for cloud in pair)
     cx, cy = prepare_cloud(x, False), prepare_cloud(y, False)
     A, B = cost_matrices(cx, cy, p)
-    found = stotmetrics.solve("tiot", x, y, p=p, standardize=False, root=False)
+    found = stotmetrics.solve(x, y, metric="tiot", p=p, standardize=False, root=False)
     least, plan = least_largest(A, B, cx.weights, cy.weights)
     slack = 1e-7 * max(1.0, A.max(), B.max())
     assert found.value == pytest.approx(least, abs=slack)
@@ -82,8 +82,8 @@ def test_tiot_and_wasserstein_vanish_together(seed, p, share):
     of_x, of_y = of_x / of_x.sum(), of_y / of_y.sum()
     x = stotmetrics.as_series(values, times=times, weights=of_x)
     near = stotmetrics.as_series(values, times=times, weights=(1 - share) * of_x + share * of_y)
-    tiot = stotmetrics.distance("tiot", x, near, p=p, standardize=False)
-    wasserstein = stotmetrics.distance("taot", x, near, p=p, standardize=False) ** (1 / p)
+    tiot = stotmetrics.distance(x, near, metric="tiot", p=p, standardize=False)
+    wasserstein = stotmetrics.distance(x, near, metric="taot", p=p, standardize=False) ** (1 / p)
     largest = np.ptp(values) ** p + 7.0**p
     assert 0 < 2 ** (-1 / p) * wasserstein * (1 - 1e-9) <= tiot <= wasserstein * (1 + 1e-9)
     assert wasserstein**p <= share * largest

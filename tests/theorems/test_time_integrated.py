@@ -25,9 +25,10 @@ def read(cloud):
 def solutions(pair, p):
     """Exact and entropic solutions of one pair, and what the regulariser can cost: the smaller entropy."""
     x, y = (read(cloud) for cloud in pair)
-    exact = stotmetrics.solve("tiot", x, y, p=p, standardize=False, root=False)
+    exact = stotmetrics.solve(x, y, metric="tiot", p=p, standardize=False, root=False)
     entropic = [
-        stotmetrics.solve("etiot", x, y, epsilon=epsilon, p=p, standardize=False, root=False) for epsilon in EPSILONS
+        stotmetrics.solve(x, y, metric="etiot", epsilon=epsilon, p=p, standardize=False, root=False)
+        for epsilon in EPSILONS
     ]
     return x, y, exact, entropic, min(entropy(cloud.weights) for cloud in pair)
 
@@ -47,7 +48,7 @@ def test_theorem_2_9_the_entropic_weight_tends_to_the_exact_ones(pair, p):
     """w of epsilon is epsilon H-optimal for the exact problem, so it tends to w* where that is unique."""
     x, y, exact, entropic, most = solutions(pair, p)
     for epsilon, found in zip(EPSILONS, entropic, strict=True):
-        at_w = stotmetrics.distance("taot", x, y, w=float(found.w), p=p, standardize=False)
+        at_w = stotmetrics.distance(x, y, metric="taot", w=float(found.w), p=p, standardize=False)
         assert at_w >= exact.value - epsilon * most - 1e-8 * max(1.0, exact.value)
 
 
@@ -62,6 +63,6 @@ def test_the_regularised_objective_is_nondecreasing_in_epsilon(pair, p):
 @given(PAIRS, st.sampled_from([1.0, 2.0, 3.0]), st.integers(0, 10))
 def test_tiot_is_at_least_every_transport_at_a_fixed_weight(pair, p, tenth):
     x, y = (read(cloud) for cloud in pair)
-    exact = stotmetrics.distance("tiot", x, y, p=p, standardize=False, root=False)
-    fixed = stotmetrics.distance("taot", x, y, w=tenth / 10, p=p, standardize=False)
+    exact = stotmetrics.distance(x, y, metric="tiot", p=p, standardize=False, root=False)
+    fixed = stotmetrics.distance(x, y, metric="taot", w=tenth / 10, p=p, standardize=False)
     assert exact >= fixed - 1e-9 * max(1.0, fixed)

@@ -6,6 +6,7 @@ import numpy as np
 
 from stotmetrics import Batch, MetricSpec, Series, Traits
 from stotmetrics.spec.parameters import NoParameters
+from stotmetrics.spec.prepared import packed
 
 from . import _area
 
@@ -16,24 +17,37 @@ def pair(x: Series, y: Series, params: NoParameters) -> float:
 
 
 def block(
-    left: Sequence[Series], right: Sequence[Series], rows: np.ndarray, cols: np.ndarray, params: NoParameters
+    left: Sequence[Series],
+    right: Sequence[Series],
+    rows: np.ndarray,
+    cols: np.ndarray,
+    params: NoParameters,
+    cutoff: np.ndarray | None = None,
 ) -> Batch:
     """Many pairs at once; the lengths of all series are equal, because the traits do not claim otherwise."""
     out = np.empty(len(rows))
-    _area.areas(np.stack([s.values for s in left]), np.stack([s.values for s in right]), rows, cols, out)
+    _area.areas(packed(left, stack), packed(right, stack), rows, cols, out)
     return Batch(out)
 
 
-def lower_bound(x: Series, y: Series, params: NoParameters) -> float:
+def stack(series: Sequence[Series]) -> np.ndarray:
+    """The values of all series in one array, (n, T, d): made once for each set, not once for each block."""
+    return np.stack([s.values for s in series])
+
+
+def lower_bounds(
+    left: Sequence[Series], right: Sequence[Series], rows: np.ndarray, cols: np.ndarray, params: NoParameters
+) -> np.ndarray:
     """The difference of the means is never more than the area."""
-    return float(np.abs((x.values - y.values).mean(axis=0)).sum())
+    means = [packed(side, stack).mean(axis=1) for side in (left, right)]
+    return np.abs(means[0][rows] - means[1][cols]).sum(axis=1)
 
 
 SPEC = MetricSpec(
     name="area",
     pair=pair,
-    traits=Traits(symmetric=True, zero_self=True, nonnegative=True, triangle=True, multivariate=True),
+    traits=Traits(symmetric=True, zero_self=True, separates=True, nonnegative=True, triangle=True, multivariate=True),
     block=block,
-    lower_bound=lower_bound,
+    lower_bounds=lower_bounds,
     summary="Area between two series of equal length, per unit of time.",
 )

@@ -50,9 +50,9 @@ def test_equals_the_solver_that_stores_the_plan(n, m, d, p, weighted, epsilon):
 def test_metric_takes_it_from_a_size_on(monkeypatch):
     rng = np.random.default_rng(3)
     x, y = rng.normal(size=60).cumsum(), rng.normal(size=50).cumsum()
-    short = stotmetrics.solve("etiot", x, y, epsilon=0.1)
+    short = stotmetrics.solve(x, y, metric="etiot", epsilon=0.1)
     monkeypatch.setattr(etiot, "LONG", 100)
-    long = stotmetrics.solve("etiot", x, y, epsilon=0.1)
+    long = stotmetrics.solve(x, y, metric="etiot", epsilon=0.1)
     assert long.value == pytest.approx(short.value, rel=1e-7)
     np.testing.assert_allclose(long.plan, short.plan, atol=1e-8)
     assert stotmetrics.pairwise([x], [y], metric="etiot", epsilon=0.1)[0, 0] == long.value

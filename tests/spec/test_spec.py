@@ -9,12 +9,18 @@ import numpy as np
 import pytest
 
 from stotmetrics import BoundMetric, ConvergenceWarning, MetricSpec, Result, Traits, parameter, register
+from stotmetrics.spec.bound import bind
 from stotmetrics.spec.result import Batch
 
 
 @dataclass(frozen=True)
 class Parameters:
     p: float = parameter(2.0, doc="exponent", low=1.0)
+
+
+@dataclass(frozen=True)
+class Reserved:
+    n_jobs: int = parameter(1, doc="what pairwise takes itself")
 
 
 def power_mean_gap(x, y, params):
@@ -30,26 +36,26 @@ SPEC = MetricSpec(
 
 
 def test_a_bound_metric_is_a_function_of_two_series():
-    assert SPEC.bind(p=1)([0.0, 2.0], [4.0]) == 3.0
+    assert bind(SPEC, p=1)([0.0, 2.0], [4.0]) == 3.0
 
 
 def test_traits_depend_on_the_parameters():
-    assert SPEC.bind(p=1.0).traits.triangle
-    assert not SPEC.bind().traits.triangle
+    assert bind(SPEC, p=1.0).traits.triangle
+    assert not bind(SPEC).traits.triangle
 
 
 def test_equality_and_hash_follow_name_and_parameters():
-    assert SPEC.bind(p=2) == SPEC.bind()
-    assert hash(SPEC.bind(p=2)) == hash(SPEC.bind())
-    assert SPEC.bind(p=3) != SPEC.bind()
-    assert SPEC.bind() != "power_mean_gap"
-    assert repr(SPEC.bind(p=3)) == "power_mean_gap(p=3.0)"
+    assert bind(SPEC, p=2) == bind(SPEC)
+    assert hash(bind(SPEC, p=2)) == hash(bind(SPEC))
+    assert bind(SPEC, p=3) != bind(SPEC)
+    assert bind(SPEC) != "power_mean_gap"
+    assert repr(bind(SPEC, p=3)) == "power_mean_gap(p=3.0)"
 
 
 @pytest.mark.usefixtures("fresh_registry")
 def test_config_round_trips_as_json():
     register(SPEC)
-    metric = SPEC.bind(p=1.5)
+    metric = bind(SPEC, p=1.5)
     assert BoundMetric.from_config(json.loads(json.dumps(metric.config()))) == metric
 
 
@@ -72,14 +78,14 @@ def test_a_metric_of_the_session_pickles_whole():
     # Its functions are importable here; a notebook's travel by cloudpickle.
     import cloudpickle
 
-    metric = SPEC.bind(p=3)
+    metric = bind(SPEC, p=3)
     again = cloudpickle.loads(cloudpickle.dumps(metric))
     assert again([1.0], [3.0]) == metric([1.0], [3.0]) == 8.0
 
 
 def test_block_defaults_to_the_loop_of_pair():
-    left = [SPEC.bind().accept([float(k)], "x") for k in range(3)]
-    batch = SPEC.bind(p=1).block(left, left, np.array([0, 2]), np.array([1, 0]))
+    left = [bind(SPEC).accept([float(k)], "x") for k in range(3)]
+    batch = bind(SPEC, p=1).block(left, left, np.array([0, 2]), np.array([1, 0]))
     np.testing.assert_array_equal(batch.values, [1.0, 2.0])
 
 
@@ -87,12 +93,12 @@ def test_block_defaults_to_the_loop_of_pair():
 def test_nan_and_infinity_never_come_out(value):
     single = MetricSpec(name="broken", pair=lambda x, y, params: value)
     with pytest.raises(FloatingPointError, match=r"broken\(\) gave"):
-        single.bind()([1.0], [1.0])
+        bind(single)([1.0], [1.0])
     batched = MetricSpec(
-        name="broken", pair=single.pair, block=lambda left, right, i, j, params: Batch(np.full(len(i), value))
+        name="broken", pair=single.pair, block=lambda left, right, i, j, params, cutoff: Batch(np.full(len(i), value))
     )
     with pytest.raises(FloatingPointError, match="rescale"):
-        batched.bind().block([1], [1], np.array([0]), np.array([0]))
+        bind(batched).block([1], [1], np.array([0]), np.array([0]))
 
 
 def test_preparation_happens_once_for_the_same_object():
@@ -102,22 +108,22 @@ def test_preparation_happens_once_for_the_same_object():
         prepare=lambda series, params: calls.append(1) or series,
         pair=lambda x, y, params: 0.0,
     )
-    x = spec.bind().accept([1.0], "x")
-    spec.bind()(x, x)
+    x = bind(spec).accept([1.0], "x")
+    bind(spec)(x, x)
     assert len(calls) == 1
 
 
 def test_a_solver_that_stops_early_warns_once():
     spec = MetricSpec(name="lazy", pair=lambda x, y, params: Result(1.0, converged=False, n_iter=7, gap=0.25))
     with pytest.warns(ConvergenceWarning, match=r"lazy did not converge in 7 iterations, error at most 0.25") as caught:
-        result = spec.bind().solve([1.0], [2.0])
+        result = bind(spec).solve([1.0], [2.0])
     assert len(caught) == 1
     assert not result.converged
 
 
 def test_a_metric_without_gradient_says_so():
     with pytest.raises(NotImplementedError, match="power_mean_gap has no gradient"):
-        SPEC.bind().value_and_grad([1.0], [2.0])
+        bind(SPEC).value_and_grad([1.0], [2.0])
 
 
 @pytest.mark.parametrize(
@@ -125,7 +131,9 @@ def test_a_metric_without_gradient_says_so():
     [
         ({"name": "two words", "pair": max}, ValueError, "valid identifier"),
         ({"name": "m", "pair": 3}, TypeError, "pair must be callable"),
-        ({"name": "m", "pair": power_mean_gap, "lower_bounds": print}, TypeError, "lower_bound, which is missing"),
+        ({"name": "m", "pair": power_mean_gap, "lower_bounds": 3}, TypeError, "lower_bounds must be callable"),
+        ({"name": "m", "pair": max, "reference": "no colon"}, TypeError, "package.module:function"),
+        ({"name": "m", "pair": max, "params": Reserved}, ValueError, "'n_jobs', which functions such as pairwise"),
         ({"name": "m", "pair": max, "traits": 3}, TypeError, "traits must be"),
     ],
 )
@@ -150,4 +158,4 @@ def test_extras_are_computed_once_when_asked_for_and_travel_in_a_pickle():
 def test_no_warning_without_cause():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        SPEC.bind()([1.0], [2.0])
+        bind(SPEC)([1.0], [2.0])

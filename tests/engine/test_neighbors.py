@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import stotmetrics
 from stotmetrics import as_series
+from stotmetrics.spec.bound import bind
 
 # Searched in blocks.
 WARPING = [
@@ -115,7 +116,7 @@ def test_bounds_that_say_nothing_are_asked_for_the_first_queries_only():
     spec = replace(stotmetrics.get_metric("dtw").spec, lower_bounds=bounds)
     rng = np.random.default_rng(3)
     train, queries = rng.normal(size=(20, 6)), rng.normal(size=(50, 6))
-    found = stotmetrics.kneighbors(train, queries, spec.bind(), 3)
+    found = stotmetrics.kneighbors(train, queries, bind(spec), 3)
     assert (found.indices == stotmetrics.kneighbors(train, queries, "dtw", 3).indices).all()
     assert found.solved == 1000
     assert sum(asked) < 10
@@ -135,7 +136,8 @@ def test_lower_bound_is_below_the_value(seed, case, ragged, ties, weighted):
     if weighted:
         x = as_series(x.values, weights=rng.uniform(size=len(x)) * rng.integers(0, 2, len(x)) + 1e-3)
     metric = stotmetrics.get_metric(name, **params)
-    bound = metric.spec.lower_bound(metric.prepare(x), metric.prepare(y), metric.params)
+    one = np.zeros(1, dtype=np.intp)
+    (bound,) = metric.lower_bounds([metric.prepare(x)], [metric.prepare(y)], one, one)
     value = metric(x, y)
     assert bound <= value + 1e-9 * (1 + value)
 

@@ -53,7 +53,8 @@ def test_batched_gradients_equal_single_ones():
     for metric in ("softdtw", "softdtw_divergence", "softdtw_sharp"):
         bound = stotmetrics.get_metric(metric, gamma=0.3)
         prepared = [bound.prepare(x) for x in X]
-        values, grads_x, grads_y = bound.grad_block(prepared, prepared, rows, cols)
+        batch = bound.gradients(prepared, prepared, rows, cols)
+        values, grads_x, grads_y = batch.values, batch.left, batch.right
         for k, (i, j) in enumerate(zip(rows, cols, strict=True)):
             value, grad_x, grad_y = bound.value_and_grad(X[i], X[j])
             assert values[k] == value
@@ -106,8 +107,10 @@ def test_a_gradient_that_is_not_finite_is_an_error_not_a_result():
     spec = stotmetrics.MetricSpec(
         name="cliff",
         pair=lambda x, y, params: 0.0,
-        grad=lambda x, y, params: (0.0, np.full(x.values.shape, np.nan), np.zeros(y.values.shape)),
+        gradients=lambda left, right, rows, cols, params, side: stotmetrics.GradBatch(
+            np.zeros(len(rows)), [np.full(left[i].values.shape, np.nan) for i in rows]
+        ),
         traits=stotmetrics.Traits(differentiable=True),
     )
-    with pytest.raises(FloatingPointError, match="no finite gradient"):
+    with pytest.raises(FloatingPointError, match="gave a gradient with nan"):
         stotmetrics.barycenter([[1.0, 2.0]], metric=spec)

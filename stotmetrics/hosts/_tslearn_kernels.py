@@ -1,0 +1,251 @@
+"""tslearn's own functions on the kernels of this package, with tslearn's units and results.
+
+Each function here takes the one it stands in for, and gives way to it for whatever it does not serve: other backends,
+constraints of other conventions, and series that this package refuses.
+"""
+
+import math
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import numpy as np
+from tslearn.backend import instantiate_backend
+from tslearn.utils import to_time_series
+
+from ..api import pairwise
+from ..metrics.softdtw import softdtw_from_cost
+from ..series import as_dataset
+from ..spec.bound import BoundMetric, get_metric
+
+Function = Callable[..., Any]
+
+
+class NotServedError(ValueError):
+    """These arguments are for tslearn."""
+
+
+def giving_way(stand_in: Callable[[Function], Function]) -> Callable[[Function], Function]:
+    """Let tslearn answer what the stand-in does not serve or refuses: its errors stay its own."""
+
+    @wraps(stand_in)
+    def make(original: Function) -> Function:
+        served = stand_in(original)
+
+        @wraps(original)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return served(*args, **kwargs)
+            except (ValueError, FloatingPointError):
+                return original(*args, **kwargs)
+
+        return call
+
+    return make
+
+
+def band_of(constraint: Any, radius: Any, slope: Any, lengths: set[int]) -> int | None:
+    """The band of this package that is tslearn's constraint; there is one for series of one length."""
+    if constraint in (None, 0) and radius is None and slope is None:
+        return None
+    if constraint == "sakoe_chiba" and slope is None and len(lengths) == 1:
+        return 1 if radius is None else int(radius)
+    raise NotServedError
+
+
+def smoothing(gamma: Any) -> float:
+    """gamma where it smooths: tslearn has a branch of its own for zero."""
+    gamma = float(gamma)
+    if not gamma > 0 or math.isclose(gamma, 0.0):
+        raise NotServedError
+    return gamma
+
+
+def _two(s1: Any, s2: Any, be: Any) -> list[Any]:
+    if not instantiate_backend(be, s1, s2).is_numpy:
+        raise NotServedError
+    return [to_time_series(s, remove_nans=True) for s in (s1, s2)]
+
+
+def _pair(name: str) -> Callable[[Function], Function]:
+    @giving_way
+    def make(original: Function) -> Function:
+        def function(
+            s1: Any,
+            s2: Any,
+            gamma: float = 1.0,
+            global_constraint: Any = None,
+            sakoe_chiba_radius: Any = None,
+            itakura_max_slope: Any = None,
+            be: Any = None,
+        ) -> float:
+            x, y = _two(s1, s2, be)
+            band = band_of(global_constraint, sakoe_chiba_radius, itakura_max_slope, {len(x), len(y)})
+            return np.float64(get_metric(name, gamma=smoothing(gamma), band=band)(x, y))
+
+        return function
+
+    return make
+
+
+soft_dtw = _pair("softdtw")
+soft_dtw_normalized = _pair("softdtw_divergence")
+
+
+@giving_way
+def dtw(original: Function) -> Function:
+    """``tslearn.metrics.dtw``: a square root."""
+
+    def function(
+        s1: Any,
+        s2: Any,
+        global_constraint: Any = None,
+        sakoe_chiba_radius: Any = None,
+        itakura_max_slope: Any = None,
+        be: Any = None,
+    ) -> float:
+        x, y = _two(s1, s2, be)
+        band = band_of(global_constraint, sakoe_chiba_radius, itakura_max_slope, {len(x), len(y)})
+        return np.float64(get_metric("dtw", squared=False, band=band)(x, y))
+
+    return function
+
+
+@giving_way
+def soft_dtw_alignment(original: Function) -> Function:
+    """``tslearn.metrics.soft_dtw_alignment``."""
+
+    def function(
+        s1: Any,
+        s2: Any,
+        gamma: float = 1.0,
+        global_constraint: Any = None,
+        sakoe_chiba_radius: Any = None,
+        itakura_max_slope: Any = None,
+        be: Any = None,
+    ) -> tuple[Any, float]:
+        x, y = _two(s1, s2, be)
+        band = band_of(global_constraint, sakoe_chiba_radius, itakura_max_slope, {len(x), len(y)})
+        result = get_metric("softdtw", gamma=smoothing(gamma), band=band).solve(x, y)
+        return result.alignment, np.float64(result.value)
+
+    return function
+
+
+def _matrix(
+    dataset1: Any, dataset2: Any, constraint: tuple[Any, Any, Any], n_jobs: Any, verbose: Any, be: Any, bind: Function
+) -> Any:
+    if not (instantiate_backend(dataset1, dataset2) if be is None else be).is_numpy:
+        raise NotServedError
+    left = as_dataset(dataset1)
+    right = None if dataset2 is None else as_dataset(dataset2)
+    band = band_of(*constraint, {len(series) for series in [*left, *(right or [])]})
+    return pairwise(left, right, bind(band), n_jobs=n_jobs, progress=bool(verbose))
+
+
+def _soft_matrix(name: str) -> Callable[[Function], Function]:
+    @giving_way
+    def make(original: Function) -> Function:
+        def function(
+            dataset1: Any,
+            dataset2: Any = None,
+            gamma: float = 1.0,
+            global_constraint: Any = None,
+            sakoe_chiba_radius: Any = None,
+            itakura_max_slope: Any = None,
+            n_jobs: Any = None,
+            verbose: Any = 0,
+            be: Any = None,
+        ) -> Any:
+            width = smoothing(gamma)
+            constraint = (global_constraint, sakoe_chiba_radius, itakura_max_slope)
+
+            def bind(band: int | None) -> BoundMetric:
+                return get_metric(name, gamma=width, band=band)
+
+            return _matrix(dataset1, dataset2, constraint, n_jobs, verbose, be, bind)
+
+        return function
+
+    return make
+
+
+cdist_soft_dtw = _soft_matrix("softdtw")
+cdist_soft_dtw_normalized = _soft_matrix("softdtw_divergence")
+
+
+@giving_way
+def cdist_dtw(original: Function) -> Function:
+    """``tslearn.metrics._cdist_dtw``: square roots."""
+
+    def function(
+        dataset1: Any,
+        dataset2: Any = None,
+        global_constraint: Any = None,
+        sakoe_chiba_radius: Any = None,
+        itakura_max_slope: Any = None,
+        n_jobs: Any = None,
+        verbose: Any = 0,
+        be: Any = None,
+    ) -> Any:
+        def bind(band: int | None) -> BoundMetric:
+            return get_metric("dtw", squared=False, band=band)
+
+        constraint = (global_constraint, sakoe_chiba_radius, itakura_max_slope)
+        return _matrix(dataset1, dataset2, constraint, n_jobs, verbose, be, bind)
+
+    return function
+
+
+@giving_way
+def barycenter_objective(original: Function) -> Function:
+    """What ``softdtw_barycenter`` minimises: tslearn's optimiser goes its own way on our values and gradients."""
+
+    def function(
+        Z: Any,
+        X: Any,
+        weights: Any,
+        gamma: float,
+        global_constraint: Any = 0,
+        sakoe_chiba_radius: Any = None,
+        itakura_max_slope: Any = None,
+        n_jobs: Any = None,
+    ) -> tuple[float, Any]:
+        band = band_of(global_constraint, sakoe_chiba_radius, itakura_max_slope, set())
+        metric = get_metric("softdtw", gamma=smoothing(gamma), band=band)
+        center = np.ascontiguousarray(Z.reshape(-1, X[0].shape[-1]))
+        series = metric.prepare_all([metric.accept(x, "X") for x in X])
+        rows, cols = np.zeros(len(X), dtype=np.intp), np.arange(len(X), dtype=np.intp)
+        batch = metric.gradients([metric.accept(center, "Z")], series, rows, cols, "left")
+        weights = np.asarray(weights, dtype=np.float64)
+        return float(weights @ batch.values), np.tensordot(weights, np.stack(batch.left or []), axes=1).ravel()
+
+    return function
+
+
+@giving_way
+def cost_value(original: Function) -> Function:
+    """``tslearn.metrics.SoftDTW.compute``."""
+
+    def compute(self: Any) -> float:
+        vars(self).pop("_of_stotmetrics", None)
+        if not self.be.is_numpy:
+            raise NotServedError
+        result = softdtw_from_cost(self.D, gamma=smoothing(self.gamma))
+        self._of_stotmetrics = result
+        self.R_[self.D.shape] = result.value
+        self.computed = True
+        return np.float64(result.value)
+
+    return compute
+
+
+def cost_gradient(original: Function) -> Function:
+    """``tslearn.metrics.SoftDTW.grad``: the expected alignment, found together with the value."""
+
+    @wraps(original)
+    def grad(self: Any) -> Any:
+        result = getattr(self, "_of_stotmetrics", None)
+        return original(self) if result is None else result.alignment
+
+    return grad

@@ -1,0 +1,141 @@
+"""Losses for PyTorch: values and gradients of the kernels, exact in double precision."""
+
+import numpy as np
+import pytest
+
+import stotmetrics
+from stotmetrics import ConvergenceWarning, InvalidParameterError, InvalidSeriesError
+
+torch = pytest.importorskip("torch")
+from stotmetrics.hosts.torch import SeriesLoss, SoftDTWDivergenceLoss, SoftDTWLoss, STALoss  # noqa: E402
+
+
+def batch(*shape, seed=0, low=None, dtype=torch.float64, grad=True):
+    generator = torch.Generator().manual_seed(seed)
+    values = torch.randn(*shape, generator=generator, dtype=torch.float64)
+    values = values if low is None else values.abs() + low
+    return values.to(dtype).requires_grad_(grad)
+
+
+LOSSES = {
+    "softdtw": (SoftDTWLoss(gamma=0.5, reduction="none"), None),
+    "softdtw in a band": (SoftDTWLoss(gamma=0.5, band=1, reduction="none"), None),
+    "divergence": (SoftDTWDivergenceLoss(gamma=0.5, reduction="none"), None),
+    "sta": (STALoss(gamma=0.1, reduction="none", tol=1e-12), 0.2),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("moves", ["both", "input", "target"])
+def test_gradients_are_exact_in_double_precision(name, moves):
+    loss, low = LOSSES[name]
+    x = batch(2, 4, 2, low=low, grad=moves != "target")
+    y = batch(2, 5, 2, low=low, seed=1, grad=moves != "input")
+    assert torch.autograd.gradcheck(loss, (x, y), eps=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_values_are_those_of_the_metric(name):
+    loss, low = LOSSES[name]
+    x, y = batch(3, 6, 2, low=low, grad=False), batch(3, 4, 2, low=low, seed=1, grad=False)
+    expected = [loss.metric(a.numpy(), b.numpy()) for a, b in zip(x, y, strict=True)]
+    np.testing.assert_allclose(loss(x, y).numpy(), expected, rtol=1e-12)
+    np.testing.assert_allclose(loss(x.requires_grad_(), y).detach().numpy(), expected, rtol=1e-9)
+
+
+def test_single_precision_in_and_out_double_inside():
+    x, y = batch(3, 50, dtype=torch.float32), batch(3, 50, seed=1, dtype=torch.float32, grad=False)
+    value = SoftDTWLoss(gamma=0.1)(x, y)
+    value.backward()
+    assert value.dtype == torch.float32 and x.grad.dtype == torch.float32
+    own = stotmetrics.get_metric("softdtw", gamma=0.1)
+    pairs = [own.value_and_grad(a.numpy(), b.numpy()) for a, b in zip(x.detach(), y, strict=True)]
+    assert value.item() == pytest.approx(np.mean([v for v, _, _ in pairs]), rel=1e-7)
+    np.testing.assert_allclose(x.grad.numpy(), np.stack([g[:, 0] for _, g, _ in pairs]) / 3, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_reductions(reduction):
+    x, y = batch(4, 5), batch(4, 6, seed=1)
+    each = SoftDTWLoss(reduction="none")(x, y)
+    expected = {"mean": each.mean(), "sum": each.sum(), "none": each}[reduction]
+    torch.testing.assert_close(SoftDTWLoss(reduction=reduction)(x, y), expected)
+
+
+def test_padding_counts_for_nothing():
+    x, y = batch(3, 7, 2), batch(3, 6, 2, seed=1, grad=False)
+    lengths, others = [7, 2, 5], torch.tensor([1, 6, 4])
+    loss = SoftDTWLoss(reduction="none")
+    values = loss(x, y, lengths, others)
+    values.sum().backward()
+    for k in range(3):
+        alone = x.detach()[k : k + 1, : lengths[k]].clone().requires_grad_()
+        value = loss(alone, y[k : k + 1, : others[k]])
+        value.sum().backward()
+        torch.testing.assert_close(values[k], value[0])
+        torch.testing.assert_close(x.grad[k, : lengths[k]], alone.grad[0])
+        assert not x.grad[k, lengths[k] :].any()
+
+
+def test_images():
+    x, y = batch(2, 3, 2, 2, low=0.2), batch(2, 3, 2, 2, low=0.2, seed=1, grad=False)
+    loss = STALoss(gamma=0.1)
+    loss(x, y).backward()
+    slope = stotmetrics.value_and_grad(x[0].detach().numpy(), y[0].numpy(), metric="sta", gamma=0.1)[1]
+    np.testing.assert_allclose(x.grad[0].reshape(3, 4).numpy(), slope / 2, rtol=1e-10)
+
+
+def test_a_forecaster_learns():
+    torch.manual_seed(0)
+    time = torch.linspace(0.0, 6.0, 40)
+    shifts = torch.rand(32, 1) * 6.0
+    series = torch.sin(time + shifts)
+    past, future = series[:, :28], series[:, 28:]
+    model = torch.nn.Sequential(torch.nn.Linear(28, 16), torch.nn.Tanh(), torch.nn.Linear(16, 12))
+    loss = SoftDTWDivergenceLoss(gamma=0.1)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    seen = []
+    for _ in range(120):
+        optimizer.zero_grad()
+        value = loss(model(past), future)
+        value.backward()
+        optimizer.step()
+        seen.append(value.item())
+    assert seen[-1] < 0.05 * seen[0]
+
+
+def test_any_metric_with_a_gradient_is_a_loss():
+    x, y = batch(2, 5), batch(2, 5, seed=1)
+    torch.testing.assert_close(SeriesLoss("euclidean", reduction="none")(x, y), (x - y).norm(dim=1))
+    assert torch.autograd.gradcheck(SeriesLoss(stotmetrics.get_metric("euclidean")), (x, y))
+    assert "euclidean(), reduction='mean'" in repr(SeriesLoss("euclidean"))
+    with pytest.raises(NotImplementedError, match="no gradient"):
+        SoftDTWLoss(gamma=0.0)
+    with pytest.raises(NotImplementedError, match="no gradient"):
+        SeriesLoss("dtw")
+
+
+def test_a_gradient_of_the_gradient_is_refused():
+    x, y = batch(1, 4), batch(1, 4, seed=1)
+    slope = torch.autograd.grad(SoftDTWLoss()(x, y), x, create_graph=True)[0]
+    with pytest.raises(RuntimeError, match=r"does not require grad|once_differentiable"):
+        slope.sum().backward()
+
+
+def test_what_cannot_be_used_is_refused():
+    with pytest.raises(InvalidParameterError, match="reduction must be"):
+        SoftDTWLoss(reduction="max")
+    with pytest.raises(InvalidParameterError, match="with the same B >= 1"):
+        SoftDTWLoss()(batch(2, 3), batch(3, 3))
+    with pytest.raises(InvalidParameterError, match="input_lengths must be 2 integers from 1 to 3"):
+        SoftDTWLoss()(batch(2, 3), batch(2, 3), [3, 4])
+    with pytest.raises(InvalidSeriesError, match=r"input\[0\] and target\[0\] must have the same number of channels"):
+        SoftDTWLoss()(batch(1, 3, 2), batch(1, 3, 3))
+    with pytest.raises(InvalidSeriesError, match=r"input\[1\] must hold at least one value; got only NaN"):
+        SoftDTWLoss()(torch.tensor([[1.0], [float("nan")]]), batch(2, 1))
+
+
+def test_a_pair_that_does_not_converge_says_so():
+    x, y = batch(1, 3, 3, low=0.2), batch(1, 3, 3, low=0.2, seed=1)
+    with pytest.warns(ConvergenceWarning, match="sta did not converge for 1 of 1 pairs"):
+        STALoss(gamma=0.1, max_iter=1, tol=1e-14)(x, y)
