@@ -81,6 +81,7 @@ def parser() -> argparse.ArgumentParser:
     _add_metric(filling, default="softdtw")
     _add_work(filling)
     filling.add_argument("--out", type=Path, metavar="FILE", help="D.npy, D.csv, or - for CSV to the output (default)")
+    filling.add_argument("--overwrite", action="store_true", help="start a .npy file anew, whatever it holds")
 
     checking = command(commands.check, "whether a metric keeps what it claims")
     checking.add_argument("metric", metavar="NAME", help="a name from 'list', or package.module:SPEC")

@@ -131,8 +131,8 @@ def _read(options: argparse.Namespace) -> tuple[datasets.Dataset, bool]:
         if len(absent):
             count = int(np.isin(y_test, absent).sum())
             complain(
-                f"warning: no training series has the label {listed(absent)}: {count} of the {len(y_test)} test series cannot "
-                "be classified right"
+                f"warning: no training series has the label {listed(absent)}: {count} of the {len(y_test)} test "
+                "series cannot be classified right"
             )
     return dataclasses.replace(data, y_train=y_train, y_test=y_test), tested
 

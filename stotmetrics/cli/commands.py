@@ -73,7 +73,13 @@ def matrix(options: argparse.Namespace) -> None:
     with progress(options, metric.name) as bar:
         try:
             D = api.pairwise(
-                X, Y, metric=metric, n_jobs=options.n_jobs, progress=bar or False, out=path if binary else None
+                X,
+                Y,
+                metric=metric,
+                n_jobs=options.n_jobs,
+                progress=bar or False,
+                out=path if binary else None,
+                overwrite=options.overwrite,
             )
         except KeyboardInterrupt:
             raise KeyboardInterrupt(*_way_on(path if binary else None)) from None

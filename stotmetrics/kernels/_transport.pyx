@@ -7,7 +7,7 @@ from libc.math cimport INFINITY
 
 from ._core cimport NOT_CONVERGED, OK
 from ._costs cimport powers
-from ._interrupt cimport heard, interrupted
+from ._interrupt cimport SLICE, heard, interrupted
 from ._network cimport (
     Network, dual_value, masses, network_doubles, optimise, pivot_limit, place, row_potential, set_potentials,
     staircase,
@@ -27,6 +27,11 @@ cdef void levels(Network *net, const double *A, const double *B, double unit, do
             of_b += net.flow[node] * B[cell]
     la[0] = of_a * unit
     lb[0] = of_b * unit
+
+
+cdef inline bint interrupted_by(Py_ssize_t work) noexcept nogil:
+    """Whether to stop after so much work at once."""
+    return work > SLICE and interrupted()
 
 
 cdef inline void mix(Network *net, const double *A, const double *B, double w) noexcept nogil:
@@ -199,7 +204,7 @@ cdef class Workspace:
             powers(&x[0, 0], n, &y[0, 0], m, d, p, A)
             powers(&t[0], n, &s[0], m, 1, p, B)
             self.unit = masses(&a[0], n, &b[0], m, uniform, whole, whole + n)
-            status = maximise(
+            status = NOT_CONVERGED if interrupted_by(n * m) else maximise(
                 &self.net, A, B, &a[0], &b[0], whole, whole + n, self.unit, natural, natural, &x_order[0], &y_order[0],
                 d == 1, cutoff, &found,
             )

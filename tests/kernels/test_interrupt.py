@@ -18,16 +18,16 @@ LONG = RNG.standard_normal((2, 8000))
 VERY_LONG = np.tile(LONG, (1, 20))
 
 
-class Alarm(Exception):
+class AlarmError(Exception):
     pass
 
 
 @pytest.fixture
 def alarm():
-    """Raise Alarm in a second."""
+    """Raise AlarmError in a second."""
 
     def ring(number, frame):
-        raise Alarm
+        raise AlarmError
 
     before = signal.signal(signal.SIGALRM, ring)
     yield lambda: signal.setitimer(signal.ITIMER_REAL, 1.0)
@@ -55,7 +55,7 @@ JOBS = {
 def test_a_signal_is_handled_inside_a_long_kernel(job, alarm):
     alarm()
     start = time.perf_counter()
-    with pytest.raises(Alarm):
+    with pytest.raises(AlarmError):
         JOBS[job]()
     # Two seconds is what is promised; the rest is for a busy machine.
     assert time.perf_counter() - start < 20
@@ -65,7 +65,7 @@ def test_the_next_call_knows_nothing_of_the_one_that_was_stopped(alarm):
     x, y = RNG.standard_normal((2, 40))
     before = stotmetrics.tiot(x, y)
     alarm()
-    with pytest.raises(Alarm):
+    with pytest.raises(AlarmError):
         stotmetrics.tiot(*LONG)
     assert stotmetrics.tiot(x, y) == before
 
@@ -74,7 +74,7 @@ def test_workers_stop_when_their_call_is_given_up(alarm):
     # Three long pairs: the first is done here, which hears the signal itself, so let the others be under way.
     busy = threading.active_count()
     alarm()
-    with pytest.raises(Alarm):
+    with pytest.raises(AlarmError):
         stotmetrics.kneighbors(LONG[:1], np.tile(LONG, (10, 1)), metric="tiot", n_jobs=2)
     deadline = time.perf_counter() + 20
     while threading.active_count() > busy and time.perf_counter() < deadline:
