@@ -52,6 +52,7 @@ CLAIMS = [
     ("gak", {"form": "log"}, DIVERGENCE | ANY_SHAPE),
     ("opw", {}, {"symmetric", "nonnegative", "uses_weights"} | ANY_SHAPE),
     ("otw", {}, METRIC | {"multivariate"}),
+    ("euclidean", {}, METRIC | {"multivariate", "differentiable"}),
 ]
 
 
