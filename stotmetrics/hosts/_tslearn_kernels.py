@@ -20,6 +20,8 @@ from ..spec.bound import BoundMetric, get_metric
 
 Function = Callable[..., Any]
 
+_NUMPY = instantiate_backend("numpy")
+
 
 class NotServedError(ValueError):
     """These arguments are for tslearn."""
@@ -61,10 +63,17 @@ def smoothing(gamma: Any) -> float:
     return gamma
 
 
+def _is_numpy(be: Any, *data: Any) -> bool:
+    """Whether tslearn would compute with NumPy. It prints the data to find out: it is asked only where it must be."""
+    if be is None and all(one is None or type(one) is np.ndarray for one in data):
+        return True
+    return bool(getattr(be if hasattr(be, "is_numpy") else instantiate_backend(be, *data), "is_numpy", False))
+
+
 def _two(s1: Any, s2: Any, be: Any) -> list[Any]:
-    if not instantiate_backend(be, s1, s2).is_numpy:
+    if not _is_numpy(be, s1, s2):
         raise NotServedError
-    return [to_time_series(s, remove_nans=True) for s in (s1, s2)]
+    return [to_time_series(s, remove_nans=True, be=_NUMPY) for s in (s1, s2)]
 
 
 def _pair(name: str) -> Callable[[Function], Function]:
@@ -135,7 +144,7 @@ def soft_dtw_alignment(original: Function) -> Function:
 def _matrix(
     dataset1: Any, dataset2: Any, constraint: tuple[Any, Any, Any], n_jobs: Any, verbose: Any, be: Any, bind: Function
 ) -> Any:
-    if not (instantiate_backend(dataset1, dataset2) if be is None else be).is_numpy:
+    if not _is_numpy(be, dataset1, dataset2):
         raise NotServedError
     left = as_dataset(dataset1)
     right = None if dataset2 is None else as_dataset(dataset2)
