@@ -282,9 +282,13 @@ def _state(value: Any) -> dict[str, Any] | None:
     """The attributes of an object that is made of Python attributes."""
     if dataclasses.is_dataclass(value):
         return {field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)}
-    if hasattr(value, "__dict__") and type(value).__reduce_ex__ == object.__reduce_ex__:
+    if hasattr(value, "__dict__") and "__reduce_ex__" not in _overridden(type(value)):
         return dict(vars(value))
     return None
+
+
+def _overridden(kind: type) -> set[str]:
+    return {name for base in kind.__mro__ if base is not object for name in vars(base)}
 
 
 def _content(cell: types.CellType) -> Any:

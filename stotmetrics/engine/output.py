@@ -3,7 +3,7 @@
 A matrix on disk is two files: ``D.npy`` and, beside it, ``D.npy.journal`` (see :mod:`stotmetrics.engine.journal`),
 which stays: it says of which call the matrix is. The space is allocated before the work, under another name, so that a
 full disk is an error at the start and leaves what was there. Until all tiles are written ``D.npy`` begins with a mark
-where a ``.npy`` file has its header: nobody can load half a matrix. Tiles are written with ordinary writes, never through
+where a ``.npy`` file has its header: nobody can load half a matrix. Tiles are written by ordinary writes, never through
 a memory map, whose errors are signals.
 """
 
