@@ -11,13 +11,10 @@ from stotmetrics.spec.bound import bind
 
 OFFERS = {
     "prepare": "work done once per series",
-    "block": "many pairs at a time",
-    "grad": "gradient",
-    "grad_block": "gradients of many pairs at a time",
-    "reference": "slow reference implementation",
-    "lower_bound": "cheap lower bound",
-    "lower_bounds": "cheap lower bounds of many pairs at a time",
-    "abandon": "solves broken off above a cutoff",
+    "block": "many pairs at once, with early abandoning where it pays",
+    "gradients": "gradients of many pairs",
+    "lower_bounds": "cheap lower bounds of many pairs",
+    "reference": "independent reference implementation",
 }
 
 

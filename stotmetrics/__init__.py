@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from .api import distance, list_metrics, pairwise, solve, value_and_grad
 from .errors import (
+    AxisWarning,
     ConvergenceWarning,
     DuplicateMetricError,
     InvalidParameterError,
@@ -69,6 +70,7 @@ _LAZY = {
 }
 
 __all__ = [
+    "AxisWarning",
     "Barycenter",
     "Batch",
     "BoundMetric",

@@ -145,6 +145,10 @@ def pairwise(
     n_jobs: int | None = None,
     progress: bool | Callable[[int, int], None] = False,
     out: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    condensed: bool = False,
+    dtype: Any = None,
+    max_memory: int | str | None = None,
     **params: Any,
 ) -> FloatArray:
     """All distances between two sets of series, or within one.
@@ -162,26 +166,42 @@ def pairwise(
     n_jobs : int, optional
         Workers, as joblib counts them: None is one unless a ``joblib.parallel_config`` says otherwise, -1 all cores.
     progress : bool or callable, default False
-        True shows a bar; a callable is told ``(done, total)`` in pairs.
+        True shows a bar with rate and remaining time; a callable is told ``(done, total)`` in pairs.
     out : path, optional
         A ``.npy`` file to write the matrix to while it is computed. If the run is stopped, the same call with the same
-        arguments does the rest.
+        arguments does the rest; once it is finished, the same call returns it. A journal beside it,
+        ``matrix.npy.journal``, knows of which call it is and what is written: keep the two together.
+    overwrite : bool, default False
+        Whether a file ``out`` that is of another call, or was changed, gives way. It is replaced as soon as there is
+        space for the new one.
+    condensed : bool, default False
+        The upper triangle alone, as :func:`scipy.spatial.distance.squareform` takes it. Only within one set, for a
+        metric that claims to be symmetric and zero between a series and itself.
+    dtype : {"float64", "float32"}, optional
+        The type of the entries, by default float64. Distances are computed in float64 and then rounded.
+    max_memory : int or str, optional
+        Bytes, or text such as ``"4 GB"``, that the matrix and the series may take together. More is refused before
+        it is taken.
     **params
         Parameters of the metric.
 
     Returns
     -------
-    array of shape (n, m)
-        A memory map if ``out`` is given.
+    array of shape (n, m), or (n (n - 1) / 2,) if condensed
+        If ``out`` is given, a memory map of the file that is copied where it is written to: the file stays as it is.
 
     Raises
     ------
     InvalidSeriesError
         Naming the series that cannot be used, as ``X[3]``; see also :func:`get_metric`.
     MemoryError
-        If the matrix is larger than the memory of the machine and ``out`` is not given.
+        If the matrix is larger than the memory of the machine and ``out`` is not given, or if ``max_memory`` is
+        exceeded.
     FileExistsError
-        If ``out`` exists and is not the unfinished result of the same call.
+        If ``out`` exists and is not of the same call: other series, metric, code of the metric, parameters or version.
+    OSError
+        If ``out`` cannot be written: no space for all of it, no such folder, no permission, or another process is
+        writing it (BlockingIOError). The message names the file, and nothing is left behind.
 
     Warns
     -----
@@ -203,10 +223,18 @@ def pairwise(
     metric_comes_last("pairwise(X, Y, metric={})", X, Y)
     bound = get_metric(metric, **params)
     left, right = as_sets(X, Y, bound.traits, bound.name)
-    others = right or left
-    side = tiles.tile_side(left, others)
-    sets = [left] if right is None else [left, right]
-    destination = output.open_destination(out, (len(left), len(others)), bound.config(), sets, side)
-    tiles.fill(bound, left, right, destination, side, n_jobs=n_jobs, progress=progress)
-    destination.close()
+    tiles.check_jobs(n_jobs)
+    side = tiles.tile_side(left, right or left)
+    with output.open_destination(
+        out,
+        bound,
+        left,
+        right,
+        side,
+        condensed=condensed,
+        dtype=dtype,
+        overwrite=overwrite,
+        max_memory=max_memory,
+    ) as destination:
+        tiles.fill(bound, left, right, destination, side, n_jobs=n_jobs, progress=progress)
     return destination.array

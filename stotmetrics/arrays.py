@@ -1,6 +1,8 @@
 """Numbers as people hand them over: read as float64 arrays, or refused by the name of the argument."""
 
+import numbers
 import os
+from collections.abc import Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -22,10 +24,13 @@ def real_array(x: Any, name: str, error: type[ValueError] = InvalidParameterErro
         return x
     if isinstance(x, np.ma.MaskedArray) and np.any(x.mask):
         raise error(f"{name} has masked entries; fill or drop them first, as in x.compressed()")
+    _refuse_containers(x, name, error)
     array = any_array(x, name, error)
+    if array.dtype.kind == "O" and array.size and all(isinstance(one, numbers.Real) for one in array.flat):
+        array = _from_objects(array, name, error)
     if array.dtype.kind not in "fiub":
         raise error(f"{name} must hold real numbers; got dtype {array.dtype}{_way_out(array.dtype.kind)}")
-    with np.errstate(over="ignore"):
+    with np.errstate(all="ignore"):  # what leaves the range is looked for below
         converted = array.astype(np.float64, copy=False)
     if array.dtype.itemsize >= 8 and not _is_faithful(array, converted):
         raise error(f"{name} holds {array.dtype} values that float64 cannot keep; subtract an offset or rescale them")
@@ -57,7 +62,9 @@ def any_array(x: Any, name: str, error: type[ValueError] = InvalidParameterError
     """``np.asarray`` whose failure is a message for people."""
     try:
         return np.asarray(x)
-    except (TypeError, ValueError, RuntimeError) as cause:
+    except MemoryError:
+        raise
+    except Exception as cause:  # whatever an __array__ of someone else raises
         raise error(f"{name} cannot be read as one array of numbers: {cause}") from cause
 
 
@@ -69,6 +76,33 @@ def refuse_more_than_memory(need: int, what: str, way_out: str) -> None:
         return
     if need > have:
         raise MemoryError(f"{what} takes {need / 2**30:.1f} GiB and this machine has {have / 2**30:.1f}; {way_out}")
+
+
+def _refuse_containers(x: Any, name: str, error: type[ValueError]) -> None:
+    """Refuse what NumPy would wrap as a single object, with the way to what was meant."""
+    if hasattr(x, "toarray") and hasattr(x, "nnz"):
+        raise error(f"{name} must be a dense array; got a sparse one; pass its toarray()")
+    if isinstance(x, Mapping):
+        raise error(
+            f"{name} must be an array of numbers; got {type(x).__name__} of dtype object; pass list(d.values())"
+        )
+    if isinstance(x, Set):
+        raise error(
+            f"{name} must be an array of numbers; got a {type(x).__name__}, whose items have no order; pass a list"
+        )
+    if hasattr(x, "collect") and hasattr(x, "lazy"):
+        raise error(f"{name} must hold its numbers; got a lazy {type(x).__name__}; pass its collect()")
+
+
+def _from_objects(array: npt.NDArray[Any], name: str, error: type[ValueError]) -> FloatArray:
+    """Real numbers of several types as float64; Python's integers have no limit, and ours have."""
+    for one in array.flat:
+        if isinstance(one, numbers.Integral) and abs(int(one)) > _LARGEST_EXACT:
+            raise error(f"{name} holds integers of dtype object that float64 cannot keep; rescale them")
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as cause:
+        raise error(f"{name} holds numbers of dtype object that float64 cannot keep: {cause}") from cause
 
 
 def _is_faithful(array: npt.NDArray[Any], converted: FloatArray) -> bool:
@@ -86,4 +120,5 @@ def _way_out(kind: str) -> str:
         "m": "; divide by a unit, as in dt / np.timedelta64(1, 's')",
         "U": "; convert text to numbers first",
         "S": "; convert text to numbers first",
+        "V": "; pass one field of the records, or a plain array of them",
     }.get(kind, "")

@@ -1,25 +1,27 @@
 """Labelled sets of series, read from the files people have and from what an installed package ships."""
 
 import json
+import math
 import re
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import FloatArray
+from . import textfiles
+from .arrays import FloatArray, refuse_more_than_memory
+from .errors import DataFileError as DataFileError
+from .series import Series
+from .textfiles import Found
 
-# One series a row when all have one shape, otherwise a list of arrays of shape (T,) or (T, d).
-Collection = FloatArray | list[FloatArray]
+# One series a row when all have one shape, otherwise a list of arrays of shape (T,) or (T, d); a Series has times.
+Collection = FloatArray | list[FloatArray] | list[FloatArray | Series]
 Labels = npt.NDArray[Any]
-
-
-class DataFileError(ValueError):
-    """A file does not hold the series that were asked of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,11 @@ class Dataset:
 
     def describe(self) -> str:
         """The name and the sizes in one line."""
-        shapes = [np.shape(x) for collection in (self.X_train, self.X_test) for x in collection]
+        shapes = [
+            (len(x), x.dim) if isinstance(x, Series) else np.shape(x)
+            for collection in (self.X_train, self.X_test)
+            for x in collection
+        ]
         lengths = {shape[0] for shape in shapes}
         length = f"{min(lengths)}" if len(lengths) == 1 else f"{min(lengths)} to {max(lengths)}"
         dimensions = max(shape[1] if len(shape) > 1 else 1 for shape in shapes)
@@ -97,12 +103,19 @@ def load_split(train: str | Path, test: str | Path | None = None) -> Dataset:
     train = Path(train)
     if test is not None:
         name = re.sub(r"[-_.]?train$", "", train.stem, flags=re.IGNORECASE) or train.stem
-        return Dataset(name, *load_labelled(train), *load_labelled(test))
+        (X_train, written), (X_test, also_written) = _as_written(train), _as_written(Path(test))
+        if isinstance(written, list) and isinstance(also_written, list):
+            # Read together: a label means the same in both files, whatever the others look like.
+            labels = _labels([*written, *also_written])
+            return Dataset(name, X_train, labels[: len(written)], X_test, labels[len(written) :])
+        y_train, y_test = _of_one_kind(_as_labels(written), _as_labels(also_written))
+        return Dataset(name, X_train, y_train, X_test, y_test)
     if train.suffix.lower() != ".npz":
         raise DataFileError(f"{train}: name the test file after the training file, or give one .npz file with both")
     arrays = _npz(train)
-    parts = [_labelled(train, arrays, f"X_{part}", f"y_{part}") for part in ("train", "test")]
-    return Dataset(train.stem, *parts[0], *parts[1])
+    (X_train, y_train), (X_test, y_test) = (_labelled(train, arrays, f"X_{k}", f"y_{k}") for k in ("train", "test"))
+    y_train, y_test = _of_one_kind(y_train, y_test)
+    return Dataset(train.stem, X_train, y_train, X_test, y_test)
 
 
 def load_labelled(path: str | Path) -> tuple[Collection, Labels]:
@@ -112,8 +125,9 @@ def load_labelled(path: str | Path) -> tuple[Collection, Labels]:
     ----------
     path : path
         UCR text (one series a line, its label first; separated by tabs, commas or spaces; unequal lengths padded with
-        NaN or simply shorter), ``.ts``, ``.npz`` with ``X`` and ``y`` (or ``X_train`` and ``y_train``), or ``.npy``
-        with the labels in the first column.
+        NaN or simply shorter), a table whose header names a column ``label`` (and, where a row is a time, ``instance``
+        and ``time``), ``.ts``, ``.arff``, ``.npz`` with ``X`` and ``y`` (or ``X_train`` and ``y_train``), or ``.npy``
+        with the labels in the first column. Series with times come back as :class:`~stotmetrics.Series`.
 
     Returns
     -------
@@ -132,7 +146,16 @@ def load_labelled(path: str | Path) -> tuple[Collection, Labels]:
     >>> X.tolist(), y.tolist()
     ([[0.5, 0.25], [1.5, 1.25]], [1, 2])
     """
-    path = Path(path)
+    X, written = _as_written(Path(path))
+    return X, _as_labels(written)
+
+
+def _as_labels(written: Labels | list[str]) -> Labels:
+    return written if isinstance(written, np.ndarray) else _labels(written)
+
+
+def _as_written(path: Path) -> tuple[Collection, Labels | list[str]]:
+    """The series of one file and their labels, those of text as they are written there."""
     match path.suffix.lower():
         case ".npz":
             arrays = _npz(path)
@@ -140,16 +163,17 @@ def load_labelled(path: str | Path) -> tuple[Collection, Labels]:
             return _labelled(path, arrays, f"X{part}", f"y{part}")
         case ".npy":
             table = load_array(path)
-            if table.ndim != 2 or table.shape[1] < 2:
-                raise DataFileError(f"{path}: wanted one row a series, its label first; got shape {table.shape}")
+            if table.ndim != 2 or table.shape[1] < 2 or table.dtype.kind not in "fiub":
+                raise DataFileError(
+                    f"{path}: wanted one row a series, its label first; got shape {table.shape}, dtype {table.dtype}"
+                )
+            _refuse_unknown(path, table[:, 0])
             return table[:, 1:], _labels(table[:, 0].tolist())
-        case ".ts":
-            X, labels = _ts(path)
-            if labels is None:
-                raise DataFileError(f"{path}: the series have no class labels (@classLabel true is missing)")
-            return X, labels
         case _:
-            return _ucr(path)
+            found = textfiles.read_labelled(path)
+            if found.labels is None:
+                raise DataFileError(f"{path}: {found.unlabelled}")
+            return _stacked(found), found.labels
 
 
 def load_collection(path: str | Path) -> Collection:
@@ -176,10 +200,8 @@ def load_collection(path: str | Path) -> Collection:
             X = arrays[names[0]]
         case ".npy":
             X = load_array(path)
-        case ".ts":
-            return _ts(path)[0]
         case _:
-            return _ucr(path)[0]
+            return _stacked(textfiles.read_labelled(path))
     if X.ndim < 2:
         raise DataFileError(f"{path}: wanted one row a series; got shape {X.shape}")
     return X
@@ -192,8 +214,9 @@ def load_series(source: str | Path) -> dict[str, Any]:
     ----------
     source : path or str
         A ``.npy`` array of values, an ``.npz`` file with ``values`` and optionally ``times`` and ``weights``, text with
-        one time a line and its values beside each other (or all values on one line), or the values themselves as a
-        JSON list.
+        one time a line and its values beside each other (or all values on one line), with or without a header that
+        names the columns and may name one ``time``, a ``.ts`` or ``.arff`` file of one series, or the values themselves
+        as a JSON list.
 
     Returns
     -------
@@ -209,8 +232,8 @@ def load_series(source: str | Path) -> dict[str, Any]:
     if isinstance(source, str) and source.lstrip().startswith("["):
         try:
             return {"values": json.loads(source)}
-        except json.JSONDecodeError as error:
-            raise DataFileError(f"{source}: not a JSON list of numbers ({error})") from None
+        except (ValueError, RecursionError) as error:
+            raise DataFileError(f"{source[:100]}: not a JSON list of numbers ({error})") from None
     path = Path(source)
     match path.suffix.lower():
         case ".npz":
@@ -223,31 +246,107 @@ def load_series(source: str | Path) -> dict[str, Any]:
             return dict(arrays)
         case ".npy":
             return {"values": load_array(path)}
+        case ".ts" | ".arff":
+            found = textfiles.read_labelled(path).series
+            if len(found) > 1:
+                raise DataFileError(f"{path}: holds {len(found)} series; wanted a single one")
+            only = found[0]
+            return {"values": only.values, "times": only.times} if isinstance(only, Series) else {"values": only}
         case _:
-            rows = [_numbers(path, number, line) for number, line in _lines(path)]
-            if len({len(row) for row in rows}) > 1:
-                raise DataFileError(f"{path}: wanted equally many values on every line")
-            values = np.array(rows)
-            return {"values": values[0] if len(values) == 1 else values}
+            return _one_of_text(path)
+
+
+def _one_of_text(path: Path) -> dict[str, Any]:
+    names = textfiles.header_of(path)
+    if names is not None:
+        return dict(textfiles.read_one_of_table(path, names))
+    rows = [textfiles.numbers_of(path, number, textfiles.fields_of(line)) for number, line in textfiles.lines_of(path)]
+    if len(rows) > 1 and len({len(row) for row in rows}) > 1:
+        raise DataFileError(f"{path}: wanted equally many values on every line")
+    values = np.array(rows)
+    if len(values) == 1:
+        return {"values": values[0]}
+    if re.search(r"_(train|test)$", path.stem, flags=re.IGNORECASE) or _first_is_no_channel(values):
+        raise DataFileError(
+            f"{path}: the first column looks like labels or times, and would become a channel; wanted a single series: "
+            "name the columns in a first line (time,value), or leave that column out"
+        )
+    return {"values": values}
+
+
+def _first_is_no_channel(values: FloatArray) -> bool:
+    """Whether the first column of a table without a header is whole numbers that set it apart from the others."""
+    if values.shape[1] == 1:
+        return False
+    first, others = values[:, 0], values[:, 1:]
+    if not (np.isfinite(first).all() and (first == np.round(first)).all()):
+        return False
+    apart = bool((others[np.isfinite(others)] % 1.0 != 0).any())
+    return apart or values.shape[1] > len(values) or len(np.unique(first)) < len(first)
 
 
 def _npz(path: Path) -> dict[str, npt.NDArray[Any]]:
     try:
+        _refuse_bombs(path)
         with np.load(path, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
-    except (ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+    except _BROKEN as error:
         raise DataFileError(f"{path}: not an .npz file of plain arrays ({_first_line(error)})") from None
+
+
+def _refuse_bombs(path: Path) -> None:
+    """Refuse an archive whose arrays claim more than they hold, or more than the machine has, before any is read."""
+    need = 0
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            with archive.open(member) as stream:
+                claimed = _claimed_bytes(stream)
+            if claimed > member.file_size:
+                raise ValueError(f"{member.filename} claims {claimed} bytes and holds {member.file_size}")
+            need += claimed
+    refuse_more_than_memory(need, f"{path}", "split the file")
+
+
+def _claimed_bytes(stream: IO[bytes]) -> int:
+    """How many bytes of data the header of a ``.npy`` stream promises."""
+    version = np.lib.format.read_magic(stream)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(stream)
+    return math.prod(shape) * dtype.itemsize
 
 
 def load_array(path: str | Path) -> npt.NDArray[Any]:
     """Read one plain array from a ``.npy`` file."""
+    path = Path(path)
     try:
+        with path.open("rb") as stream:
+            if stream.read(2) != b"PK":
+                stream.seek(0)
+                claimed = _claimed_bytes(stream)
+                if claimed > path.stat().st_size:
+                    raise ValueError(f"it claims {claimed} bytes and holds {path.stat().st_size}")
+                refuse_more_than_memory(claimed, f"{path}", "split the file")
         stored = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+    except _BROKEN as error:
         raise DataFileError(f"{path}: not an .npy file of a plain array ({_first_line(error)})") from None
     if not isinstance(stored, np.ndarray):
         raise DataFileError(f"{path}: this is an .npz file; name it so")
     return stored
+
+
+# What NumPy, zipfile and zlib raise at bytes that are something else.
+_BROKEN = (
+    ValueError,
+    EOFError,
+    AttributeError,
+    TypeError,
+    KeyError,
+    RuntimeError,
+    SyntaxError,
+    OverflowError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def _first_line(error: Exception) -> str:
@@ -264,98 +363,51 @@ def _labelled(path: Path, arrays: Mapping[str, npt.NDArray[Any]], X: str, y: str
             f"{path}: wanted {X} with one series a row and one label in {y} for each; "
             f"got shapes {series.shape} and {labels.shape}"
         )
+    if labels.dtype.kind not in "biufUS":
+        raise DataFileError(f"{path}: labels must be numbers or text; {y} has dtype {labels.dtype}")
+    _refuse_unknown(path, labels)
     return series, labels
 
 
-def _lines(path: Path) -> list[tuple[int, str]]:
-    """The numbered lines that say something."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise DataFileError(f"{path}: not a text file; known endings are .txt .tsv .csv .ts .npy .npz") from None
-    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1)]
-    found = [(number, line) for number, line in lines if line and not line.startswith("#")]
-    if not found:
-        raise DataFileError(f"{path}: holds no series")
-    return found
+def _refuse_unknown(path: Path, labels: Labels) -> None:
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        raise DataFileError(f"{path}: the label of series {int(np.argmin(np.isfinite(labels)))} is missing or infinite")
 
 
-def _numbers(path: Path, number: int, line: str) -> FloatArray:
-    return _floats(path, number, _fields(line))
+def _of_one_kind(one: Labels, other: Labels) -> tuple[Labels, Labels]:
+    """Labels that can be compared: where only one of two is text, both become text."""
+    kinds = [_text(labels) if labels.dtype.kind == "S" else labels for labels in (one, other)]
+    if (kinds[0].dtype.kind == "U") != (kinds[1].dtype.kind == "U"):
+        kinds = [_text(labels) for labels in kinds]
+    return kinds[0], kinds[1]
 
 
-def _fields(line: str) -> list[str]:
-    for separator in (",", "\t"):
-        if separator in line:
-            return [field.strip() for field in line.split(separator)]
-    return line.split()
-
-
-def _floats(path: Path, number: int, fields: Iterable[str]) -> FloatArray:
-    """Numbers with trailing padding cut off; a missing value inside stays NaN, for the series to be refused by name."""
-    values = []
-    for field in fields:
-        try:
-            values.append(np.nan if field in ("?", "") else float(field))
-        except ValueError:
-            raise DataFileError(f"{path}: line {number}: {field!r} is not a number") from None
-    while values and np.isnan(values[-1]):
-        values.pop()
-    return np.array(values, dtype=np.float64)
+def _text(labels: Labels) -> Labels:
+    if labels.dtype.kind == "S":
+        return np.array([one.decode("utf-8", errors="backslashreplace") for one in labels.tolist()])
+    return np.array([str(one) for one in labels.tolist()])
 
 
 def _labels(found: Sequence[Any]) -> Labels:
-    """Labels as whole numbers where all of them are, otherwise as they stand."""
-    try:
-        numbers = [float(label) for label in found]
-    except ValueError:
+    """Labels as numbers where all of them are and none is lost by it, otherwise as they stand."""
+    if not all(isinstance(label, (int, float)) or _NUMBER.fullmatch(label) for label in found):
         return np.array([str(label) for label in found])
-    whole = all(number.is_integer() for number in numbers)
-    return np.array([int(number) for number in numbers]) if whole else np.array(numbers)
+    exact = [int(label) if isinstance(label, str) and _WHOLE.fullmatch(label) else float(label) for label in found]
+    numbers = [int(number) if float(number).is_integer() else number for number in exact]
+    whole = all(isinstance(number, int) for number in numbers)
+    # Two spellings of one number are two labels; so are two numbers that one float would stand for.
+    small = all(abs(number) <= 2**53 for number in numbers)
+    if len(set(numbers)) < len(set(found)) or not (small or whole) or max(map(abs, numbers), default=0) >= 2**63:
+        return np.array([str(label) for label in found])
+    return np.array(numbers, dtype=np.int64 if whole else np.float64)
 
 
-def _stacked(rows: list[FloatArray]) -> Collection:
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
+
+
+def _stacked(found: Found) -> Collection:
+    if any(isinstance(one, Series) for one in found.series):
+        return list(found.series)
+    rows = [one for one in found.series if not isinstance(one, Series)]
     return np.stack(rows) if len({row.shape for row in rows}) == 1 else rows
-
-
-def _ucr(path: Path) -> tuple[Collection, Labels]:
-    rows, labels = [], []
-    for number, line in _lines(path):
-        label, *fields = _fields(line)
-        if not fields:
-            raise DataFileError(f"{path}: line {number}: wanted a label and then the values; got {line!r}")
-        labels.append(label)
-        rows.append(_floats(path, number, fields))
-    return _stacked(rows), _labels(labels)
-
-
-def _ts(path: Path) -> tuple[Collection, Labels | None]:
-    header: dict[str, str] = {}
-    rows: list[FloatArray] = []
-    labels: list[str] = []
-    lines = iter(_lines(path))
-    for _, line in lines:
-        name, _, value = line.partition(" ")
-        if name.lower() == "@data":
-            break
-        header[name.lower()] = value.strip().lower()
-    else:
-        raise DataFileError(f"{path}: has no @data line")
-    if header.get("@timestamps") == "true":
-        raise DataFileError(f"{path}: @timestamps true is not read; store values and times in an .npz file per series")
-    labelled = header.get("@classlabel", "false").startswith("true")
-    for number, line in lines:
-        dimensions = line.split(":")
-        if labelled:
-            labels.append(dimensions.pop().strip())
-        rows.append(_columns(path, number, [_numbers(path, number, text) for text in dimensions]))
-    if not rows:
-        raise DataFileError(f"{path}: holds no series")
-    return _stacked(rows), _labels(labels) if labelled else None
-
-
-def _columns(path: Path, number: int, dimensions: list[FloatArray]) -> FloatArray:
-    lengths = [len(values) for values in dimensions]
-    if not lengths or len(set(lengths)) > 1:
-        raise DataFileError(f"{path}: line {number}: the dimensions have lengths {lengths}, wanted one length")
-    return dimensions[0] if len(dimensions) == 1 else np.stack(dimensions, axis=1)

@@ -2,20 +2,27 @@
 
 import math
 import numbers
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
+from . import containers
 from .arrays import FloatArray, any_array, contiguous, real_array, refuse_more_than_memory
-from .errors import InvalidSeriesError
+from .errors import InvalidParameterError, InvalidSeriesError
 
 # Bytes that a series takes beside its values.
 _OVERHEAD = 300
 
+_set = object.__setattr__
+
 
 class Series:
     """One time series: values, times, weights. Immutable; made by :func:`as_series`.
+
+    Its arrays are read-only, and no array of someone else can change them: what is not known to be constant is copied.
 
     Parameters
     ----------
@@ -36,7 +43,13 @@ class Series:
     (3, 1, [0.0, 1.0, 2.0])
     """
 
-    __slots__ = ("_times", "_weights", "frame_shape", "values")
+    __slots__ = ("_doubts", "_times", "_weights", "frame_shape", "values")
+
+    values: FloatArray
+    frame_shape: tuple[int, ...] | None
+    _times: FloatArray | None
+    _weights: FloatArray | None
+    _doubts: "Doubts"
 
     def __init__(
         self,
@@ -45,10 +58,11 @@ class Series:
         weights: FloatArray | None = None,
         frame_shape: tuple[int, ...] | None = None,
     ) -> None:
-        self.values = values
-        self.frame_shape = frame_shape
-        self._times = times
-        self._weights = weights
+        _set(self, "values", _constant(values))
+        _set(self, "frame_shape", frame_shape)
+        _set(self, "_times", None if times is None else _constant(times))
+        _set(self, "_weights", None if weights is None else _constant(weights))
+        _set(self, "_doubts", NO_DOUBTS)
 
     @property
     def times(self) -> FloatArray:
@@ -62,13 +76,18 @@ class Series:
 
     @property
     def has_times(self) -> bool:
-        """Whether the times were given."""
+        """Whether the times were given, or told by an index."""
         return self._times is not None
 
     @property
     def has_weights(self) -> bool:
         """Whether the weights were given."""
         return self._weights is not None
+
+    @property
+    def doubts(self) -> "Doubts":
+        """What was assumed when the series was read."""
+        return self._doubts
 
     @property
     def dim(self) -> int:
@@ -78,17 +97,50 @@ class Series:
     def __len__(self) -> int:
         return int(self.values.shape[0])
 
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"a Series cannot be changed; make another one instead of setting {name}")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a Series cannot be changed; got the request to delete {name}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _series, (self.values, self._times, self._weights, self.frame_shape, self._doubts)
+
     def __repr__(self) -> str:
         shape = (len(self), self.dim) if self.frame_shape is None else (len(self), *self.frame_shape)
         given = [name for name in ("times", "weights") if getattr(self, f"has_{name}")]
         return f"Series(shape={shape}{''.join(f', {name} given' for name in given)})"
 
 
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """What was assumed when a series was read, for the metric to say whether it matters.
+
+    Parameters
+    ----------
+    axes_assumed : bool
+        It came as an array of shape (1, T), read as one time of T values.
+    times_of_index : bool
+        Its times were told by an index and not given: a metric that does not use times says so and goes on.
+    even_numbers : bool
+        That index was one of evenly spaced numbers: leaving it out loses nothing.
+    """
+
+    axes_assumed: bool = False
+    times_of_index: bool = False
+    even_numbers: bool = False
+
+
+NO_DOUBTS = Doubts()
+_AXES = Doubts(axes_assumed=True)
+
+
 def as_series(
     x: Any,
     *,
-    times: npt.ArrayLike | None = None,
+    times: Any = None,
     weights: npt.ArrayLike | None = None,
+    missing: str = "refuse",
     name: str = "x",
 ) -> Series:
     """Read one time series, and refuse what is not one.
@@ -96,12 +148,19 @@ def as_series(
     Parameters
     ----------
     x : array_like of shape (T,), (T, d) or (T, H, W), or Series
-        Real numbers of any dtype, order and strides; float64 C-contiguous arrays are not copied. Trailing rows that are
-        NaN throughout are padding and are cut off; NaN anywhere else is refused.
+        Real numbers of any dtype, order and strides, copied. Trailing rows that are NaN throughout are padding and are
+        cut off; NaN anywhere else is refused. The rows of a table (pandas, polars, pyarrow) are times and its columns
+        are channels; nullable columns read like plain ones. An xarray dimension ``time`` is found by its name.
     times : array_like of shape (T,), optional
-        Strictly increasing. By default ``0, 1, ..., T-1``.
+        Strictly increasing numbers, dates or durations. By default what the index of x tells: a DatetimeIndex or a
+        TimedeltaIndex, or the coordinate of ``time``, in seconds from the first; an index of numbers as it is, unless
+        it counts 0, 1, 2, ... Without any, ``0, 1, ..., T-1``. A metric that does not use times refuses given ones, and
+        warns that it leaves out those of an index.
     weights : array_like of shape (T,), optional
         Non-negative, not all zero. By default ``1/T`` each.
+    missing : {"refuse", "drop"}, default "refuse"
+        What becomes of a row with a NaN or a masked value. "drop" leaves it out and keeps the times of the others, by
+        default their positions: metrics that use times need no imputation.
     name : str, default "x"
         What an error message calls this argument.
 
@@ -113,6 +172,8 @@ def as_series(
     ------
     InvalidSeriesError
         The message names the argument, what is wanted, what came, and the way out.
+    InvalidParameterError
+        If ``missing`` is neither of the two.
 
     Examples
     --------
@@ -121,6 +182,26 @@ def as_series(
     Series(shape=(3, 1), times given)
     >>> stotmetrics.as_series([[1.0], [2.0], [float("nan")]])  # padded as tslearn pads
     Series(shape=(2, 1))
+    >>> stotmetrics.as_series([1.0, float("nan"), 3.0, 4.0], missing="drop").times.tolist()
+    [0.0, 2.0, 3.0]
+    """
+    return read_series(x, name, times=times, weights=weights, missing=missing, share=False, stated=True)
+
+
+def read_series(
+    x: Any,
+    name: str,
+    *,
+    times: Any = None,
+    weights: npt.ArrayLike | None = None,
+    missing: str = "refuse",
+    share: bool = True,
+    stated: bool = False,
+) -> Series:
+    """:func:`as_series` for the functions of this package.
+
+    ``share`` leaves float64 arrays where they are, for a series that lives no longer than the call; ``stated`` says
+    that the caller was told how axes are read, so that (1, T) is no assumption.
     """
     if isinstance(x, Series):
         if times is None and weights is None:
@@ -128,7 +209,10 @@ def as_series(
         raise InvalidSeriesError(
             f"{name} is a Series already; give its times and weights when it is made: as_series(values, times=...)"
         )
-    array = real_array(x, name, InvalidSeriesError)
+    content = containers.content_of(x, name)
+    _check_missing(missing)
+    array = _masked_to_nan(content.values) if missing == "drop" else content.values
+    array = real_array(array, name, InvalidSeriesError)
     if array.ndim not in (1, 2, 3):
         hint = "wrap a single number in a list" if array.ndim == 0 else "pass one series at a time"
         raise InvalidSeriesError(f"{name} must have shape (T,), (T, d) or (T, H, W); got shape {array.shape}; {hint}")
@@ -136,22 +220,45 @@ def as_series(
     frame_shape = array.shape[1:] if array.ndim == 3 else None
     values = contiguous(array.reshape(array.shape[0], -1))
     length = values.shape[0]
+    assumed = length == 1 and array.ndim == 2 and array.size > 1 and not (stated or content.axes_named)
+    doubts = _AXES if assumed else NO_DOUBTS
+    indexed = times is None and content.times is not None
+    if times is not None:
+        times = containers.times_of(times, f"times of {name}")
+    elif indexed:
+        times = content.times
+    kept = _complete_rows(values, name) if missing == "drop" else None
+    if kept is not None and kept[: kept.sum()].all():
+        values, kept = values[: kept.sum()], None  # what is missing at the end leaves no hole
+    if kept is not None:
+        known = np.arange(length, dtype=np.float64) if times is None else times
+        values, times, weights = _drop(values, kept, known, weights, name)
+        length = len(values)
     values = _cut_padding(values, name)
-    return Series(
-        values,
-        None if times is None else _read_times(times, len(values), length, f"times of {name}"),
-        None if weights is None else _read_weights(weights, len(values), length, f"weights of {name}"),
+    if indexed:
+        assert content.times is not None
+        even = not content.dated and _is_even(content.times)
+        doubts = Doubts(doubts.axes_assumed, times_of_index=kept is None, even_numbers=even)
+    return _series(
+        values if share else _own(values),
+        None if times is None else _own(_read_times(times, len(values), length, f"times of {name}")),
+        None if weights is None else _own(_read_weights(weights, len(values), length, f"weights of {name}")),
         frame_shape,
+        doubts,
     )
 
 
-def as_dataset(X: Any, *, name: str = "X") -> list[Series]:
+def as_dataset(X: Any, *, missing: str = "refuse", name: str = "X") -> list[Series]:
     """Read a set of series: a sequence of them, or an array whose first axis counts them.
 
     Parameters
     ----------
     X : sequence of array_like or Series, or array of shape (n, T), (n, T, d) or (n, T, H, W)
-        Lengths may differ in a sequence; an array may be padded with trailing NaN rows.
+        Lengths may differ in a sequence; an array may be padded with trailing NaN rows. A generator will do. A pandas
+        frame with an index (instance, time) is a set of series, and so is an xarray array with a dimension ``time`` and
+        one that is called ``instance``. Any other table is refused: its series may be its rows or its columns.
+    missing : {"refuse", "drop"}, default "refuse"
+        What becomes of a row with a NaN, as in :func:`as_series`.
     name : str, default "X"
         What an error message calls this argument.
 
@@ -170,9 +277,15 @@ def as_dataset(X: Any, *, name: str = "X") -> list[Series]:
     >>> stotmetrics.as_dataset([[1.0, 2.0], [1.0, 2.0, 3.0]])
     [Series(shape=(2, 1)), Series(shape=(3, 1))]
     """
+    return read_dataset(X, name, missing=missing, share=False)
+
+
+def read_dataset(X: Any, name: str, *, missing: str = "refuse", share: bool = True) -> list[Series]:
+    """:func:`as_dataset` for the functions of this package; for ``share`` see :func:`read_series`."""
+    X = containers.sequence_of(X, name)
     if isinstance(X, memoryview) or (hasattr(X, "__array__") and not isinstance(X, np.ndarray)):
         X = any_array(X, name, InvalidSeriesError)
-    single = isinstance(X, (Series, str, bytes, dict)) or (isinstance(X, np.ndarray) and X.ndim == 0)
+    single = isinstance(X, (Series, str, bytes, bytearray)) or (isinstance(X, np.ndarray) and X.ndim == 0)
     if single or not hasattr(X, "__iter__"):
         raise InvalidSeriesError(
             f"{name} must be a sequence of series or an array of shape (n, T), (n, T, d) or (n, T, H, W); "
@@ -180,9 +293,11 @@ def as_dataset(X: Any, *, name: str = "X") -> list[Series]:
         )
     if isinstance(X, np.ndarray):
         # Strides of zero can claim any size; a row that kernels can read is not copied.
-        shared = X.dtype == np.float64 and X[:1].flags.c_contiguous
+        shared = share and X.dtype == np.float64 and X[:1].flags.c_contiguous
         need = len(X) * _OVERHEAD + (0 if shared else 8 * X.size)
         refuse_more_than_memory(need, f"{name}, of shape {X.shape},", "pass fewer series at a time")
+        if missing == "refuse" and X.ndim in (2, 3, 4) and X.size and X.dtype.kind in "fiub" and not _is_masked(X):
+            return list(_rows(real_array(X, name, InvalidSeriesError), name, share))
     items = list(X)
     if not items:
         raise InvalidSeriesError(f"{name} must hold at least one series; got none")
@@ -190,10 +305,27 @@ def as_dataset(X: Any, *, name: str = "X") -> list[Series]:
         raise InvalidSeriesError(
             f"{name} must hold series, but its first item is a number; wrap a single series in a list: [{name}]"
         )
-    found = [as_series(item, name=f"{name}[{i}]") for i, item in enumerate(items)]
+    found = [read_series(item, f"{name}[{i}]", missing=missing, share=share) for i, item in enumerate(items)]
     for i, series in enumerate(found):
         same_channels(found[0], series, f"{name}[0]", f"{name}[{i}]")
     return found
+
+
+def _rows(X: FloatArray, name: str, share: bool) -> Iterator[Series]:
+    """The series of one array: it is copied and made read-only as a whole, and each is a view of it."""
+    if not share:
+        X = _own(X)
+    elif not (X[:1].flags.c_contiguous and X.flags.aligned):
+        X = contiguous(X)
+    X = X.view()
+    X.flags.writeable = False
+    frame_shape = X.shape[2:] if X.ndim == 4 else None
+    values = X.reshape(*X.shape[:2], -1)
+    doubts = _AXES if X.ndim == 3 and X.shape[1] == 1 and X.shape[2] > 1 else NO_DOUBTS
+    for i, one in enumerate(values):
+        if not math.isfinite(np.vdot(one, one)):
+            one = _cut_padding(one, f"{name}[{i}]")
+        yield _series(one, None, None, frame_shape, doubts)
 
 
 def same_channels(x: Series, y: Series, x_name: str, y_name: str) -> None:
@@ -207,6 +339,95 @@ def same_channels(x: Series, y: Series, x_name: str, y_name: str) -> None:
 
 def _kind_of(x: Any) -> str:
     return f"an array of shape {x.shape}" if isinstance(x, np.ndarray) else type(x).__name__
+
+
+def _series(
+    values: FloatArray,
+    times: FloatArray | None,
+    weights: FloatArray | None,
+    frame_shape: tuple[int, ...] | None,
+    doubts: Doubts,
+) -> Series:
+    """A series of arrays that are checked, and constant while it lives."""
+    made = Series.__new__(Series)
+    _set(made, "values", _read_only(values))
+    _set(made, "frame_shape", frame_shape)
+    _set(made, "_times", None if times is None else _read_only(times))
+    _set(made, "_weights", None if weights is None else _read_only(weights))
+    _set(made, "_doubts", doubts)
+    return made
+
+
+def _read_only(array: FloatArray) -> FloatArray:
+    if array.flags.writeable:
+        array = array.view()
+        array.flags.writeable = False
+    return array
+
+
+def _own(array: FloatArray) -> FloatArray:
+    """A copy that nothing can write to: the owner of the memory is read-only too."""
+    array = np.array(array, order="C")
+    array.flags.writeable = False
+    return array.view()
+
+
+def _constant(array: FloatArray) -> FloatArray:
+    """The array itself where nothing can write to its memory any more, else a read-only copy."""
+    owner: Any = array
+    while isinstance(owner, np.ndarray):
+        if owner.flags.writeable:
+            return _own(array)
+        owner = owner.base
+    return array if owner is None or isinstance(owner, bytes) else _own(array)
+
+
+def _check_missing(missing: Any) -> None:
+    if not (isinstance(missing, str) and missing in ("refuse", "drop")):
+        raise InvalidParameterError(f"missing must be 'refuse' or 'drop'; got {missing!r}")
+
+
+def _is_masked(x: npt.NDArray[Any]) -> bool:
+    return isinstance(x, np.ma.MaskedArray) and bool(np.any(x.mask))
+
+
+def _masked_to_nan(x: Any) -> Any:
+    if isinstance(x, np.ma.MaskedArray) and x.dtype.kind in "fiub":
+        return x.astype(np.float64).filled(np.nan)
+    return x
+
+
+def _complete_rows(values: FloatArray, name: str) -> npt.NDArray[np.bool_] | None:
+    """Which rows hold no NaN; None if all of them."""
+    kept = np.asarray(~np.isnan(values).any(axis=1))
+    if not kept.any():
+        raise InvalidSeriesError(f"{name} must have at least one row without a missing value; got none")
+    return None if kept.all() else kept
+
+
+def _drop(
+    values: FloatArray, kept: npt.NDArray[np.bool_], times: Any, weights: Any, name: str
+) -> tuple[FloatArray, FloatArray, FloatArray | None]:
+    """The complete rows with their times and weights."""
+    columns: list[FloatArray | None] = []
+    for column, what in ((times, "times"), (weights, "weights")):
+        if column is None:
+            columns.append(None)
+            continue
+        array = real_array(column, f"{what} of {name}", InvalidSeriesError)
+        if array.shape != kept.shape:
+            raise InvalidSeriesError(
+                f"{what} of {name} must have shape {kept.shape}, one for each row, missing values or not; "
+                f"got shape {array.shape}"
+            )
+        columns.append(array[kept])
+    assert columns[0] is not None
+    return np.ascontiguousarray(values[kept]), columns[0], columns[1]
+
+
+def _is_even(times: FloatArray) -> bool:
+    steps = np.diff(times)
+    return bool(len(steps) == 0 or np.ptp(steps) <= 1e-9 * np.abs(steps).max())
 
 
 def _refuse_empty(array: FloatArray, name: str) -> None:
@@ -229,7 +450,8 @@ def _cut_padding(values: FloatArray, name: str) -> FloatArray:
         t, j = (int(k) for k in np.argwhere(bad)[0])
         raise InvalidSeriesError(
             f"{name} must be finite, with NaN only as trailing padding; "
-            f"got {values[t, j]} at time index {t}, value {j}; drop or interpolate the missing values"
+            f"got {values[t, j]} at time index {t}, value {j}; drop or interpolate the missing values: "
+            "as_series(x, missing='drop') leaves such rows out and keeps the times of the others"
         )
     return values
 

@@ -140,7 +140,7 @@ def test_the_builtin_set_is_trace():
         (load_labelled, "few.csv", "\n# nothing\n", "holds no series"),
         (load_labelled, "few.ts", "@classLabel true a\n1,2:a\n", "has no @data line"),
         (load_labelled, "few.ts", "@classLabel true a\n@data\n", "holds no series"),
-        (load_labelled, "few.ts", "@timestamps true\n@data\n(0,1):a\n", "timestamps"),
+        (load_labelled, "few.ts", "@timestamps true\n@data\n(0,1):a\n", "the header must say @classLabel true"),
         (load_labelled, "few.ts", "@classLabel true a\n@data\n1,2:3:a\n", r"lengths \[2, 1\]"),
         (load_labelled, "few.npz", "no archive", "not an .npz file of plain arrays"),
         (load_array, "few.npy", "no array", "not an .npy file of a plain array"),

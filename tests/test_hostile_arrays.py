@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.lib.stride_tricks import as_strided
 
 import stotmetrics
+from stotmetrics.series import read_dataset
 from stotmetrics.spec import registry
 from stotmetrics.testing.strategies import series
 from stotmetrics.transport import pot as transport
@@ -302,6 +303,8 @@ def test_every_door_refuses_sizes_that_no_memory_holds(door, shape):
 def test_rows_that_are_shared_take_no_memory(monkeypatch):
     monkeypatch.setattr("os.sysconf", lambda name: 1000)  # a million bytes
     wide = np.ones((200, 4000))
-    assert len(stotmetrics.as_dataset(wide[::2])) == 100
+    assert len(read_dataset(wide[::2], "X")) == 100
     with pytest.raises(MemoryError, match="pass fewer series at a time"):
-        stotmetrics.as_dataset(wide[:, ::2])
+        read_dataset(wide[:, ::2], "X")
+    with pytest.raises(MemoryError, match="pass fewer series at a time"):
+        stotmetrics.as_dataset(wide)

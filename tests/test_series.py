@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from stotmetrics import InvalidSeriesError, Series, Traits, as_dataset, as_series
-from stotmetrics.spec.bound import check_pair, check_series, check_sets
+from stotmetrics.series import read_series
+from stotmetrics.spec.admission import check_pair, check_series, check_sets
 
 VALUES = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]])
 
@@ -39,11 +40,11 @@ def test_layout_and_dtype_do_not_matter(given_):
     assert values.flags.aligned
 
 
-def test_contiguous_float64_is_shared_even_if_read_only():
+def test_what_lives_no_longer_than_a_call_is_shared_even_if_read_only():
     array = VALUES.copy()
     array.flags.writeable = False
-    assert np.shares_memory(as_series(array).values, array)
-    assert np.shares_memory(as_series(array[:, :1].copy().ravel()).values, as_series(array).values) is False
+    assert np.shares_memory(read_series(array, "x").values, array)
+    assert not np.shares_memory(as_series(array).values, array)
 
 
 def test_booleans_count_as_zero_and_one():
@@ -120,7 +121,7 @@ def test_what_is_not_a_series_is_refused_by_name(x, message):
         ({"times": [0.0, 1.0, 1.0]}, r"times of x must increase strictly; got 1 at index 1 and 1 at index 2"),
         ({"times": [2.0, 1.0, 3.0]}, r"got 2 at index 0 and 1 at index 1; sort the series"),
         ({"times": [0.0, np.nan, 1.0]}, r"times of x must be finite; got nan at index 1"),
-        ({"times": np.array([0, 1, 2], dtype="M8[D]")}, r"times of x must hold real numbers"),
+        ({"times": ["a", "b", "c"]}, r"times of x must hold real numbers"),
         ({"weights": [1.0, -1.0, 1.0]}, r"weights of x must be non-negative; got -1 at index 1"),
         ({"weights": [0.0, 0.0, 0.0]}, r"weights of x must not all be zero"),
         ({"weights": [[1.0], [1.0], [1.0]]}, r"weights of x must have shape \(3,\)"),
@@ -169,7 +170,7 @@ def test_a_ragged_set_keeps_its_lengths():
         (as_series([1.0]), "got Series; wrap"),
         ("abc", "got str"),
         ([[1.0, 2.0], [1.0, np.nan, 3.0]], r"X\[1\] must be finite"),
-        ([[[1.0, 2.0]], [[1.0]]], r"X\[0\] and X\[1\] must have the same values at each time; got 2 and 1"),
+        ([[[1.0, 2.0]], [[1.0]]], r"X\[0\] and X\[1\] must have the same number of channels; got 2 and 1"),
     ],
 )
 def test_what_is_not_a_set_is_refused_by_name(X, message):

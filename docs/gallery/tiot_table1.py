@@ -1,7 +1,7 @@
 """1-NN error rates under TiOT, exact and entropic, on sets of the UCR archive (Table 1, Figure 4 of the TiOT paper).
 
-Run: python docs/gallery/tiot_table1.py --data FOLDER [--sets CBF ...] [--epsilon 0.01 ...] [--entropic etiot etiot_hbcd]
-     [--published FILE]
+Run: python docs/gallery/tiot_table1.py --data FOLDER [--sets CBF ...] [--epsilon 0.01 ...]
+     [--entropic etiot etiot_hbcd] [--published FILE]
 FOLDER holds NAME.npz files (X_train, y_train, X_test, y_test). Writes tiot_table1.csv, a row for each set and metric:
 error, seconds, pairs, pairs solved, and the published error if FILE (a CSV with the columns dataset, epsilon and eTiOT)
 has one; and tiot_table1.png, the error over epsilon. etiot_hbcd stops by the rule of the paper: nothing bounds

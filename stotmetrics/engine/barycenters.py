@@ -12,6 +12,7 @@ from scipy.optimize import minimize
 from ..arrays import FloatArray, real_array
 from ..errors import ConvergenceWarning, InvalidParameterError
 from ..series import Series, as_dataset, as_series
+from ..spec.admission import warn_of_doubts
 from ..spec.bound import Metric, get_metric, metric_comes_last
 
 # The least mass to start from, relative to the mean: a logarithm cannot start at zero, nor move far from it.
@@ -115,6 +116,7 @@ def barycenter(
     bound = get_metric(metric, **{**(metric_params or {}), **params})
     bound.require_gradient()
     series = [bound.accept(one, f"X[{k}]") for k, one in enumerate(as_dataset(X))]
+    warn_of_doubts(series, bound.traits, bound.name)
     shares = _shares(weights, len(series))
     start = _start(init, series, shares)
     prepared = bound.prepare_all(series)

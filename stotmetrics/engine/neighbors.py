@@ -64,10 +64,10 @@ def kneighbors(
 ) -> Neighbors:
     """The k nearest training series of each query under a metric.
 
-    A metric with lower bounds is solved in the order of the bounds, until none lies below the k-th distance so far: pair
-    by pair, or in growing blocks where the metric solves several pairs side by side (:func:`dtw`, and :func:`softdtw`
-    and its family). A pair may be abandoned early, once it is known to be too far. The answer is that of solving every
-    pair.
+    A metric with lower bounds is solved in the order of the bounds, until none lies below the k-th distance so far:
+    pair by pair, or in growing blocks where the metric solves several pairs side by side (:func:`dtw`, and
+    :func:`softdtw` and its family). A pair may be abandoned early, once it is known to be too far. The answer is that
+    of solving every pair.
 
     Parameters
     ----------

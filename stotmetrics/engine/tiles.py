@@ -1,18 +1,20 @@
 """The pair loop: which pairs, in which tiles, on which workers. It knows nothing of any metric."""
 
+import itertools
 import numbers
+import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Any
+from functools import lru_cache
+from typing import Any, overload
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from threadpoolctl import ThreadpoolController
-from tqdm import tqdm
 
 from ..arrays import IntArray
 from ..errors import ConvergenceWarning, InvalidParameterError
@@ -46,6 +48,13 @@ class Tile:
     triangle: bool
     skip_diagonal: bool
 
+    def n_pairs(self) -> int:
+        """The number of pairs to compute."""
+        height, width = self.rows.stop - self.rows.start, self.cols.stop - self.cols.start
+        if self.rows != self.cols:
+            return height * width
+        return (height * (height + 1) // 2 if self.triangle else height * width) - (height if self.skip_diagonal else 0)
+
     def pairs(self) -> tuple[IntArray, IntArray]:
         """Row and column indices, counted within the tile, of the pairs to compute."""
         shape = (self.rows.stop - self.rows.start, self.cols.stop - self.cols.start)
@@ -64,16 +73,47 @@ def tile_side(left: Sequence[Series], right: Sequence[Series]) -> int:
     return int(np.clip(np.sqrt(_CELLS / cells), *_SIDES))
 
 
-def tiles_of(n: int, m: int, side: int, *, within: bool, symmetric: bool, zero_self: bool) -> list[Tile]:
+class Tiles(Sequence[Tile]):
+    """The tiles that cover an n x m matrix, numbered row by row; each is made when it is asked for.
+
+    There may be millions of them: a list would take longer to write than the first tile to compute.
+    """
+
+    def __init__(self, n: int, m: int, side: int, *, within: bool, symmetric: bool, zero_self: bool) -> None:
+        self._shape, self._side = (n, m), side
+        self._triangle, self._skip = within and symmetric, within and zero_self
+        self._across = -(-m // side)
+        bands = -(-n // side)
+        widths = [self._across - (band if self._triangle else 0) for band in range(bands)]
+        self._starts = [0, *itertools.accumulate(widths)]
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    @overload
+    def __getitem__(self, number: int) -> Tile: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[Tile]: ...
+    def __getitem__(self, number: int | slice) -> Tile | list[Tile]:
+        if isinstance(number, slice):
+            return [self[k] for k in range(*number.indices(len(self)))]
+        number = range(len(self))[number]
+        band = bisect_right(self._starts, number) - 1
+        i = band * self._side
+        j = (number - self._starts[band] + (band if self._triangle else 0)) * self._side
+        rows = slice(i, min(i + self._side, self._shape[0]))
+        cols = slice(j, min(j + self._side, self._shape[1]))
+        return Tile(rows, cols, triangle=self._triangle, skip_diagonal=self._skip)
+
+    def pairs_in_all(self) -> int:
+        """The pairs to compute in all tiles."""
+        n, m = self._shape
+        return (n * (n + 1) // 2 if self._triangle else n * m) - (n if self._skip else 0)
+
+
+def tiles_of(n: int, m: int, side: int, *, within: bool, symmetric: bool, zero_self: bool) -> Tiles:
     """The tiles that cover an n x m matrix; ``within`` says that rows and columns are the same series."""
-    tiles = []
-    for i in range(0, n, side):
-        for j in range(0, m, side):
-            if within and symmetric and j < i:
-                continue
-            rows, cols = slice(i, min(i + side, n)), slice(j, min(j + side, m))
-            tiles.append(Tile(rows, cols, triangle=within and symmetric, skip_diagonal=within and zero_self))
-    return tiles
+    return Tiles(n, m, side, within=within, symmetric=symmetric, zero_self=zero_self)
 
 
 def fill(
@@ -85,28 +125,34 @@ def fill(
     *,
     n_jobs: int | None = None,
     progress: Progress = False,
+    eager: bool = False,
 ) -> None:
-    """Fill the destination with all distances between ``left`` and ``right``; within ``left`` if ``right`` is None."""
+    """Fill the destination with all distances between ``left`` and ``right``; within ``left`` if ``right`` is None.
+
+    ``eager`` starts workers however little there is to do.
+    """
     within, others = right is None, left if right is None else right
     symmetric = within and metric.traits.symmetric
     tiles = tiles_of(
         len(left), len(others), side, within=within, symmetric=symmetric, zero_self=metric.traits.zero_self
     )
-    pairs = [len(tile.pairs()[0]) for tile in tiles]
-    todo = destination.todo(len(tiles))
+    todo = destination.todo(tiles)
+    total = tiles.pairs_in_all()
+    done = total - sum(tiles[k].n_pairs() for k in todo) if len(todo) < len(tiles) else 0
     report = Report()
     threads = metric.traits.releases_gil
-    with one_blas_thread(), progress_bar(progress, sum(pairs), metric.name) as advance:
-        advance(sum(pairs) - sum(pairs[k] for k in todo))
+    with one_blas_thread(), progress_bar(progress, total, metric.name, done) as advance:
+        if not todo:
+            return
         prepared_left = prepare(metric, left, side, n_jobs)
         prepared_right = prepared_left if within else prepare(metric, others, side, n_jobs)
-        tasks = [delayed(_solve_tile)(metric, k, prepared_left, prepared_right, tiles[k]) for k in todo]
-        for k, batch in run(tasks, n_jobs, threads=threads):
-            i, j = tiles[k].pairs()
-            i, j = i + tiles[k].rows.start, j + tiles[k].cols.start
-            destination.write(k, i, j, batch.values, mirror=symmetric)
-            report.add(batch, i, j)
-            advance(pairs[k])
+        tasks = (delayed(_solve_tile)(metric, k, prepared_left, prepared_right, tiles[k]) for k in todo)
+        for k, batch in run(tasks, n_jobs, threads=threads, count=len(todo), eager=eager):
+            tile = tiles[k]
+            destination.write(k, tile, batch.values, mirror=symmetric)
+            i, j = tile.pairs()
+            report.add(batch, i + tile.rows.start, j + tile.cols.start)
+            advance(len(batch.values))
     report.warn(metric)
 
 
@@ -119,22 +165,24 @@ def prepare(metric: BoundMetric, series: Sequence[Series], side: int, n_jobs: in
     return PreparedSet(prepared for k in sorted(parts) for prepared in parts[k])
 
 
-def run(tasks: Sequence[Task], n_jobs: int | None, *, threads: bool = True) -> Iterator[tuple[int, Any]]:
-    """Yield the results of joblib tasks as they come, in any order.
+def run(
+    tasks: Iterable[Task], n_jobs: int | None, *, threads: bool = True, count: int | None = None, eager: bool = False
+) -> Iterator[tuple[int, Any]]:
+    """Yield the results of joblib tasks as they come, in any order; ``count`` is their number if they have no length.
 
     Threads (or processes) are preferred, never imposed: a ``joblib.parallel_config`` around the call decides. The first
     tasks are done here: workers start once there is more left to do than starting them takes.
     """
     prefer = "threads" if threads else "processes"
-    if effective_n_jobs(check_jobs(n_jobs)) > 1:
-        start, done = time.perf_counter(), 0
-        for function, args, kwargs in tasks:
+    if effective_n_jobs(check_jobs(n_jobs)) > 1 and not eager:
+        start = time.perf_counter()
+        count = len(tasks) if count is None and isinstance(tasks, Sized) else count or 0
+        tasks = iter(tasks)
+        for done, (function, args, kwargs) in enumerate(tasks, 1):
             yield function(*args, **kwargs)
-            done += 1
             spent = time.perf_counter() - start
-            if spent > _ALONE[threads] and spent * (len(tasks) - done) > _ALONE[threads] * done:
+            if spent > _ALONE[threads] and spent * (count - done) > _ALONE[threads] * done:
                 break
-        tasks = tasks[done:]
     try:
         parallel = Parallel(n_jobs=n_jobs, prefer=prefer, return_as="generator_unordered")
     except ValueError:  # a backend that can only return everything at the end
@@ -160,33 +208,41 @@ def _prepare(metric: BoundMetric, k: int, series: list[Series]) -> tuple[int, li
     return k, [metric.prepare(one) for one in series]
 
 
-@cache
-def _thread_pools() -> ThreadpoolController:
+@lru_cache(maxsize=1)
+def _thread_pools(modules: int) -> ThreadpoolController:
+    """The thread pools of the loaded libraries; looked for again when there are more modules, which bring more."""
     return ThreadpoolController()
 
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Hold BLAS to one thread: the workers are the parallelism, and sums keep their order whatever their number."""
-    with _thread_pools().limit(limits=1, user_api="blas"):
+    with _thread_pools(len(sys.modules)).limit(limits=1, user_api="blas"):
         yield
 
 
 @contextmanager
-def progress_bar(progress: Progress, total: int, name: str) -> Iterator[Advance]:
-    """Show pairs done with tqdm, or tell ``progress(done, total)``."""
+def progress_bar(progress: Progress, total: int, name: str, done: int = 0) -> Iterator[Advance]:
+    """Show pairs done, their rate and the time that is left, or tell ``progress(done, total)``.
+
+    What was done before is not a part of the rate.
+    """
     if callable(progress):
-        done = 0
 
         def tell(count: int) -> None:
             nonlocal done
             done += count
             progress(done, total)
 
+        tell(0)
         yield tell
-    else:
-        with tqdm(total=total, desc=name, unit="pair", unit_scale=True, disable=not progress) as bar:
+    elif progress:
+        from tqdm.auto import tqdm  # it looks for a notebook, which takes longer than a small matrix
+
+        with tqdm(total=total, initial=done, desc=name, unit="pair", unit_scale=True) as bar:
             yield bar.update
+    else:
+        yield lambda count: None
 
 
 @dataclass

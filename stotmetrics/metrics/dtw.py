@@ -8,7 +8,6 @@ import numpy.typing as npt
 
 from ..arrays import FloatArray, IntArray
 from ..kernels import _softdtw
-from ..reference import softdtw as reference
 from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec
@@ -59,17 +58,12 @@ def lower_bounds(
     return totals if params.squared else np.sqrt(np.maximum(totals, 0.0))
 
 
-def slow(x: Series, y: Series, params: Parameters) -> float:
-    total = reference.value(reference.banded(reference.squared_euclidean(x.values, y.values), params.band), 0.0)
-    return total if params.squared else float(np.sqrt(total))
-
-
 SPEC = MetricSpec(
     name="dtw",
     params=Parameters,
     pair=pair,
     block=block,
-    reference=slow,
+    reference="stotmetrics.reference.dtw:dtw",
     lower_bounds=lower_bounds,
     lanes=LANES,
     traits=Traits(

@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 from ..arrays import FloatArray, IntArray
 from ..kernels import _transport as transport
 from ..kernels._entropic import Workspace
-from ..reference.etiot import reference_etiot
 from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec
@@ -150,10 +149,6 @@ def _prepare(series: Series, params: Parameters) -> Cloud:
     return prepare_cloud(series, params.standardize)
 
 
-def _reference(x: Series, y: Series, params: Parameters) -> Result | float:
-    return reference_etiot(x, y, params.epsilon, params.p, params.standardize, params.root)
-
-
 TRAITS = Traits(
     symmetric=True,
     nonnegative=True,
@@ -172,7 +167,7 @@ SPEC = MetricSpec(
     params=Parameters,
     traits=TRAITS,
     prepare=_prepare,
-    reference=_reference,
+    reference="stotmetrics.reference.etiot:etiot",
     lower_bounds=_lower_bounds,
     summary="TiOT with entropic regularisation: smooth in the series, solved to a certified gap at any epsilon.",
     citation="Nguyen, Chu, Toh. Time-integrated Optimal Transport: A Robust Minimax Framework. 2025.",

@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike
 
 from ..arrays import FloatArray, IntArray
 from ..kernels._hbcd import Descent
-from ..reference.hbcd import reference_hbcd
 from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec
@@ -83,10 +82,6 @@ def _prepare(series: Series, params: Parameters) -> Cloud:
     return prepare_cloud(series, params.standardize)
 
 
-def _reference(x: Series, y: Series, params: Parameters) -> Result | float:
-    return reference_hbcd(x, y, params.epsilon, params.p, params.standardize, params.root)
-
-
 SPEC = MetricSpec(
     name="etiot_hbcd",
     pair=_pair,
@@ -95,7 +90,7 @@ SPEC = MetricSpec(
     # The sweeps treat x and y in turn, and stop far from where the order no longer matters.
     traits=replace(etiot.TRAITS, symmetric=False),
     prepare=_prepare,
-    reference=_reference,
+    reference="stotmetrics.reference.etiot_hbcd:etiot_hbcd",
     summary="eTiOT by the algorithm and the loose stopping rule of its paper, as published tables have it.",
     citation="Nguyen, Chu, Toh. Time-integrated Optimal Transport: A Robust Minimax Framework. 2025.",
 )

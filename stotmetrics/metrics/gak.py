@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike
 
 from ..arrays import FloatArray
 from ..kernels import _softdtw
-from ..reference.gak import kernel
 from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec
@@ -62,12 +61,6 @@ def pair(x: Prepared, y: Prepared, params: Parameters) -> Result:
     return Result(value, gap=gap)
 
 
-def reference(x: Series, y: Series, params: Parameters) -> float:
-    cross, own_x, own_y = (kernel(a.values, b.values, params.sigma) for a, b in ((x, y), (x, x), (y, y)))
-    similarity = min(1.0, cross / math.sqrt(own_x * own_y))
-    return -math.log(similarity) if params.form == "log" else math.sqrt(2.0 - 2.0 * similarity)
-
-
 def traits(params: Parameters) -> Traits:
     return Traits(
         symmetric=True,
@@ -85,7 +78,7 @@ SPEC = MetricSpec(
     params=Parameters,
     traits=traits,
     prepare=prepare,
-    reference=reference,
+    reference="stotmetrics.reference.gak:gak",
     summary="Distance of two series in the feature space of the global alignment kernel, which adds up all alignments.",
     citation="Cuturi. Fast Global Alignment Kernels. ICML 2011.",
 )

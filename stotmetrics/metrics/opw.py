@@ -7,7 +7,6 @@ from numpy.typing import ArrayLike
 
 from ..arrays import FloatArray
 from ..kernels._entropic import Workspace
-from ..reference.opw import reference_opw
 from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec
@@ -75,17 +74,13 @@ def pair(x: Samples, y: Samples, params: Parameters) -> Result:
     )
 
 
-def reference(x: Series, y: Series, params: Parameters) -> float:
-    return reference_opw(x, y, params.moment, params.epsilon, params.sigma)
-
-
 SPEC = MetricSpec(
     name="opw",
     pair=pair,
     params=Parameters,
     traits=Traits(symmetric=True, nonnegative=True, unequal_length=True, multivariate=True, uses_weights=True),
     prepare=prepare,
-    reference=reference,
+    reference="stotmetrics.reference.opw:opw",
     summary="Entropic transport of the samples of two series that is drawn to the diagonal, so that order is kept.",
     citation="Su, Hua. Order-preserving Wasserstein Distance for Sequence Matching. CVPR 2017.",
 )

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..arrays import FloatArray
-from ..reference.otw import otw_by_loops
 from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec
@@ -47,10 +46,6 @@ def pair(x: Sums, y: Sums, params: Parameters) -> float:
     return float(moved + params.waste * wasted)
 
 
-def reference(x: Series, y: Series, params: Parameters) -> float:
-    return otw_by_loops(x.values, y.values, params.waste, params.window)
-
-
 def traits(params: Parameters) -> Traits:
     # The last sums are compared in the waste alone.
     return Traits(
@@ -69,7 +64,7 @@ SPEC = MetricSpec(
     params=Parameters,
     traits=traits,
     prepare=prepare,
-    reference=reference,
+    reference="stotmetrics.reference.otw:otw",
     summary="Unbalanced transport along time of the positive and the negative parts of two series, in linear time.",
     citation="Latorre, Liu, Sahoo, Hoi. OTW: Optimal Transport Warping for Time Series. ICASSP 2023.",
 )

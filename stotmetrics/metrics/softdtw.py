@@ -9,7 +9,6 @@ import numpy.typing as npt
 from ..arrays import FloatArray, IntArray, contiguous, real_array
 from ..errors import InvalidParameterError
 from ..kernels import _softdtw
-from ..reference import softdtw as reference
 from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec, Side
@@ -110,11 +109,6 @@ def gradients(
     return GradBatch(values, np.split(grad_x, ends_x[:-1]), np.split(grad_y, ends_y[:-1]))
 
 
-def slow(x: Series, y: Series, params: Parameters) -> float:
-    cost = reference.squared_euclidean(x.values, y.values)
-    return reference.value(reference.banded(cost, params.band), gamma_of(x, y, params.gamma))
-
-
 def traits(params: Parameters) -> Traits:
     hard = params.gamma == 0
     return Traits(
@@ -134,7 +128,7 @@ SPEC = MetricSpec(
     pair=pair,
     block=block,
     gradients=gradients,
-    reference=slow,
+    reference="stotmetrics.reference.softdtw:softdtw",
     lower_bounds=lower_bounds,
     lanes=LANES,
     traits=traits,

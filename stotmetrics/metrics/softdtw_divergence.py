@@ -8,7 +8,6 @@ import numpy.typing as npt
 
 from ..arrays import FloatArray, IntArray
 from ..kernels import _softdtw
-from ..reference import softdtw as reference
 from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec, Side
@@ -94,15 +93,6 @@ def gradients(
     return GradBatch(values, slopes["left"], slopes["right"])
 
 
-def slow(x: Series, y: Series, params: Parameters) -> float:
-    gamma = gamma_of(x, y, params.gamma)
-    xy, xx, yy = (
-        reference.value(reference.banded(reference.squared_euclidean(a.values, b.values), params.band), gamma)
-        for a, b in ((x, y), (x, x), (y, y))
-    )
-    return xy - 0.5 * (xx + yy)
-
-
 def traits(params: Parameters) -> Traits:
     return Traits(
         symmetric=True,
@@ -123,7 +113,7 @@ SPEC = MetricSpec(
     pair=pair,
     block=block,
     gradients=gradients,
-    reference=slow,
+    reference="stotmetrics.reference.softdtw_divergence:softdtw_divergence",
     lower_bounds=lower_bounds,
     lanes=LANES,
     traits=traits,

@@ -7,7 +7,6 @@ import numpy.typing as npt
 
 from ..arrays import FloatArray, IntArray
 from ..kernels import _softdtw
-from ..reference import softdtw as reference
 from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec, Side
@@ -64,11 +63,6 @@ def gradient(x: Series, y: Series, params: Parameters) -> tuple[float, FloatArra
     return float(np.vdot(alignment, cost)), *costs.squared_euclidean_vjp(x.values, y.values, alignment + moved)
 
 
-def slow(x: Series, y: Series, params: Parameters) -> float:
-    cost = reference.squared_euclidean(x.values, y.values)
-    return reference.sharp(reference.banded(cost, params.band), gamma_of(x, y, params.gamma))
-
-
 def traits(params: Parameters) -> Traits:
     hard = params.gamma == 0
     return Traits(
@@ -88,7 +82,7 @@ SPEC = MetricSpec(
     pair=pair,
     block=block,
     gradients=gradients,
-    reference=slow,
+    reference="stotmetrics.reference.softdtw_sharp:softdtw_sharp",
     lower_bounds=lower_bounds,
     lanes=LANES,
     traits=traits,

@@ -1,5 +1,6 @@
 """Spatio-temporal alignments: soft-DTW whose cost is the unbalanced Sinkhorn divergence of two frames."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -10,7 +11,6 @@ import numpy.typing as npt
 from ..arrays import FloatArray, IntArray
 from ..errors import InvalidSeriesError
 from ..kernels import _softdtw
-from ..reference import sta as reference
 from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec, Side
@@ -34,7 +34,9 @@ class Parameters:
         low_open=True,
         allow=("median",),
     )
-    rho: float = parameter(1.0, doc="weight of the KL marginal penalty; inf is balanced", low=0, low_open=True)
+    rho: float = parameter(
+        1.0, doc="weight of the KL marginal penalty; inf is balanced", low=0, low_open=True, allow=(math.inf,)
+    )
     ground: Ground | None = parameter(  # noqa: RUF009 -- a field, as all of them
         None,
         doc="Ground, (P, P) cost matrix or (P, k) coordinates; None is points on a line or the pixels of a frame, "
@@ -75,6 +77,7 @@ def traits(params: Parameters) -> Traits:
         # Split parts have points without mass, where the slope of KL is infinite; balanced, mass cannot change.
         differentiable=params.gamma > 0 and params.signed != "split" and bool(np.isfinite(params.rho)),
         needs_mass=params.signed == "refuse",
+        compares_frames=True,
     )
 
 
@@ -235,14 +238,6 @@ def _tight(x: Prepared, y: Prepared) -> Problem:
     return replace(x.problem, tol=max(x.problem.tol**2, floor), follow=False)
 
 
-def slow_twin(x: Series, y: Series, params: Parameters) -> float:
-    ground = ground_of(x, params)
-    epsilon = ground.epsilon() if isinstance(params.epsilon, str) else params.epsilon
-    parts = zip(histograms(x.values, params.signed), histograms(y.values, params.signed), strict=True)
-    values = [reference.sta(a, b, ground.cost(), params.gamma, epsilon, params.rho) for a, b in parts]
-    return float(np.mean(values))
-
-
 SPEC = MetricSpec(
     name="sta",
     pair=pair,
@@ -252,7 +247,7 @@ SPEC = MetricSpec(
     # No block: the problems of one pair are a batch already, and sharing it with other pairs would let them touch its
     # last digits.
     gradients=gradients,
-    reference=slow_twin,
+    reference="stotmetrics.reference.sta:sta",
     summary="Aligns two series of histograms over space: soft-DTW of the unbalanced Sinkhorn divergence.",
     citation="Janati, Cuturi, Gramfort, Spatio-Temporal Alignments, AISTATS 2020",
 )

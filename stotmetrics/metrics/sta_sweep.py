@@ -11,7 +11,8 @@ import numpy.typing as npt
 from ..arrays import FloatArray, IntArray, finite_array
 from ..engine.output import Destination
 from ..spec import parameters
-from ..spec.bound import BoundMetric, as_sets
+from ..spec.admission import as_sets
+from ..spec.bound import BoundMetric
 from ..spec.result import Batch
 from . import sta
 

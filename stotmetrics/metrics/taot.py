@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike
 from ..arrays import FloatArray, IntArray
 from ..kernels import _entropic as entropic
 from ..kernels import _transport as transport
-from ..reference.taot import reference_taot
 from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec
@@ -157,11 +156,6 @@ def _prepare(series: Series, params: Parameters) -> Cloud:
     return prepare_cloud(series, params.standardize)
 
 
-def _reference(x: Series, y: Series, params: Parameters) -> float:
-    p = params
-    return reference_taot(x, y, p.omega, p.epsilon, p.scale, p.p, p.standardize, p.w)
-
-
 def _sees_both(params: Parameters) -> bool:
     """Whether values and times both count, in a unit that does not depend on the pair."""
     if params.scale is not None:
@@ -193,7 +187,7 @@ SPEC = MetricSpec(
     params=Parameters,
     traits=_traits,
     prepare=_prepare,
-    reference=_reference,
+    reference="stotmetrics.reference.taot:taot",
     lower_bounds=lower_bounds,
     summary="Optimal transport of values and times on one fixed mixture of their costs, exact or entropic.",
     citation="Zhang, Tang, Corpetti. Time Adaptive Optimal Transport. IEEE Access, 2020.",

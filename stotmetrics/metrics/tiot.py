@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike
 
 from ..arrays import FloatArray, IntArray
 from ..kernels._transport import Workspace
-from ..reference.tiot import reference_tiot
 from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec
@@ -84,7 +83,7 @@ def _block(
 
 def exceeds(work: Workspace, x: Cloud, y: Cloud, p: float, above: float) -> bool:
     """Whether TiOT without the root is certainly above a number; often known long before the value is."""
-    status, value, gap, _, _ = _solve(work, x, y, p, above)
+    _, value, gap, _, _ = _solve(work, x, y, p, above)
     return value - gap > above
 
 
@@ -96,10 +95,6 @@ def _lower_bounds(
 
 def _prepare(series: Series, params: Parameters) -> Cloud:
     return prepare_cloud(series, params.standardize)
-
-
-def _reference(x: Series, y: Series, params: Parameters) -> Result:
-    return reference_tiot(x, y, params.p, params.standardize, params.root)
 
 
 def _traits(params: Parameters) -> Traits:
@@ -126,7 +121,7 @@ SPEC = MetricSpec(
     params=Parameters,
     traits=_traits,
     prepare=_prepare,
-    reference=_reference,
+    reference="stotmetrics.reference.tiot:tiot",
     lower_bounds=_lower_bounds,
     summary="Exact optimal transport of values and times, at the balance between them that costs most.",
     citation="Nguyen, Chu, Toh. Time-integrated Optimal Transport: A Robust Minimax Framework. 2025.",

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..arrays import FloatArray, IntArray
-from ..reference.taot import reference_taot
 from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec
@@ -71,11 +70,6 @@ def lower_bounds(
     return taot.lower_bounds(left, right, rows, cols, _taot(params)) ** (1.0 / params.p)
 
 
-def reference(x: Series, y: Series, params: Parameters) -> float:
-    cost = reference_taot(x, y, 1.0 / params.lam, 0.0, None, params.p, params.standardize)
-    return float(max(0.0, cost) ** (1.0 / params.p))
-
-
 def traits(params: Parameters) -> Traits:
     return Traits(
         symmetric=True,
@@ -100,7 +94,7 @@ SPEC = MetricSpec(
     prepare=prepare,
     block=block,
     lower_bounds=lower_bounds,
-    reference=reference,
+    reference="stotmetrics.reference.tlp:tlp",
     summary="Transport between signals that moves mass in time and in value, at a fixed exchange rate; a metric.",
     citation="Thorpe, Park, Kolouri, Rohde, Slepčev. A Transportation Lp Distance for Signal Analysis. JMIV 2017.",
 )

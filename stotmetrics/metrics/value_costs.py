@@ -4,14 +4,14 @@ The gradient of every metric is the vjp of its cost applied to the gradient of i
 """
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
-from ..arrays import FloatArray
+from ..arrays import FloatArray, contiguous
+from ..kernels import _value_costs
 
 
 def squared_euclidean(x: FloatArray, y: FloatArray) -> FloatArray:
     """``C[i, j] = ||x_i - y_j||^2`` for values shaped (n, d) and (m, d)."""
-    return np.asarray(cdist(x, y, "sqeuclidean"), dtype=np.float64)
+    return _value_costs.squared_euclidean(contiguous(x), contiguous(y))
 
 
 def median(C: FloatArray) -> float:

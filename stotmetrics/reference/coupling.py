@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..arrays import FloatArray
+from .interface import FloatArray
 
 
 def coupling_near(P: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-from ..arrays import FloatArray
 from .coupling import coupling_near
+from .interface import FloatArray
 
 # L1 error of the marginals at which Newton's method ends: what rounding leaves of them.
 MARGINAL_TOL = 1e-14

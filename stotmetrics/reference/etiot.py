@@ -1,26 +1,25 @@
 """Entropic TiOT by bisection over w, with entropic transport under ``C = B + w (A - B)`` at each w."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq
 
-from ..arrays import FloatArray
-from ..series import Series
-from ..spec.result import Result, rooted
-from ..transport.point_clouds import cost_matrices, prepare_cloud
+from .atoms import atoms_of, value_and_time_costs
 from .entropic import MARGINAL_TOL, EntropicTransport
+from .interface import Answer, FloatArray, TimeSeries, root_of
 
 
-def reference_etiot(x: Series, y: Series, epsilon: float, p: float, standardize: bool, root: bool) -> Result:
-    """The value of entropic TiOT between two series, ``<C_w, P>`` at the saddle point."""
-    cx, cy = prepare_cloud(x, standardize), prepare_cloud(y, standardize)
-    A, B = cost_matrices(cx, cy, p)
-    found = EntropicProblem(A, B, cx.weights, cy.weights).solve(epsilon)
+def etiot(x: TimeSeries, y: TimeSeries, params: Any) -> Answer:
+    """The value of entropic TiOT between two series, ``<C_w, P>`` at the saddle point, or its p-th root."""
+    left, right = atoms_of(x, params.standardize), atoms_of(y, params.standardize)
+    A, B = value_and_time_costs(left, right, params.p)
+    saddle = EntropicProblem(A, B, left.weights, right.weights).solve(params.epsilon)
     # The mass that rounding leaves out of place is moved at some cost, at most the largest.
-    gap = max(found.gap, 0.0) + MARGINAL_TOL * max(float(A.max()), float(B.max()))
-    value, gap = rooted(found.value, gap, p if root else 1.0)
-    return Result(value, gap=gap)
+    gap = max(saddle.gap, 0.0) + MARGINAL_TOL * max(float(A.max()), float(B.max()))
+    power = Answer(saddle.value, gap)
+    return root_of(power, params.p) if params.root else power
 
 
 @dataclass(frozen=True)

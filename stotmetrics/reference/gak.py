@@ -1,8 +1,18 @@
 """The global alignment kernel by its recursion, without logarithms: Cuturi (2011). Short series only."""
 
+import math
+from typing import Any
+
 import numpy as np
 
-from ..arrays import FloatArray
+from .interface import FloatArray, TimeSeries
+
+
+def gak(x: TimeSeries, y: TimeSeries, params: Any) -> float:
+    """``sqrt(2 - 2 k(x, y))``, or ``-log k(x, y)``, with the kernel normalised to ``k(x, x) = 1``."""
+    cross, own_x, own_y = (kernel(a.values, b.values, params.sigma) for a, b in ((x, y), (x, x), (y, y)))
+    similarity = min(1.0, cross / math.sqrt(own_x * own_y))
+    return -math.log(similarity) if params.form == "log" else math.sqrt(2.0 - 2.0 * similarity)
 
 
 def kernel(x: FloatArray, y: FloatArray, sigma: float) -> float:

@@ -1,15 +1,17 @@
 """OTW by its definition: Latorre et al. (2023)."""
 
+from typing import Any
+
 import numpy as np
 
-from ..arrays import FloatArray
+from .interface import FloatArray, TimeSeries
 
 
-def otw_by_loops(x: FloatArray, y: FloatArray, waste: float, window: int | None) -> float:
-    """The sum over the value dimensions, and over the positive and the negative parts of each."""
+def otw(x: TimeSeries, y: TimeSeries, params: Any) -> float:
+    """The sum over the channels, and over the positive and the negative parts of each."""
     return sum(
-        _one_sign(np.maximum(sign * a, 0.0), np.maximum(sign * b, 0.0), waste, window)
-        for a, b in zip(x.T, y.T, strict=True)
+        _one_sign(np.maximum(sign * a, 0.0), np.maximum(sign * b, 0.0), params.waste, params.window)
+        for a, b in zip(x.values.T, y.values.T, strict=True)
         for sign in (1.0, -1.0)
     )
 

@@ -6,7 +6,7 @@ Plain iterations on the whole cost matrix, in the log domain, until nothing move
 import numpy as np
 from scipy.special import logsumexp, xlogy
 
-from ..arrays import FloatArray
+from .interface import FloatArray
 
 
 def log_or_minus_infinity(x: FloatArray) -> FloatArray:

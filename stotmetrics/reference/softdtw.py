@@ -2,10 +2,22 @@
 
 from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 import numpy as np
 
-from ..arrays import FloatArray
+from .interface import FloatArray, TimeSeries
+
+
+def softdtw(x: TimeSeries, y: TimeSeries, params: Any) -> float:
+    """``dtw_gamma(C)`` with the squared Euclidean cost, over the paths in the band."""
+    cost = banded(squared_euclidean(x.values, y.values), params.band)
+    return value(cost, gamma_of(x.values, y.values, params.gamma))
+
+
+def gamma_of(x: FloatArray, y: FloatArray, gamma: float | str) -> float:
+    """A number stands for itself, "median" for the median cost of the pair, the band aside."""
+    return float(np.median(squared_euclidean(x, y))) if isinstance(gamma, str) else gamma
 
 
 def squared_euclidean(x: FloatArray, y: FloatArray) -> FloatArray:
@@ -126,13 +138,13 @@ def banded(cost: FloatArray, radius: int | None) -> FloatArray:
     if cost.shape[0] < cost.shape[1]:
         return banded(cost.T, radius).T
     n, m = cost.shape
-    found = np.full(cost.shape, np.inf)
+    allowed = np.full(cost.shape, np.inf)
     for i in range(n):
         low = i * (m - 1) // max(n - 1, 1)
         high = -(-i * (m - 1) // max(n - 1, 1))
         inside = slice(max(low - radius, 0), high + radius + 1)
-        found[i, inside] = cost[i, inside]
-    return found
+        allowed[i, inside] = cost[i, inside]
+    return allowed
 
 
 def hard_bound(x: FloatArray, y: FloatArray, radius: int | None) -> float:

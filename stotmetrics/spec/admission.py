@@ -1,18 +1,19 @@
 """Which series a metric takes: checks of what came in against the traits."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from ..errors import InvalidSeriesError
-from ..series import Series, as_dataset, same_channels
+from ..errors import AxisWarning, InvalidSeriesError, warn_user
+from ..series import Series, read_dataset, same_channels
 from .traits import Traits
 
 
 def as_sets(X: Any, Y: Any, traits: Traits, metric: str) -> tuple[list[Series], list[Series] | None]:
     """Read two sets of series whose every pair a metric with these traits can compare; by default one with itself."""
-    left = as_dataset(X, name="X")
-    right = None if Y is None else as_dataset(Y, name="Y")
+    left = read_dataset(X, "X")
+    right = None if Y is None else read_dataset(Y, "Y")
     check_sets(left, right or left, traits, metric, ("X", "Y" if right else "X"))
     return left, right
 
@@ -20,12 +21,13 @@ def as_sets(X: Any, Y: Any, traits: Traits, metric: str) -> tuple[list[Series], 
 def check_series(series: Series, traits: Traits, metric: str, name: str) -> None:
     """Refuse a series that a metric with these traits cannot take."""
     if series.dim > 1 and not traits.multivariate:
+        way = "; pass x.ravel() if these are the times of one channel" if len(series) == 1 else ""
         raise InvalidSeriesError(
-            f"{name} must be univariate for {metric}, shape (T,) or (T, 1); got {series.dim} channels"
+            f"{name} must be univariate for {metric}, shape (T,) or (T, 1); got {series.dim} channels{way}"
         )
     if len(series) < traits.min_length:
         raise InvalidSeriesError(f"{name} must have at least {traits.min_length} times for {metric}; got {len(series)}")
-    if series.has_times and not traits.uses_times:
+    if series.has_times and not traits.uses_times and not series.doubts.times_of_index:
         raise InvalidSeriesError(f"{metric} does not use times, but {name} has them; make {name} without times")
     if series.has_weights and not traits.uses_weights:
         raise InvalidSeriesError(f"{metric} does not use weights, but {name} has them; make {name} without weights")
@@ -34,6 +36,24 @@ def check_series(series: Series, traits: Traits, metric: str, name: str) -> None
         raise InvalidSeriesError(
             f"{name} must be non-negative for {metric}: every frame is a histogram; "
             f"got {series.values[t, p]:g} at time index {t}, point {p}"
+        )
+
+
+def warn_of_doubts(series: Iterable[Series], traits: Traits, metric: str) -> None:
+    """Say once for all these series what was assumed of them that matters to a metric with these traits."""
+    doubts = {one.doubts for one in series}
+    if not traits.compares_frames and any(one.axes_assumed for one in doubts):
+        warn_user(
+            f"{metric} reads an array of shape (1, T) as one time with T values, as every array is (times, values); "
+            "hosts such as aeon hand over (channels, time): pass x.T or x.ravel() then, as in "
+            "lambda x, y: metric(x.T, y.T). If it is a single time, say so by as_series(x)",
+            AxisWarning,
+        )
+    if not traits.uses_times and any(one.times_of_index and not one.even_numbers for one in doubts):
+        warn_user(
+            f"{metric} does not use times and leaves out the index of the data, as if the rows were evenly spaced; "
+            "pass x.to_numpy() to say so, or take a metric that uses times, such as tiot",
+            AxisWarning,
         )
 
 
@@ -52,3 +72,4 @@ def check_sets(left: list[Series], right: list[Series], traits: Traits, metric: 
         for i, one in enumerate(series):
             check_series(one, traits, metric, f"{name}[{i}]")
             check_pair(left[0], one, traits, metric, f"{names[0]}[0]", f"{name}[{i}]")
+    warn_of_doubts((*left, *right), traits, metric)

@@ -11,13 +11,16 @@ import numpy as np
 
 from ..arrays import FloatArray, IntArray, real_array
 from ..errors import ConvergenceWarning, InvalidParameterError, InvalidSeriesError
-from ..series import Series, as_series
+from ..series import NO_DOUBTS, Series, read_series
 from . import parameters, registry
-from .admission import check_pair, check_series
-from .metric import MetricSpec, Side, load_reference, spec_of_function
+from .admission import check_pair, check_series, warn_of_doubts
+from .metric import Answer, MetricSpec, Side, load_reference, spec_of_function
 from .prepared import PreparedSet
 from .result import Batch, GradBatch, Result, batch_of
 from .traits import Traits
+
+# A host may have asked NumPy to raise or to warn at every underflow: what a metric hands over is checked by its values.
+_in_any_host = np.errstate(all="ignore")
 
 
 class BoundMetric:
@@ -93,7 +96,7 @@ class BoundMetric:
 
     def accept(self, x: Any, name: str) -> Series:
         """Read one series and check it against the traits; ``name`` is what an error calls it."""
-        series = as_series(x, name=name)
+        series = read_series(x, name)
         check_series(series, self._traits, self.name, name)
         return series
 
@@ -101,8 +104,11 @@ class BoundMetric:
         """Read two series that the metric can compare."""
         left, right = self.accept(x, "x"), self.accept(y, "y")
         check_pair(left, right, self._traits, self.name)
+        if left.doubts is not NO_DOUBTS or right.doubts is not NO_DOUBTS:
+            warn_of_doubts((left, right), self._traits, self.name)
         return left, right
 
+    @_in_any_host
     def prepare(self, series: Series) -> Any:
         """What is worth computing once per series."""
         return series if self._spec.prepare is None else self._spec.prepare(series, self._params)
@@ -111,6 +117,7 @@ class BoundMetric:
         """Each series prepared, as one set."""
         return PreparedSet(self.prepare(s) for s in series)
 
+    @_in_any_host
     def pair(self, x: Any, y: Any) -> Result:
         """The result for two prepared series."""
         value = self._spec.pair(x, y, self._params)
@@ -119,6 +126,7 @@ class BoundMetric:
             raise self._out_of_scale(result.value)
         return result
 
+    @_in_any_host
     def block(
         self,
         left: Sequence[Any],
@@ -143,6 +151,7 @@ class BoundMetric:
         """``block`` one pair at a time: what a batched kernel must agree with."""
         return batch_of([self.pair(left[i], right[j]) for i, j in zip(rows, cols, strict=True)])
 
+    @_in_any_host
     def gradients(
         self, left: Sequence[Any], right: Sequence[Any], rows: IntArray, cols: IntArray, side: Side = "both"
     ) -> GradBatch:
@@ -155,9 +164,10 @@ class BoundMetric:
         for slopes in (batch.left, batch.right):
             for slope in slopes or ():
                 if not np.isfinite(slope).all():
-                    raise self._out_of_scale(slope[~np.isfinite(slope)][0], "a gradient of ")
+                    raise self._out_of_scale(slope[~np.isfinite(slope)][0], "a gradient with ")
         return batch
 
+    @_in_any_host
     def lower_bounds(self, left: Sequence[Any], right: Sequence[Any], rows: IntArray, cols: IntArray) -> FloatArray:
         """For each pair of prepared series a number that is never above its value; -inf where nothing is known."""
         if self._spec.lower_bounds is None:
@@ -165,12 +175,14 @@ class BoundMetric:
         return self._spec.lower_bounds(left, right, rows, cols, self._params)
 
     def reference(self, x: Series, y: Series) -> Result:
-        """What the reference implementation says about two series."""
+        """What the reference implementation says about two series: a number, or anything with a value and a gap."""
         function = load_reference(self._spec)
         if function is None:
             raise NotImplementedError(f"{self.name} has no reference implementation")
-        value = function(x, y, self._params)
-        return value if isinstance(value, Result) else Result(value)
+        answer = function(x, y, self._params)
+        if isinstance(answer, Result):
+            return answer
+        return Result(answer.value, gap=answer.gap) if isinstance(answer, Answer) else Result(answer)
 
     def flat(self, d: int = 1) -> "FlatMetric":
         """This metric for hosts that hand over flat rows of ``T * d`` numbers, the d values of each time together."""
@@ -197,7 +209,7 @@ class BoundMetric:
         )
 
     def _out_of_scale(self, value: float, what: str = "") -> FloatingPointError:
-        return FloatingPointError(f"{what}{self!r} is {value} for finite series; rescale their values")
+        return FloatingPointError(f"{self!r} gave {what}{value} for finite series; rescale their values")
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A metric of the running session is unknown to a fresh process: it travels whole.
@@ -248,14 +260,15 @@ class FlatMetric:
     def __call__(self, x: Any, y: Any) -> float:
         return self.metric(self._rows(x, "x"), self._rows(y, "y"))
 
-    def _rows(self, x: Any, name: str) -> FloatArray:
+    def _rows(self, x: Any, name: str) -> Series:
         row = real_array(x, name, InvalidSeriesError)
         if row.ndim != 1 or len(row) % self.d:
             raise InvalidSeriesError(
                 f"{name} must be a flat row of times times {self.d} values; got shape {row.shape}; "
                 "say how many values a time has, as in metric.flat(d=2)"
             )
-        return row.reshape(-1, self.d)
+        # Told what its axes are, a series of one time is in no doubt about them.
+        return Series(read_series(row.reshape(-1, self.d), name).values)
 
 
 Metric = str | MetricSpec | BoundMetric | Callable[[Any, Any], float]
@@ -325,8 +338,9 @@ def get_metric(metric: Metric, /, **params: Any) -> BoundMetric:
 def metric_comes_last(call: str, *series: Any) -> None:
     """Refuse a call that has the metric where a series belongs, and show the right one."""
     for argument in series:
-        if isinstance(argument, (str, MetricSpec, BoundMetric)):
-            name = repr(argument) if isinstance(argument, str) else "metric"
+        named = isinstance(argument, str) and argument in registry.names()
+        if named or isinstance(argument, (MetricSpec, BoundMetric)):
+            name = repr(argument) if named else "metric"
             raise TypeError(f"series come first and the metric after them: {call.format(name)}")
 
 

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from ..arrays import FloatArray, IntArray
 from ..series import Series
@@ -16,7 +16,22 @@ from .traits import NO_CLAIMS, Traits
 API_VERSION = 1
 
 Side = Literal["left", "right", "both"]
-Reference = Callable[[Series, Series, Any], Result | float]
+
+
+@runtime_checkable
+class Answer(Protocol):
+    """A number that says how far it may be from the truth."""
+
+    @property
+    def value(self) -> float:
+        """The number."""
+
+    @property
+    def gap(self) -> float | None:
+        """A bound on its error, if there is one."""
+
+
+Reference = Callable[[Series, Series, Any], Answer | float]
 
 # Keywords of the functions that pass a metric's parameters on: no parameter of a metric may hide behind one.
 RESERVED = frozenset(
@@ -58,7 +73,8 @@ class MetricSpec:
     reference : callable or str, optional
         ``reference(x, y, params) -> float or Result`` for two Series: the reference implementation, slow and written
         to be read beside the paper; or where to import it from, ``"package.module:function"``, when it is asked for.
-        A Result may say, in its ``gap``, how far rounding and tolerances may leave it from the truth.
+        A Result, or any object with a ``value`` and a ``gap``, may say in its gap how far rounding and tolerances may
+        leave it from the truth.
     lanes : int, default 1
         How many pairs ``block`` computes side by side. A search hands it at least so many at a time; at 1 it hands
         over one pair after another, each with the newest cutoff.
@@ -142,7 +158,7 @@ def load_reference(spec: MetricSpec) -> Reference | None:
 
 @dataclass(frozen=True)
 class Calls:
-    """The ``pair`` of a plain function: it is handed the values, (T,) of one channel and (T, d) or (T, H, W) of more."""
+    """The ``pair`` of a plain function, which is handed values: (T,) of one channel, (T, d) or (T, H, W) of more."""
 
     function: Callable[[Any, Any], float]
 
@@ -151,7 +167,7 @@ class Calls:
 
 
 def spec_of_function(function: Callable[..., Any], name: str | None = None) -> MetricSpec:
-    """A function ``f(x, y) -> float`` as a metric that claims nothing; the function of a metric module is that metric."""
+    """A function ``f(x, y) -> float`` as a metric that claims nothing; that of a metric module is the metric itself."""
     own = getattr(sys.modules.get(getattr(function, "__module__", None) or ""), "SPEC", None)
     called = getattr(function, "__name__", type(function).__name__)
     if isinstance(own, MetricSpec) and own.name == called and name is None:

@@ -15,6 +15,12 @@ from ..errors import InvalidParameterError
 
 _KEY = "stotmetrics.parameter"
 
+# What the kernels count in.
+_LARGEST_INT = 2**31 - 1
+
+# Characters of a refused value that a message repeats.
+_LONGEST = 100
+
 
 @dataclass(frozen=True)
 class NoParameters:
@@ -62,18 +68,41 @@ class Parameter:
         # The usual case first: binding is part of every call by name.
         if type(value) is float and self.kind is float and self.convert is None and self._is_inside(value):
             return value
+        if isinstance(value, np.ndarray) and value.ndim == 0 and self.convert is None:
+            value = value[()]
         for literal in self.allow:
             if value is literal or (isinstance(value, type(literal)) and value == literal):
                 return literal
         if self.convert is not None:
-            return self.convert(name, value)
+            return self._converted(name, value)
         if self.kind is str and isinstance(value, str) and (not self.choices or value in self.choices):
             return str(value)
         if self.kind is bool and isinstance(value, (bool, np.bool_)):
             return bool(value)
-        if self.kind in (int, float) and self._is_number(value) and self._is_inside(float(value)):
-            return self.kind(value)
-        raise InvalidParameterError(f"{name} must be {self.wants}; got {value!r}")
+        if self.kind in (int, float) and self._is_number(value):
+            number = _as_float(value)
+            if self._is_inside(number) and (self.kind is float or abs(int(value)) <= _LARGEST_INT):
+                return number if self.kind is float else int(value)
+        raise InvalidParameterError(f"{name} must be {self.wants}; got {shown(value)}{self._why(value)}")
+
+    def _why(self, value: Any) -> str:
+        """What is wrong with a number that the range does not show."""
+        if self.kind not in (int, float) or not self._is_number(value):
+            return ""
+        if math.isinf(_as_float(value)):
+            return ", which is infinite"
+        return f", which is beyond {_LARGEST_INT}" if self.kind is int and abs(int(value)) > _LARGEST_INT else ""
+
+    def _converted(self, name: str, value: Any) -> Any:
+        assert self.convert is not None
+        try:
+            found = self.convert(name, value)
+            hash(found)
+        except (InvalidParameterError, MemoryError):
+            raise
+        except Exception as error:  # whatever a value of an unforeseen type brings about
+            raise InvalidParameterError(f"{name} must be {self.wants}; got {shown(value)} ({error})") from error
+        return found
 
     def _is_number(self, value: Any) -> bool:
         wanted = numbers.Integral if self.kind is int else numbers.Real
@@ -81,7 +110,7 @@ class Parameter:
 
     def _is_inside(self, number: float) -> bool:
         above = number > self.low if self.low_open else number >= self.low
-        return above and number <= self.high
+        return above and number <= self.high and math.isfinite(number)
 
 
 def parameter(
@@ -107,13 +136,14 @@ def parameter(
     kind : type, optional
         ``float``, ``int``, ``bool`` or ``str``; by default the type of ``default``.
     low, high : float
-        The closed range of a number. NaN is always refused, infinities only lie in an unbounded range.
+        The closed range of a number. NaN is always refused, and so is an infinity unless ``allow`` names it.
     low_open : bool, default False
         Whether ``low`` itself is excluded.
     choices : tuple of str
         The legal strings.
     allow : tuple
-        Literals that are legal besides the range, such as ``None`` or ``"median"``.
+        Literals that are legal besides the range, such as ``None``, ``"median"`` or, where the limit means something,
+        ``math.inf``.
     convert : callable, optional
         ``convert(name, value)`` returns a hashable value or raises InvalidParameterError; it takes the place of the
         range. A value that is not plain JSON has ``to_config()``, whose result ``convert`` accepts in turn.
@@ -130,7 +160,7 @@ def parameter(
     Examples
     --------
     >>> from dataclasses import dataclass
-    >>> from stotmetrics.parameters import parameter
+    >>> from stotmetrics import parameter
     >>> @dataclass(frozen=True)
     ... class Parameters:
     ...     gamma: float = parameter(1.0, doc="smoothing of the soft minimum", low=0.0)
@@ -142,6 +172,23 @@ def parameter(
         raise TypeError(f"a parameter without convert needs kind float, int, bool or str, not {kind.__name__}")
     meta = Parameter(doc, kind, low, high, low_open, choices, allow, convert)
     return dataclasses.field(default=default, metadata={_KEY: meta})
+
+
+def shown(value: Any) -> str:
+    """``repr(value)`` in one short line, whatever the value is."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # an object may fail to print, and the message is about something else
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}... ({type(value).__name__})"
+
+
+def _as_float(value: Any) -> float:
+    """A real number as a float; one beyond the range of a float is infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 @cache

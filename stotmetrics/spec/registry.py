@@ -137,6 +137,11 @@ def is_declared(spec: MetricSpec) -> bool:
     return len(claims) == 1 and getattr(sys.modules.get(claims[0].module), claims[0].attr, None) is spec
 
 
+def owner_of(spec: MetricSpec) -> str:
+    """The distribution that declares this very spec, with its version; empty for a metric of the session."""
+    return _owner(_declared()[spec.name][0]) if is_declared(spec) else ""
+
+
 def catalogue() -> list[Entry]:
     """Every declared and registered metric with its spec, or with the error that asking for it raises."""
     entries = []

@@ -187,7 +187,7 @@ def rooted(value: float, gap: float, p: float) -> tuple[float, float]:
 
 
 def unrooted(cutoff: FloatArray | None, p: float, pairs: int) -> FloatArray:
-    """What values without the root must exceed for their roots to exceed a cutoff certainly; inf where there is none."""
+    """What values without the root must exceed for their roots to exceed a cutoff for certain; inf without one."""
     if cutoff is None:
         return np.full(pairs, np.inf)
     # A little above: a tie is solved to the end.

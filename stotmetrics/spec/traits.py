@@ -37,6 +37,9 @@ class Traits:
         The weights of a series matter; otherwise given weights are refused.
     needs_mass : bool
         Every frame is a non-negative histogram; negative values are refused.
+    compares_frames : bool
+        A row is a frame over points in space, so that one time with many values is a usual series. Otherwise an array
+        of shape (1, T) draws an :class:`~stotmetrics.errors.AxisWarning`: a host may have handed over (channels, time).
     releases_gil : bool
         Most of the time of ``block`` is spent without the global interpreter lock, so that threads help. Otherwise the
         engine prefers processes.
@@ -64,6 +67,7 @@ class Traits:
     time_invariant: bool = False
     uses_weights: bool = False
     needs_mass: bool = False
+    compares_frames: bool = False
     releases_gil: bool = False
     min_length: int = 1
 

@@ -144,8 +144,8 @@ def invariance_to_a_shift_of_times(metric: BoundMetric, x: Series, y: Series, sh
 
 @check(_changed, trait="separates")
 def separation(metric: BoundMetric, x: Series, y: Series) -> None:
-    """d(x, y) > 0 where x and y differ: one rescaled, offset, reversed, stretched, with a sample changed or repeated, at
-    other times or with other weights where the metric uses them.
+    """d(x, y) > 0 where x and y differ: one rescaled, offset, reversed, with a sample changed or repeated, at other
+    times or with other weights where the metric uses them.
 
     Tolerance: 1e-12 of the scale (squares of the largest value), and the certified gap.
     """

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisWarning, Unsatisfiable
 
-from ..errors import ConvergenceWarning
+from ..errors import AxisWarning, ConvergenceWarning
 from ..spec.bound import BoundMetric
 from .check import Check, Undecided
 from .checks import CHECKS
@@ -352,6 +352,8 @@ class _Trial:
             with warnings.catch_warnings():
                 # Honest, and told from the result.
                 warnings.simplefilter("ignore", ConvergenceWarning)
+                # A drawn series of one time with several values is meant so.
+                warnings.simplefilter("ignore", AxisWarning)
                 self.check(metric, *drawn)
         except Undecided as error:
             self.undecided = str(error)

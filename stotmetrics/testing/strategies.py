@@ -333,7 +333,7 @@ def ground_costs(draw: DrawFn, size: int | SearchStrategy[int] = 4) -> FloatArra
 
 
 def params_of(spec: MetricSpec, **fixed: Any) -> SearchStrategy[dict[str, Any]]:
-    """Keyword arguments for ``spec.bind``, drawn from the ranges that the spec declares.
+    """Keyword arguments for :func:`get_metric`, drawn from the ranges that the spec declares.
 
     A parameter keeps its default in half of the draws, and shrinks to it; otherwise it is one of the values it allows,
     an end of its range, or a number near the default or near one. Parameters of a solver (``tol``, ``max_iter``) and

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from functools import lru_cache
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,15 @@ import numpy.typing as npt
 
 from ..arrays import FloatArray, finite_array, real_array
 from ..errors import InvalidParameterError
+from .point_clouds import powers
 
 Kernels = tuple[tuple[FloatArray, ...], tuple[FloatArray, ...]]
 
 # A grid is the only ground whose cost is not one matrix: it is the sum over its axes of one small matrix each.
 _MAX_AXES = 3
+
+# What the configuration of each kind of ground holds.
+_CONFIGS = {"cost": ("cost",), "points": ("points", "p"), "grid": ("shape", "spacing", "p")}
 
 
 class Ground:
@@ -56,7 +61,8 @@ class Ground:
         Parameters
         ----------
         M : array_like of shape (P, P)
-            Finite, non-negative, symmetric.
+            Finite, non-negative, symmetric. Rounding is cleaned: a diagonal, an asymmetry or a negative entry that is
+            within 1e-6 of the largest cost (1e-3 in single precision) becomes zero.
 
         Returns
         -------
@@ -73,20 +79,24 @@ class Ground:
         >>> stotmetrics.Ground.from_cost([[0.0, 3.0], [3.0, 0.0]])
         Ground.from_cost(<2 points>)
         """
-        cost = finite_array(M, "ground cost", 2)
+        cost = _finite_cost(M)
         if cost.shape[0] != cost.shape[1]:
             raise InvalidParameterError(f"ground cost must be square, shape (P, P); got shape {cost.shape}")
-        if cost.min() < 0:
+        rounding = _rounding(M) * float(np.abs(cost).max())
+        if cost.min() < -rounding:
             i, j = np.unravel_index(int(cost.argmin()), cost.shape)
             raise InvalidParameterError(f"ground cost must be non-negative; got {cost[i, j]:g} at [{i}, {j}]")
         error = np.abs(cost - cost.T)
-        if error.max() > 1e-9 * cost.max():
+        if error.max() > rounding:
             i, j = np.unravel_index(int(error.argmax()), cost.shape)
             raise InvalidParameterError(
                 f"ground cost must be symmetric; got {cost[i, j]:g} at [{i}, {j}] and {cost[j, i]:g} at [{j}, {i}]; "
                 "pass (M + M.T) / 2"
             )
-        return Ground((0.5 * (cost + cost.T),), {"kind": "cost"}, positive=False, scale=1.0)
+        cost = np.maximum(cost, 0.0)
+        cost[np.diag_indices_from(cost)] = np.where(np.diag(cost) <= rounding, 0.0, np.diag(cost))
+        cost = np.where(cost == cost.T, cost, 0.5 * cost + 0.5 * cost.T)
+        return Ground((cost,), {"kind": "cost"}, positive=False, scale=1.0)
 
     @staticmethod
     def from_points(xyz: npt.ArrayLike, p: float = 2.0) -> Ground:
@@ -118,9 +128,8 @@ class Ground:
         points = finite_array(xyz, "ground points", 1, 2)
         points = points.reshape(len(points), -1)
         power = _exponent(p)
-        squared = ((points[:, None, :] - points[None, :, :]) ** 2).sum(axis=2)
         config = {"kind": "points", "points": points.tolist(), "p": power}
-        return Ground((squared ** (power / 2),), config, positive=power <= 2, scale=1.0)
+        return Ground((_in_range(powers(points, points, power)),), config, positive=power <= 2, scale=1.0)
 
     @staticmethod
     def grid(shape: tuple[int, ...], spacing: float | tuple[float, ...] = 1.0, p: float = 2.0) -> Ground:
@@ -147,10 +156,10 @@ class Ground:
         InvalidParameterError
             If an argument is out of its range.
         """
-        sides = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
-        if not 1 <= len(sides) <= _MAX_AXES or not all(isinstance(k, int | np.integer) and k > 0 for k in sides):
+        sides = tuple(shape) if _is_sequence(shape) else (shape,)
+        if not 1 <= len(sides) <= _MAX_AXES or not all(isinstance(k, Integral) and _is_positive(k) for k in sides):
             raise InvalidParameterError(f"shape of a grid must be 1 to {_MAX_AXES} positive integers; got {shape!r}")
-        steps = tuple(spacing) if isinstance(spacing, tuple | list) else (spacing,) * len(sides)
+        steps = tuple(spacing) if _is_sequence(spacing) else (spacing,) * len(sides)
         if len(steps) != len(sides) or not all(_is_positive(step) for step in steps):
             raise InvalidParameterError(
                 f"spacing of a grid must be a positive number, or one for each of its {len(sides)} axes; "
@@ -159,8 +168,8 @@ class Ground:
         sides, steps, power = tuple(int(k) for k in sides), tuple(float(step) for step in steps), _exponent(p)
         costs = []
         for side, step in zip(sides, steps, strict=True):
-            line = np.arange(side) * step
-            costs.append(np.abs(line[:, None] - line[None, :]) ** power)
+            line = np.arange(side, dtype=np.float64)[:, None] * step
+            costs.append(_in_range(powers(line, line, power)))
         config = {"kind": "grid", "shape": list(sides), "spacing": list(steps), "p": power}
         return Ground(tuple(costs), config, positive=power <= 2, scale=1.0)
 
@@ -226,7 +235,7 @@ class Ground:
         InvalidParameterError
             If ``kept`` lies outside.
         """
-        if not 0 < kept < 1:
+        if not _is_positive(kept) or kept >= 1:
             raise InvalidParameterError(f"kept must be a number between 0 and 1; got {kept!r}")
         return float(-sum(cost.max() for cost in self.costs) / (2 * math.log(kept)))
 
@@ -253,14 +262,19 @@ class Ground:
     def from_config(config: dict[str, Any]) -> Ground:
         """The inverse of :meth:`to_config`."""
         kind, scale = config.get("kind"), config.get("scale", 1.0)
+        if not isinstance(kind, str) or kind not in _CONFIGS:
+            raise InvalidParameterError(f"ground of kind {kind!r} is unknown; known: {', '.join(map(repr, _CONFIGS))}")
+        missing = [key for key in _CONFIGS[kind] if key not in config]
+        if missing:
+            raise InvalidParameterError(f"ground of kind {kind!r} needs {' and '.join(map(repr, missing))} too")
+        if not _is_positive(scale):
+            raise InvalidParameterError(f"scale of a ground must be a positive number; got {scale!r}")
         if kind == "cost":
             return Ground.from_cost(config["cost"])
         if kind == "points":
             ground = Ground.from_points(config["points"], config["p"])
-        elif kind == "grid":
-            ground = Ground.grid(tuple(config["shape"]), tuple(config["spacing"]), config["p"])
         else:
-            raise InvalidParameterError(f"ground of kind {kind!r} is unknown; known: 'cost', 'points', 'grid'")
+            ground = Ground.grid(config["shape"], config["spacing"], config["p"])
         if scale == 1.0:
             return ground
         return Ground(tuple(cost / scale for cost in ground.costs), ground._config, ground.positive, scale)
@@ -286,27 +300,85 @@ class Ground:
 def as_ground(name: str, value: Any) -> Ground:
     """Read the ``ground`` parameter of a metric.
 
-    A square symmetric matrix with a zero diagonal is a cost matrix; any other array holds coordinates, one row for
-    each point, and the cost is the squared Euclidean distance.
+    A square array is a cost matrix, and must be a valid one: finite, non-negative, exactly zero on the diagonal and
+    symmetric. Any other array holds coordinates, one row for each point, and the cost is the squared Euclidean distance.
     """
     if isinstance(value, Ground):
         return value
     if isinstance(value, dict):
         return Ground.from_config(value)
+    wanted = f"{name} must be None, a Ground, a (P, P) cost matrix or (P, k) coordinates"
+    if hasattr(value, "toarray") and hasattr(value, "nnz"):
+        raise InvalidParameterError(
+            f"{wanted}; got a sparse one, whose missing entries would be costs of zero; {_WAYS_APART}"
+        )
     try:
         array = real_array(value, name)
     except InvalidParameterError as error:
-        raise InvalidParameterError(
-            f"{name} must be None, a Ground, a (P, P) cost matrix or (P, k) coordinates; {error}"
-        ) from error
-    if array.ndim == 2 and array.shape[0] == array.shape[1] and not np.diag(array).any():
-        if np.allclose(array, array.T, rtol=1e-9, atol=0):
-            return Ground.from_cost(array)
+        raise InvalidParameterError(f"{wanted}; {error}") from error
     if array.ndim not in (1, 2) or array.size == 0:
+        raise InvalidParameterError(f"{wanted}; got shape {array.shape}")
+    if array.ndim == 1 or array.shape[0] != array.shape[1]:
+        return Ground.from_points(array)
+    _refuse_doubtful(array, name)
+    return Ground.from_cost(array)
+
+
+def _refuse_doubtful(array: FloatArray, name: str) -> None:
+    """Refuse a square array that is no valid cost: is it a cost that went wrong, or are these coordinates?"""
+    _refuse_infinite(array, name)
+    if np.diag(array).any():
+        i = int(np.argmax(np.abs(np.diag(array))))
+        wrong = f"its diagonal must be exactly 0, and holds {array[i, i]:g} at [{i}, {i}]"
+    elif array.min() < 0:
+        i, j = (int(k) for k in np.unravel_index(int(array.argmin()), array.shape))
+        wrong = f"a cost must be non-negative, and it holds {array[i, j]:g} at [{i}, {j}]"
+    elif not np.allclose(array, array.T, rtol=1e-9, atol=0):
+        i, j = (int(k) for k in np.unravel_index(int(np.abs(array - array.T).argmax()), array.shape))
+        wrong = f"a cost must be symmetric, and it holds {array[i, j]:g} at [{i}, {j}], {array[j, i]:g} at [{j}, {i}]"
+    else:
+        return
+    raise InvalidParameterError(
+        f"{name} is a square array but no cost matrix: {wrong}; if it is a cost up to rounding, pass "
+        "Ground.from_cost(M), which cleans it; if its rows are coordinates, pass Ground.from_points(xyz)"
+    )
+
+
+_WAYS_APART = (
+    "where no mass can pass between two parts of space, such as two hemispheres, compare each part by itself and add "
+    "the values, or give these pairs a large finite cost, such as 100 times the largest one within a part"
+)
+
+
+def _refuse_infinite(array: FloatArray, name: str) -> None:
+    if np.isinf(array).any():
+        i, j = (int(k) for k in np.argwhere(np.isinf(array))[0])
+        raise InvalidParameterError(f"{name} must be finite; got {array[i, j]} at [{i}, {j}]; {_WAYS_APART}")
+
+
+def _finite_cost(M: Any) -> FloatArray:
+    if hasattr(M, "toarray") and hasattr(M, "nnz"):
         raise InvalidParameterError(
-            f"{name} must be None, a Ground, a (P, P) cost matrix or (P, k) coordinates; got shape {array.shape}"
+            f"ground cost must be a dense array; got a sparse one, whose missing entries would be zero; {_WAYS_APART}"
         )
-    return Ground.from_points(array)
+    array = real_array(M, "ground cost")
+    if array.ndim == 2:
+        _refuse_infinite(array, "ground cost")
+    return finite_array(array, "ground cost", 2)
+
+
+def _rounding(M: Any) -> float:
+    """What counts as rounding, relative to the largest cost: distances taken from products lose half of the digits."""
+    dtype = getattr(M, "dtype", None)
+    return 1e-3 if isinstance(dtype, np.dtype) and dtype.kind == "f" and dtype.itemsize < 8 else 1e-6
+
+
+def _in_range(cost: FloatArray) -> FloatArray:
+    if not np.isfinite(cost).all():
+        raise InvalidParameterError(
+            "ground points lie so far apart that their cost exceeds the range of a double; rescale them or lower p"
+        )
+    return cost
 
 
 @lru_cache(maxsize=64)
@@ -317,12 +389,18 @@ def default_ground(shape: tuple[int, ...]) -> Ground:
 
 @lru_cache(maxsize=4)
 def _kernels(ground: Ground, epsilon: float) -> Kernels:
-    costs = tuple(np.ascontiguousarray(cost / epsilon) for cost in ground.costs)
-    return tuple(np.exp(-cost) for cost in costs), costs
+    # An entry of the kernel may vanish: that is its limit.
+    with np.errstate(under="ignore", over="ignore"):
+        costs = tuple(np.ascontiguousarray(cost / epsilon) for cost in ground.costs)
+        return tuple(np.exp(-cost) for cost in costs), costs
+
+
+def _is_sequence(x: Any) -> bool:
+    return isinstance(x, (tuple, list)) or (isinstance(x, np.ndarray) and x.ndim == 1)
 
 
 def _is_positive(x: Any) -> bool:
-    return isinstance(x, int | float | np.number) and bool(0 < x < math.inf)
+    return isinstance(x, Real) and not isinstance(x, (bool, np.bool_)) and bool(0 < x < math.inf)
 
 
 def _exponent(p: Any) -> float:

@@ -7,7 +7,6 @@ method needs few steps, each solved by conjugate gradients on products with the 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logsumexp
 
 from ..arrays import FloatArray, IntArray
 from ..kernels._entropic import Workspace
@@ -93,6 +92,8 @@ class LongProblem:
         self, known: FloatArray, mass: FloatArray, onto: Cloud, values: FloatArray, times: FloatArray, w: float
     ) -> FloatArray:
         """The soft minimum over the thinned side at every atom of ``onto``, some rows at a time."""
+        from scipy.special import logsumexp  # longer to import than a distance may take
+
         parts = []
         for k in range(0, onto.size, 1000):
             C = w * powers(onto.values[k : k + 1000], values, self.p)

@@ -11,7 +11,6 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import logsumexp
 
 from ..arrays import FloatArray, IntArray
 from ..series import Series
@@ -78,6 +77,11 @@ class Cloud:
         return np.sort(turned, axis=-1)
 
 
+# Differences of larger numbers may leave the range of a double.
+_HUGE = 2.0**1022
+# Squares between these keep all their digits.
+_SMALL, _LARGE = 2.0**-900, 2.0**900
+
 # Lower bounds look at the plane of values and times at these mixtures w, in frames turned by 30 and by 60 degrees.
 MIXTURES = np.array([0.15, 0.3, 0.45, 0.6, 0.75, 0.9])
 _TURNS = np.array([[[np.cos(t), np.sin(t)], [-np.sin(t), np.cos(t)]] for t in (np.pi / 6, np.pi / 3)])
@@ -127,7 +131,7 @@ def prepare_cloud(series: Series, standardize: bool) -> Cloud:
     """The cloud of a series; with ``standardize``, values (per feature) and times are z-scored first."""
     values, times, weights = series.values, series.times, series.weights
     if standardize:
-        values, times = zscore(values), zscore(times[:, None])[:, 0]
+        values, times = zscore(values), zscore(times[:, None], exact=True)[:, 0]
     support = np.flatnonzero(weights > 0)
     mass = weights[support]
     # Dividing by the largest first keeps the sum finite whatever the scale of the weights.
@@ -144,16 +148,26 @@ def prepare_cloud(series: Series, standardize: bool) -> Cloud:
     )
 
 
-def zscore(columns: FloatArray) -> FloatArray:
-    """Zero mean and unit population standard deviation of every column; a constant column becomes zero."""
-    # Scaling by the largest magnitude first: squares of huge or tiny values leave the range of a double.
-    largest = np.abs(columns).max(axis=0)
-    scaled = columns / np.where(largest > 0, largest, 1.0)
-    centred = scaled - scaled.mean(axis=0)
-    deviation = np.sqrt((centred**2).mean(axis=0))
-    # Rounding alone leaves a deviation of a few ulp in a column that is constant.
-    constant = deviation <= 8 * np.finfo(np.float64).eps
-    return np.where(constant, 0.0, centred / np.where(constant, 1.0, deviation))
+def zscore(columns: FloatArray, exact: bool = False) -> FloatArray:
+    """Zero mean and unit population standard deviation of every column; a constant column becomes zero.
+
+    A deviation of a few last digits counts as constant, unless the columns are said to be exact, as times are.
+    """
+    with np.errstate(under="ignore"):
+        largest = np.abs(columns).max(axis=0)
+        if (largest > _HUGE).any():  # differences leave the range of a double; a power of two loses nothing
+            columns, largest = columns / 4.0, largest / 4.0
+        # Centred first, by differences from the first row: whatever offset all rows share is gone before anything is
+        # rounded, as that of times counted from 1970 in microseconds.
+        shifted = columns - columns[0]
+        # Scaled by the largest difference next: squares of huge or tiny ones leave the range of a double.
+        spread = np.abs(shifted).max(axis=0)
+        scaled = shifted / np.where(spread > 0, spread, 1.0)
+        centred = scaled - scaled.mean(axis=0)
+        deviation = np.sqrt((centred**2).mean(axis=0))
+        # Rounding alone leaves a deviation of a few last digits in a column that is constant.
+        constant = deviation * spread <= (0.0 if exact else 8 * np.finfo(np.float64).eps) * largest
+        return np.where(constant, 0.0, centred / np.where(constant, 1.0, deviation))
 
 
 def cost_matrices(x: Cloud, y: Cloud, p: float) -> tuple[FloatArray, FloatArray]:
@@ -162,15 +176,31 @@ def cost_matrices(x: Cloud, y: Cloud, p: float) -> tuple[FloatArray, FloatArray]
 
 
 def powers(x: FloatArray, y: FloatArray, p: float) -> FloatArray:
-    """Euclidean distances between the rows of x and of y, to the power p."""
-    if x.shape[1] == 1:
-        distance = np.abs(x - y.T)
-        return distance * distance if p == 2.0 else distance**p
-    # One difference per feature, not a product of norms: d(x, x) must come out as exactly 0.
+    """Euclidean distances between the rows of x and of y, to the power p; inf beyond the range of a double."""
+    # What underflows is zero next to the largest entry, and what overflows is told by the caller.
+    with np.errstate(all="ignore"):
+        if x.shape[1] == 1:
+            distance = np.abs(x - y.T)
+            return distance * distance if p == 2.0 else distance**p
+        # One difference per feature, not a product of norms: d(x, x) must come out as exactly 0.
+        squared, scale = _squared(x, y, 1.0), 1.0
+        largest = float(squared.max(initial=0.0))
+        if not _SMALL < largest < _LARGE:
+            # The squares leave the range of a double where the distances may not: a power of two brings them back.
+            farthest = max((float(np.abs(x[:, k, None] - y[None, :, k]).max()) for k in range(x.shape[1])), default=0.0)
+            if 0.0 < farthest < np.inf:
+                scale = 2.0 ** float(np.floor(np.log2(farthest)))
+                squared = _squared(x, y, scale)
+        power = squared if p == 2.0 else squared ** (p / 2.0)
+        return power if scale == 1.0 else power * np.float64(scale) ** p
+
+
+def _squared(x: FloatArray, y: FloatArray, scale: float) -> FloatArray:
     squared = np.zeros((len(x), len(y)))
     for column in range(x.shape[1]):
-        squared += (x[:, column, None] - y[None, :, column]) ** 2
-    return squared if p == 2.0 else squared ** (p / 2.0)
+        difference = x[:, column, None] - y[None, :, column]
+        squared += (difference if scale == 1.0 else difference / scale) ** 2
+    return squared
 
 
 def spread_plan(plan: FloatArray, x: Cloud, y: Cloud) -> FloatArray:
@@ -204,6 +234,8 @@ def spread_potentials(
     """
     if x.length == x.size and y.length == y.size:
         return f, g
+    from scipy.special import logsumexp  # longer to import than a distance may take
+
     A = powers(x.all_values, y.all_values, p)
     C = cost(A, powers(x.all_times[:, None], y.all_times[:, None], p))
     f_all, g_all = np.empty(x.length), np.empty(y.length)

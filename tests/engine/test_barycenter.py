@@ -107,8 +107,10 @@ def test_a_gradient_that_is_not_finite_is_an_error_not_a_result():
     spec = stotmetrics.MetricSpec(
         name="cliff",
         pair=lambda x, y, params: 0.0,
-        grad=lambda x, y, params: (0.0, np.full(x.values.shape, np.nan), np.zeros(y.values.shape)),
+        gradients=lambda left, right, rows, cols, params, side: stotmetrics.GradBatch(
+            np.zeros(len(rows)), [np.full(left[i].values.shape, np.nan) for i in rows]
+        ),
         traits=stotmetrics.Traits(differentiable=True),
     )
-    with pytest.raises(FloatingPointError, match="no finite gradient"):
+    with pytest.raises(FloatingPointError, match="gave a gradient with nan"):
         stotmetrics.barycenter([[1.0, 2.0]], metric=spec)

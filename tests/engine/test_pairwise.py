@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from stotmetrics import ConvergenceWarning, InvalidSeriesError, MetricSpec, Result, Traits, pairwise
 from stotmetrics.engine import tiles as engine
-from stotmetrics.engine.output import Destination, FileDestination
+from stotmetrics.engine.output import Destination
 from stotmetrics.errors import InvalidParameterError
 from stotmetrics.series import as_dataset
 from stotmetrics.spec.bound import bind
@@ -146,7 +146,7 @@ def test_n_jobs_out_of_range_is_refused(n_jobs):
 
 
 def test_series_that_cannot_be_compared_are_named():
-    with pytest.raises(InvalidSeriesError, match=r"X\[0\] and Y\[0\] must have the same values"):
+    with pytest.raises(InvalidSeriesError, match=r"X\[0\] and Y\[0\] must have the same number of channels"):
         pairwise([[1.0]], [[[1.0, 2.0]]], metric=spec(multivariate=True))
     with pytest.raises(InvalidSeriesError, match=r"Y\[1\] must be finite"):
         pairwise([[1.0]], [[1.0], [np.inf]], metric=spec())
@@ -156,77 +156,3 @@ def test_a_matrix_beyond_memory_is_refused_before_it_is_taken(monkeypatch):
     monkeypatch.setattr("os.sysconf", lambda name: 1)
     with pytest.raises(MemoryError, match=r"pass out='matrix.npy'"):
         pairwise([[1.0], [2.0]], metric=spec())
-
-
-# A matrix on disk.
-
-X = np.arange(150.0)[:, None]
-
-
-def test_a_matrix_on_disk_equals_one_in_memory(tmp_path):
-    out = tmp_path / "D.npy"
-    D = pairwise(X, metric=spec(absolute, symmetric=True), out=out, n_jobs=2)
-    assert isinstance(D, np.memmap)
-    np.testing.assert_array_equal(np.load(out), pairwise(X, metric=spec(absolute, symmetric=True)))
-    assert list(tmp_path.iterdir()) == [out]
-
-
-def test_a_stopped_run_is_completed_without_repeating_its_tiles(tmp_path):
-    out, computed = tmp_path / "D.npy", []
-
-    def pair(x, y, params):
-        computed.append((x.values[0, 0], y.values[0, 0]))
-        return absolute(x, y, params)
-
-    def stop(done, total):
-        if done > total / 2:
-            raise KeyboardInterrupt
-
-    metric = spec(pair, symmetric=True)
-    with pytest.raises(KeyboardInterrupt):
-        pairwise(X, metric=metric, out=out, progress=stop)
-    before = len(computed)
-    progress = []
-    D = pairwise(X, metric=metric, out=out, progress=lambda d, t: progress.append(d))
-    np.testing.assert_array_equal(D, np.abs(X - X.T))
-    assert progress[0] > 0
-    assert len(computed) < 1.5 * 150 * 151 / 2
-    assert before < len(computed)
-
-
-def test_a_half_written_journal_line_is_done_again(tmp_path):
-    job = {"n": 1}
-    first = FileDestination(tmp_path / "D.npy", (2, 2), job)
-    one = np.array([0])
-    first.write(11, one, one, np.array([5.0]), mirror=False)
-    with first.journal.open("a") as journal:
-        journal.write("1")
-    again = FileDestination(tmp_path / "D.npy", (2, 2), job)
-    assert 11 not in again.todo(13)
-    assert 1 in again.todo(13)
-    assert again.array[0, 0] == 5.0
-
-
-def test_nothing_on_disk_is_overwritten(tmp_path):
-    out = tmp_path / "D.npy"
-    np.save(out, np.ones(3))
-    with pytest.raises(FileExistsError, match="move it away"):
-        pairwise(X, metric=spec(), out=out)
-    np.testing.assert_array_equal(np.load(out), np.ones(3))
-
-
-def test_the_journal_of_another_job_is_refused(tmp_path):
-    out = tmp_path / "D.npy"
-
-    def stop(done, total):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        pairwise(X, metric=spec(), out=out, progress=stop)
-    with pytest.raises(FileExistsError, match="other series, metric or parameters"):
-        pairwise(X + 1, metric=spec(), out=out)
-
-
-def test_out_must_be_an_npy_file(tmp_path):
-    with pytest.raises(ValueError, match=r"must be the path of a .npy file"):
-        pairwise(X, metric=spec(), out=tmp_path / "D.csv")

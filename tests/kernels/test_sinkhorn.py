@@ -1,4 +1,4 @@
-"""The Sinkhorn kernels against their slow twin, a generic solver and POT's plans."""
+"""The Sinkhorn kernels against their reference implementation, a generic solver and POT's plans."""
 
 import warnings
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from stotmetrics.kernels import _sinkhorn
-from stotmetrics.reference import sinkhorn as twin
+from stotmetrics.reference import sinkhorn as reference
 
 SEEDS = st.integers(0, 2**31)
 
@@ -53,11 +53,11 @@ def histograms(seed, n, m, zeros=False):
 
 
 @given(SEEDS, st.integers(1, 9), st.integers(1, 9), st.sampled_from([0.05, 0.2, 1.0]), st.sampled_from([0.1, 1.0]))
-def test_value_is_the_slow_twins_within_its_own_certificate(seed, n, m, epsilon, rho):
+def test_value_is_that_of_the_reference_within_its_own_certificate(seed, n, m, epsilon, rho):
     x, y, M = histograms(seed, n, m, zeros=True)
     case = Case(x, y, M, epsilon, rho)
     assert case.converged.all()
-    assert abs(case.value[0] - twin.value(x, y, M, epsilon, rho)) <= case.gap[0] / 2 + 1e-10
+    assert abs(case.value[0] - reference.value(x, y, M, epsilon, rho)) <= case.gap[0] / 2 + 1e-10
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -136,7 +136,7 @@ def test_small_epsilon_gives_the_value_of_the_log_domain_and_no_nan(factor, rho)
     assert np.isfinite(case.dual).all() and case.gap[0] <= 2e-7 and case.converged[0]
     f, g = case.epsilon * case.u[0], case.epsilon * case.v[0]
     P = np.where((x > 0)[:, None] & (y > 0)[None, :], case.plan(), 0.0)
-    primal = twin.primal(P, x, y, M + 0.0, epsilon, rho) if factor > 2e-3 else None
+    primal = reference.primal(P, x, y, M + 0.0, epsilon, rho) if factor > 2e-3 else None
     lower = -rho * (x[x > 0] @ np.expm1(-f[x > 0] / rho) + y @ np.expm1(-g / rho)) - epsilon * P.sum()
     assert case.dual[0] == pytest.approx(lower, abs=1e-10)
     if primal is not None:

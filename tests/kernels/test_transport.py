@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
 from stotmetrics.kernels._transport import Workspace
-from stotmetrics.reference.tiot import transport_program
+from stotmetrics.reference.transport import transport_program
 
 
 def solve(C, a=None, b=None, work=None):
@@ -35,7 +35,7 @@ def test_value_equals_the_linear_program(seed, n, m, tied_costs, tied_masses, un
     rng = np.random.default_rng(seed)
     C = rng.integers(0, 3, (n, m)).astype(float) if tied_costs else rng.uniform(0, 1, (n, m))
     a, b = (None, None) if uniform else (masses(rng, n, tied_masses), masses(rng, m, tied_masses))
-    value, lower, work = solve(a, b, metric=C)
+    value, lower, work = solve(C, a, b)
     a, b = np.full(n, 1 / n) if a is None else a, np.full(m, 1 / m) if b is None else b
     assert value == pytest.approx(transport_program(C, a, b), abs=1e-9)
     assert value == pytest.approx(ot.emd2(a, b, C), abs=1e-12)
@@ -92,7 +92,7 @@ def test_a_workspace_serves_problems_of_any_size_in_turn():
 def test_masses_of_very_different_sizes():
     a, b = np.array([1e-25, 1.0 - 1e-25, 1e-18]), np.array([0.5, 0.5 - 1e-12, 1e-12])
     C = np.array([[1.0, 2.0, 3.0], [4.0, 1.0, 2.0], [0.0, 1.0, 1.0]])
-    value, lower, _ = solve(a, b, metric=C)
+    value, lower, _ = solve(C, a, b)
     assert value == pytest.approx(transport_program(C, a, b), abs=1e-9)
     assert abs(value - lower) <= 1e-14
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 
 import stotmetrics
-from stotmetrics.reference.tiot import transport_program
+from stotmetrics.reference.transport import transport_program
 from stotmetrics.testing.strategies import histograms
 
 

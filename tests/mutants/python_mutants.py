@@ -83,7 +83,7 @@ def main() -> None:
         folder.mkdir(exist_ok=True, parents=True)
         copy_project(folder)
     # One mutant, so that mutmut makes them all and learns which test reaches which function.
-    mutmut(folder, "run", "--max-children", "1", "stotmetrics.metrics.dtw.x_slow__mutmut_1")
+    mutmut(folder, "run", "--max-children", "1", "stotmetrics.metrics.dtw.x_pair__mutmut_1")
     names = [name for name in exit_codes(folder) if words.only in name]
     drawn = random.Random(words.seed).sample(names, words.size) if 0 < words.size < len(names) else names
     mutmut(folder, "run", "--max-children", words.workers, *drawn)

@@ -1,4 +1,4 @@
-"""The slow twin of entropic transport against its optimality conditions and a peer."""
+"""The reference implementation of entropic transport against its optimality conditions and a peer."""
 
 import numpy as np
 import ot
@@ -22,39 +22,39 @@ def problem(seed, scale):
 
 @given(st.integers(0, 2**32 - 1), st.floats(-1, 6))
 def test_plan_has_the_marginals_however_sharp(seed, decades):
-    twin = problem(seed, 10.0**decades)
-    f, g = twin.potentials(1.0)
-    P = twin.plan(f, g, 1.0)
+    transport = problem(seed, 10.0**decades)
+    f, g = transport.potentials(1.0)
+    P = transport.plan(f, g, 1.0)
     # The exponent is a difference of numbers this large, which rounding leaves so much of.
     allowed = 1e-14 * max(1.0, np.abs(f).max(), np.abs(g).max()) * 10
-    assert np.abs(P.sum(1) - twin.a).sum() <= allowed
-    assert np.abs(P.sum(0) - twin.b).sum() <= allowed
-    coupling = twin.coupling(f, g, 1.0)
-    np.testing.assert_allclose(coupling.sum(1), twin.a, rtol=0, atol=1e-15)
-    np.testing.assert_allclose(coupling.sum(0), twin.b, rtol=0, atol=1e-15)
+    assert np.abs(P.sum(1) - transport.a).sum() <= allowed
+    assert np.abs(P.sum(0) - transport.b).sum() <= allowed
+    coupling = transport.coupling(f, g, 1.0)
+    np.testing.assert_allclose(coupling.sum(1), transport.a, rtol=0, atol=1e-15)
+    np.testing.assert_allclose(coupling.sum(0), transport.b, rtol=0, atol=1e-15)
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0.3, 10))
 def test_plan_is_that_of_pot(seed, epsilon):
-    twin = problem(seed, 1.0)
+    transport = problem(seed, 1.0)
     # POT warns of the logarithm of weights of zero.
-    rows, columns = twin.a > 0, twin.b > 0
-    a, b, C = twin.a[rows], twin.b[columns], twin.C[np.ix_(rows, columns)]
+    rows, columns = transport.a > 0, transport.b > 0
+    a, b, C = transport.a[rows], transport.b[columns], transport.C[np.ix_(rows, columns)]
     peer = ot.sinkhorn(a, b, C, epsilon, method="sinkhorn_log", stopThr=1e-14, numItermax=100_000)
-    found = twin.coupling(*twin.potentials(epsilon), epsilon)
+    found = transport.coupling(*transport.potentials(epsilon), epsilon)
     np.testing.assert_allclose(found[np.ix_(rows, columns)], peer, rtol=0, atol=1e-11)
     assert found.sum() == pytest.approx(peer.sum())
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.01, 0.3, 5.0]))
-def test_twin_of_the_saddle_point_certifies_it(seed, epsilon):
-    twin = problem(seed, 1.0)
-    rows, columns = twin.a > 0, twin.b > 0
-    A = twin.C[np.ix_(rows, columns)]
-    found = EntropicProblem(A, A.T.sum() / (1 + A), twin.a[rows], twin.b[columns]).solve(epsilon)
+def test_reference_for_the_saddle_point_certifies_it(seed, epsilon):
+    transport = problem(seed, 1.0)
+    rows, columns = transport.a > 0, transport.b > 0
+    A = transport.C[np.ix_(rows, columns)]
+    found = EntropicProblem(A, A.T.sum() / (1 + A), transport.a[rows], transport.b[columns]).solve(epsilon)
     scale = max(1.0, found.value, epsilon)
     assert -1e-10 * scale <= found.gap <= 1e-10 * scale
     assert 0 <= found.w <= 1
     assert found.value <= found.objective + 1e-10 * scale
     assert len(found.f) == rows.sum() and len(found.g) == columns.sum()
-    np.testing.assert_allclose(found.plan.sum(1), twin.a[rows], rtol=0, atol=1e-14)
+    np.testing.assert_allclose(found.plan.sum(1), transport.a[rows], rtol=0, atol=1e-14)

@@ -1,4 +1,4 @@
-"""The slow twin against generic convex optimisation and closed forms."""
+"""The reference implementation against generic convex optimisation and closed forms."""
 
 import numpy as np
 import pytest

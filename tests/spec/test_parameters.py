@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from stotmetrics.spec.parameters import describe, make
 @dataclass(frozen=True)
 class Parameters:
     gamma: float = parameter(1.0, doc="smoothing", low=0.0, allow=("median",))
-    rho: float = parameter(1.0, doc="penalty", low=0.0, low_open=True)
+    rho: float = parameter(1.0, doc="penalty", low=0.0, low_open=True, allow=(math.inf,))
+    n: int = parameter(1, doc="any count", low=1)
     k: int = parameter(3, doc="count", low=1, high=9)
     root: bool = parameter(True, doc="root")
     mode: str = parameter("abs", doc="mode", choices=("abs", "split"))
@@ -27,6 +29,8 @@ class Parameters:
         ("gamma", np.float32(0.5), 0.5),
         ("gamma", "median", "median"),
         ("rho", math.inf, math.inf),
+        ("gamma", np.array(0.5), 0.5),
+        ("gamma", Fraction(1, 2), 0.5),
         ("k", np.int64(4), 4),
         ("root", np.False_, False),
         ("mode", "split", "split"),
@@ -45,11 +49,15 @@ def test_legal_values_become_plain_python(name, value, kept):
     [
         ("gamma", -1, r"gamma must be a number >= 0 or 'median'; got -1"),
         ("gamma", math.nan, r"got nan"),
+        ("gamma", math.inf, r"gamma must be a number >= 0 or 'median'; got inf, which is infinite"),
+        ("gamma", 10**400, r"got 10+\.\.\. \(int\), which is infinite"),
+        ("gamma", {}, r"got \{\}"),
+        ("n", 2**31, r"n must be an integer >= 1; got 2147483648, which is beyond 2147483647"),
         ("gamma", "mean", r"got 'mean'"),
         ("gamma", True, r"got True"),
         ("gamma", None, r"got None"),
         ("gamma", [1.0], r"got \[1.0\]"),
-        ("rho", 0, r"rho must be a number > 0; got 0"),
+        ("rho", 0, r"rho must be a number > 0 or inf; got 0"),
         ("k", 2.0, r"k must be an integer >= 1 and <= 9; got 2.0"),
         ("k", 10, r"got 10"),
         ("root", 1, r"root must be True or False; got 1"),

@@ -95,7 +95,7 @@ def test_nan_and_infinity_never_come_out(value):
     with pytest.raises(FloatingPointError, match=r"broken\(\) gave"):
         bind(single)([1.0], [1.0])
     batched = MetricSpec(
-        name="broken", pair=single.pair, block=lambda left, right, i, j, params: Batch(np.full(len(i), value))
+        name="broken", pair=single.pair, block=lambda left, right, i, j, params, cutoff: Batch(np.full(len(i), value))
     )
     with pytest.raises(FloatingPointError, match="rescale"):
         bind(batched).block([1], [1], np.array([0]), np.array([0]))

@@ -344,7 +344,7 @@ def hasty(left, right, rows, cols, params, cutoff=None):
 
 def spin_holding_the_lock(x, y, params):
     total = 0.0
-    for value in range(2000):
+    for value in range(50_000):
         total += value
     return mean_gap(x, y, params)
 
@@ -477,7 +477,8 @@ def caught(spec: MetricSpec, check: str) -> set[str]:
 
 def test_a_sound_metric_passes_every_check():
     names = [check.name for check in iter_checks(SOUND)]
-    assert names == [check.name for check in CHECKS]
+    # A difference of means is 0 between many series, and this one is written in Python.
+    assert names == [check.name for check in CHECKS if check.name not in ("separation", "gil_is_released")]
     assert check_metric(SOUND, max_examples=10).passed
 
 
@@ -499,8 +500,8 @@ def test_a_reference_may_say_how_far_it_is_from_the_truth():
     def lost(x, y, params):
         return Result(1e9, converged=False)
 
-    def status(twin):
-        checks = iter_checks(replace(SOUND, reference=twin), max_examples=10)
+    def status(of):
+        checks = iter_checks(replace(SOUND, reference=of), max_examples=10)
         (check,) = (check for check in checks if check.name == "agrees_with_reference")
         return check.run(shrink=False).status
 

@@ -1,14 +1,13 @@
 """The strategies draw what they promise, and reach the hard cases."""
 
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
-from stotmetrics.spec import parameters
+from stotmetrics import MetricSpec
 from stotmetrics.spec.bound import bind
 from stotmetrics.spec.parameters import parameter
 from stotmetrics.testing import strategies as our
@@ -25,11 +24,7 @@ class _Parameters:
     tol: float = parameter(1e-6, doc="tolerance", low=0.0, low_open=True)
 
 
-SPEC = SimpleNamespace(
-    name="drawn",
-    parameters=parameters.describe(_Parameters),
-    bind=lambda **given: SimpleNamespace(params=parameters.make("drawn", _Parameters, given)),
-)
+SPEC = MetricSpec(name="drawn", pair=lambda x, y, params: 0.0, params=_Parameters)
 quick = settings(max_examples=50, deadline=None)
 deterministic = settings(max_examples=2000, derandomize=True, database=None, deadline=None)
 unshrunk = settings(deterministic, phases=[Phase.generate])

@@ -8,7 +8,7 @@ import pytest
 
 import stotmetrics
 from stotmetrics.reference.etiot import EntropicProblem
-from stotmetrics.reference.hbcd import hbcd
+from stotmetrics.reference.etiot_hbcd import hbcd
 from stotmetrics.transport.point_clouds import cost_matrices, prepare_cloud
 
 CASES = [(seed, epsilon) for seed in range(2) for epsilon in (0.5, 1.0, 5.0)]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import stotmetrics
 from stotmetrics.reference.etiot import EntropicProblem
-from stotmetrics.reference.hbcd import hbcd
+from stotmetrics.reference.etiot_hbcd import hbcd
 from stotmetrics.transport.point_clouds import cost_matrices, prepare_cloud
 
 SEEDS = st.integers(0, 2**32 - 1)

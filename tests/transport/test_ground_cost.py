@@ -86,8 +86,6 @@ def test_rho_keeps_the_fraction_of_the_mass_it_says():
 def test_an_array_is_a_cost_where_it_can_be_one_and_coordinates_otherwise():
     assert as_ground("ground", SQUARED) == Ground.from_cost(SQUARED)
     assert as_ground("ground", POINTS) == Ground.from_points(POINTS)
-    square = RNG.random((2, 2))
-    assert as_ground("ground", square) == Ground.from_points(square)
     assert as_ground("ground", [0.0, 1.0, 3.0]) == Ground.from_points([[0.0], [1.0], [3.0]])
     assert as_ground("ground", GROUNDS[0]) is GROUNDS[0]
 

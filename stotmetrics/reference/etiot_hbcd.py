@@ -5,13 +5,22 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.special import logsumexp
 
-from ..arrays import FloatArray
-from ..series import Series
-from ..transport.point_clouds import cost_matrices, prepare_cloud
+from .atoms import atoms_of, value_and_time_costs
+from .interface import FloatArray, TimeSeries
+
+
+def etiot_hbcd(x: TimeSeries, y: TimeSeries, params: Any) -> float:
+    """``<C_w, P>`` where the paper's algorithm stops, or its p-th root."""
+    left, right = atoms_of(x, params.standardize), atoms_of(y, params.standardize)
+    A, B = value_and_time_costs(left, right, params.p)
+    *_, last = hbcd(A, B, left.weights, right.weights, params.epsilon, params.tol, params.max_iter)
+    power = float(((last.w * A + (1.0 - last.w) * B) * last.plan).sum())
+    return power ** (1.0 / params.p) if params.root else power
 
 
 @dataclass(frozen=True)
@@ -60,12 +69,3 @@ def ascend(base: FloatArray, w: float, B: FloatArray, D: FloatArray, epsilon: fl
         if abs(w - before) < 1e-7:
             break
     return w
-
-
-def reference_hbcd(x: Series, y: Series, epsilon: float, p: float, standardize: bool, root: bool) -> float:
-    """The value at which the paper's algorithm stops."""
-    cx, cy = prepare_cloud(x, standardize), prepare_cloud(y, standardize)
-    A, B = cost_matrices(cx, cy, p)
-    *_, last = hbcd(A, B, cx.weights, cy.weights, epsilon)
-    value = float(((last.w * A + (1.0 - last.w) * B) * last.plan).sum())
-    return value ** (1.0 / p) if root else value

@@ -1,0 +1,237 @@
+"""The journal beside a matrix on disk: which job writes it, and which tiles are written.
+
+It is a text file. Every record is a line with its own checksum, begun by a line end, so that neither a torn line before
+it nor bytes behind it can be taken for a part of it; a line that does not pass its checksum says nothing. The checksum
+of a tile's record is seeded with the job, and the record holds the checksum of the tile's numbers: a tile counts as
+written only if the file holds what the record says. Whatever a crash leaves costs the tiles that it damaged.
+
+The journal is also the lock of the matrix: whoever writes holds it with ``flock``, which ends with the process.
+"""
+
+import errno
+import fcntl
+import json
+import os
+import platform
+import time
+import warnings
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
+_NO_LOCKS_HERE = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
+
+
+class Journal:
+    """An open and locked journal; what it says is asked for with :meth:`read`."""
+
+    def __init__(self, path: Path, matrix: Path, job: dict[str, Any], digest: str) -> None:
+        self.path = path
+        self._matrix = matrix
+        self._job = job
+        self._digest = digest
+        self._seed = zlib.crc32(digest.encode())
+        self.is_new = not path.exists()
+        self._fd, self._writable, self._shared = _open_locked(path, matrix)
+        if self._writable and not self._shared:
+            self._append(f"run {os.getpid()} {platform.node() or '-'}")
+
+    def read(self) -> tuple[dict[str, Any] | None, dict[int, int]]:
+        """The job that the journal was written for, if that can be read, and the checksum of every tile it knows.
+
+        Records of tiles that this job did not write are not seen.
+        """
+        job, tiles = None, {}
+        for words in _records(_content(self._fd), self._seed):
+            if words[0] == "job":
+                job = json.loads(words[1])
+            elif words[0] == "tile":
+                number, checksum = words[1].split()
+                tiles[int(number)] = int(checksum, 16)
+        return job, tiles
+
+    def has_tiles(self) -> bool:
+        """Whether there is anything that looks like the record of a tile, of whatever job."""
+        return b"tile " in _content(self._fd)
+
+    def require_writable(self) -> None:
+        """Raise the error that tells why nothing can be written."""
+        if self._shared:
+            raise _busy(self._fd, self._matrix)
+        if not self._writable:
+            raise PermissionError(
+                errno.EACCES, "the folder must be one that this process may write to", os.fspath(self._matrix)
+            )
+
+    def share(self) -> None:
+        """Let others read as well: nothing is going to be written."""
+        if not self._shared and _flock(self._fd, fcntl.LOCK_SH, self._matrix):
+            self._shared = True
+
+    def claim(self) -> None:
+        """Take the lock for writing again."""
+        if self._shared and _flock(self._fd, fcntl.LOCK_EX, self._matrix):
+            self._shared = False
+
+    def begin(self) -> None:
+        """Forget what is there, and name the job."""
+        os.ftruncate(self._fd, 0)
+        self._append(f"run {os.getpid()} {platform.node() or '-'}")
+        self.name_job()
+
+    def name_job(self) -> None:
+        """Say which job this is, also where the line that said so is damaged."""
+        self._append(f"job {json.dumps(self._job, sort_keys=True)}")
+        self.sync()
+
+    def add(self, tile: int, checksum: int) -> None:
+        """Record that a tile is written."""
+        self._append(f"tile {tile} {checksum:08x}", self._seed)
+
+    def sync(self) -> None:
+        """Bring the journal to the disk."""
+        sync(self._fd, self.path)
+
+    def remove(self) -> None:
+        """Remove the file; the lock is kept until :meth:`close`."""
+        self.path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Give the lock back."""
+        os.close(self._fd)
+
+    def _append(self, record: str, seed: int = 0) -> None:
+        line = record.encode()
+        write_all(self._fd, b"\n%b %08x\n" % (line, zlib.crc32(line, seed)), None, self.path)
+
+
+def sync(fd: int, path: Path) -> None:
+    """Bring a file to the disk, or say which file could not be brought there."""
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        raise named(error, path) from error
+
+
+def write_all(fd: int, data: bytes, offset: int | None, path: Path) -> None:
+    """Write all of the data, at an offset or at the end, or say which file could not take it."""
+    rest = memoryview(data)
+    try:
+        while rest:
+            count = os.write(fd, rest) if offset is None else os.pwrite(fd, rest, offset)
+            offset = None if offset is None else offset + count
+            rest = rest[count:]
+    except OSError as error:
+        raise named(error, path) from error
+
+
+def named(error: OSError, path: Path, way_out: str = "") -> OSError:
+    """The same error with the name of the file, and what to do."""
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return type(error)(error.errno, reason + way_out, os.fspath(path))
+
+
+def _open_locked(path: Path, matrix: Path) -> tuple[int, bool, bool]:
+    """Open and lock a journal: the file, whether it may be written, and whether others hold it too, to read."""
+    while True:
+        fd, writable = _open(path, matrix)
+        try:
+            shared = not _lock(fd, matrix, writable)
+            # Whoever held the lock may have removed the file meanwhile: then it is a lock on nothing.
+            if _is_file(fd, path):
+                return fd, writable, shared
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)
+
+
+def _open(path: Path, matrix: Path) -> tuple[int, bool]:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666), True
+    except OSError as error:
+        if error.errno not in _NOT_WRITABLE or not path.exists():
+            raise _cannot_start(error, matrix) from error
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC), False
+
+
+def _cannot_start(error: OSError, matrix: Path) -> OSError:
+    if not matrix.parent.is_dir():
+        return FileNotFoundError(errno.ENOENT, "there is no such folder; make it before the matrix", os.fspath(matrix))
+    return named(error, matrix, "; the folder must be one that this process may write to")
+
+
+def _lock(fd: int, matrix: Path, writable: bool) -> bool:
+    """Lock for writing, or else for reading beside others that read; whether it is for writing.
+
+    A reader of a finished matrix holds the lock for writing only for a moment.
+    """
+    for pause in (*[0.02] * 10, None):
+        if writable and _flock(fd, fcntl.LOCK_EX, matrix):
+            return True
+        if _flock(fd, fcntl.LOCK_SH, matrix):
+            return not writable
+        if pause is not None:
+            time.sleep(pause)
+    raise _busy(fd, matrix)
+
+
+def _busy(fd: int, matrix: Path) -> BlockingIOError:
+    way_out = "wait until it is done, or choose another out"
+    return BlockingIOError(errno.EAGAIN, f"{_holder(fd)} has this matrix in use; {way_out}", os.fspath(matrix))
+
+
+def _flock(fd: int, kind: int, matrix: Path) -> bool:
+    try:
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LOCKS_HERE:
+            raise named(error, matrix) from error
+        warnings.warn(
+            f"the file system of {os.fspath(matrix)!r} has no locks ({os.strerror(error.errno)}): "
+            "make sure that no other process writes this matrix",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    return True
+
+
+def _holder(fd: int) -> str:
+    who = "another process"
+    for words in _records(_content(fd), 0):
+        if words[0] == "run":
+            pid, host = words[1].split(maxsplit=1)
+            who = f"process {pid}" + ("" if host == platform.node() else f" on {host}")
+    return who
+
+
+def _is_file(fd: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _content(fd: int) -> bytes:
+    size = os.fstat(fd).st_size
+    parts, start = [], 0
+    while start < size:
+        part = os.pread(fd, size - start, start)
+        if not part:
+            break
+        parts.append(part)
+        start += len(part)
+    return b"".join(parts)
+
+
+def _records(content: bytes, seed: int) -> Iterator[tuple[str, str]]:
+    """Kind and content of every line that passes its checksum."""
+    for line in content.split(b"\n"):
+        record, _, checksum = line.rpartition(b" ")
+        kind, _, rest = record.partition(b" ")
+        if kind in (b"run", b"job", b"tile") and checksum == b"%08x" % zlib.crc32(record, seed * (kind == b"tile")):
+            yield kind.decode(), rest.decode()

@@ -1,0 +1,430 @@
+"""What other packages hand over: right, or refused with a way out that works. The axes and the index are never guessed."""
+
+import copy
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+
+import stotmetrics
+from stotmetrics import AxisWarning, InvalidParameterError, InvalidSeriesError, Series, as_dataset, as_series, distance
+from stotmetrics.series import read_dataset
+
+VALUES = np.array([0.0, 2.0, 1.0, 4.0])
+DAY = 86400.0
+
+
+def quietly(call):
+    """The result of a call that must not warn."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return call()
+
+
+# ---------------------------------------------------------------- (1, T)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: distance(x, x, metric="tiot"),
+        lambda x: stotmetrics.solve(x, x, metric="dtw"),
+        lambda x: stotmetrics.get_metric("tiot")(x, x),
+        lambda x: stotmetrics.value_and_grad(x, x, metric="softdtw"),
+        lambda x: distance(x, x, metric=lambda u, v: 0.0),
+        lambda x: stotmetrics.pairwise([x, x, x], metric="tiot"),
+        lambda x: stotmetrics.pairwise(np.stack([x, x]), metric="tiot"),
+        lambda x: stotmetrics.kneighbors(np.stack([x, x]), [x], metric="dtw"),
+        lambda x: stotmetrics.barycenter(np.stack([x, x]), metric="softdtw"),
+    ],
+)
+def test_one_row_of_many_values_draws_one_warning_at_the_line_of_the_caller(call):
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        call(VALUES[None])
+    assert [one.category for one in told] == [AxisWarning]
+    assert "(channels, time)" in str(told[0].message) and "x.T" in str(told[0].message)
+    assert told[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    "x",
+    [VALUES, VALUES[:, None], VALUES[None, None], VALUES[None, :1], as_series(VALUES[None]), np.stack([VALUES] * 2)],
+    ids=["flat", "column", "frame", "single value", "stated", "two rows"],
+)
+def test_other_shapes_and_a_stated_series_draw_none(x):
+    assert quietly(lambda: distance(x, x, metric="tiot")) == 0.0
+
+
+def test_frames_over_space_may_be_one_row():
+    assert quietly(lambda: distance(VALUES[None] + 1, VALUES[None] + 2, metric="sta")) > 0
+
+
+def test_a_metric_of_one_channel_says_how_to_turn_the_row():
+    with pytest.raises(InvalidSeriesError, match=r"pass x\.ravel\(\) if these are the times of one channel"):
+        stotmetrics.spec.admission.check_series(as_series(VALUES[None]), stotmetrics.Traits(), "m", "x")
+
+
+# ---------------------------------------------------------------- immutable series
+
+
+def test_a_series_does_not_change_with_the_arrays_it_was_made_of():
+    values, times, weights = VALUES.copy(), np.arange(4.0), np.ones(4)
+    made = [as_series(values, times=times, weights=weights), Series(values[:, None], times, weights)]
+    found, table = as_dataset([values]), np.stack([values, values])
+    rows = as_dataset(table)
+    values[:], times[:], weights[:], table[:] = 9.0, 9.0, 9.0, 9.0
+    for one in (*made, *found, *rows):
+        assert one.values.ravel().tolist() == VALUES.tolist()
+    assert [one.times.tolist() for one in made] == [[0, 1, 2, 3]] * 2
+    assert [one.weights.tolist() for one in made] == [[1] * 4] * 2
+
+
+@pytest.mark.parametrize("again", [lambda s: s, copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s))])
+def test_a_series_cannot_be_written_to(again):
+    series = again(as_series(VALUES, times=np.arange(4.0), weights=np.ones(4)))
+    for array in (series.values, series.times, series.weights):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1.0
+    with pytest.raises(AttributeError, match="cannot be changed"):
+        series.values = np.ones((2, 1))
+    with pytest.raises(AttributeError, match="cannot be changed"):
+        del series.values
+    assert repr(series) == "Series(shape=(4, 1), times given, weights given)"
+
+
+def test_a_constant_array_is_not_copied_again():
+    constant = as_series(VALUES).values
+    assert np.shares_memory(Series(constant).values, constant)
+    view = VALUES[:, None].view()
+    view.flags.writeable = False  # and yet VALUES can be written to
+    assert not np.shares_memory(Series(view).values, VALUES)
+
+
+def test_a_set_in_one_array_is_read_like_its_rows():
+    rng = np.random.default_rng(0)
+    padded = rng.normal(size=(4, 5, 2))
+    padded[1, 3:] = np.nan
+    for X in (padded, padded[::-1], np.asfortranarray(padded), rng.normal(size=(3, 4)), rng.normal(size=(2, 3, 4, 5))):
+        for share in (True, False):
+            for one, row in zip(read_dataset(X, "X", share=share), X, strict=True):
+                np.testing.assert_array_equal(one.values, as_series(row).values)
+                assert one.frame_shape == as_series(row).frame_shape and one.values.flags.c_contiguous
+    padded[2, 1, 1] = np.nan
+    with pytest.raises(InvalidSeriesError, match=r"X\[2\] must be finite.*time index 1, value 1"):
+        as_dataset(padded)
+
+
+# ---------------------------------------------------------------- missing values
+
+
+def test_dropped_rows_leave_the_times_of_the_others():
+    holed = np.array([0.0, np.nan, 1.0, 4.0])
+    series = as_series(holed, missing="drop")
+    assert (series.values.ravel().tolist(), series.times.tolist()) == ([0, 1, 4], [0, 2, 3])
+    series = as_series(holed, times=[0, 5, 6, 9], weights=[1, 2, 3, 4], missing="drop")
+    assert (series.times.tolist(), series.weights.tolist()) == ([0, 6, 9], [1, 3, 4])
+    assert distance(series, series, metric="tiot") == 0.0
+    with pytest.raises(InvalidSeriesError, match="does not use times"):
+        distance(series, VALUES, metric="dtw")
+    assert as_series([[1.0, np.nan], [2.0, 3.0]], missing="drop").values.tolist() == [[2.0, 3.0]]
+    assert [s.times.tolist() for s in as_dataset(np.stack([holed, VALUES]), missing="drop")] == [
+        [0, 2, 3],
+        [0, 1, 2, 3],
+    ]
+    masked = np.ma.masked_array(VALUES, mask=[False, True, False, False])
+    assert as_series(masked, missing="drop").times.tolist() == [0, 2, 3]
+
+
+def test_missing_at_the_end_leaves_no_hole():
+    series = as_series([1.0, 2.0, np.nan], missing="drop")
+    assert len(series) == 2 and not series.has_times
+
+
+def test_missing_values_are_refused_by_default_with_the_way_out():
+    with pytest.raises(InvalidSeriesError, match=r"as_series\(x, missing='drop'\)"):
+        as_series([1.0, np.nan, 2.0])
+    with pytest.raises(InvalidSeriesError, match="at least one row without a missing value"):
+        as_series([np.nan, np.nan], missing="drop")
+    with pytest.raises(InvalidSeriesError, match="one for each row, missing values or not"):
+        as_series([1.0, np.nan, 2.0], times=[0.0, 1.0], missing="drop")
+    with pytest.raises(InvalidSeriesError, match="got inf"):
+        as_series([1.0, np.inf, 2.0], missing="drop")
+    for wrong in ("interpolate", None, []):
+        with pytest.raises(InvalidParameterError, match="missing must be 'refuse' or 'drop'"):
+            as_series([1.0], missing=wrong)
+
+
+# ---------------------------------------------------------------- plain Python and NumPy
+
+
+def test_iterators_and_views_are_walked_through_once():
+    assert as_series(v for v in VALUES).values.ravel().tolist() == VALUES.tolist()
+    assert as_series(dict(enumerate(VALUES)).values()).values.ravel().tolist() == VALUES.tolist()
+    assert len(as_dataset({"a": VALUES, "b": VALUES}.values())) == 2
+    assert len(as_dataset(map(np.sort, [VALUES, VALUES]))) == 2
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+def test_a_matrix_is_an_array():
+    X = np.stack([VALUES, VALUES + 1])
+    np.testing.assert_array_equal(
+        stotmetrics.pairwise(np.matrix(X), metric="dtw"), stotmetrics.pairwise(X, metric="dtw")
+    )
+    with pytest.warns(AxisWarning):
+        distance(np.matrix(VALUES), np.matrix(VALUES), metric="tiot")
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        ({"a": VALUES}, r"pass list\(d\.values\(\)\)"),
+        ({1.0, 2.0}, "has no order; pass a list"),
+        (np.ma.masked_array(np.eye(2), mask=np.eye(2) > 0), r"X\[0\] has masked entries"),
+    ],
+)
+def test_what_is_no_set_of_series_is_refused_with_a_hint(X, message):
+    with pytest.raises(InvalidSeriesError, match=message):
+        as_dataset(X)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        ({"a": 1.0}, r"pass list\(d\.values\(\)\)"),
+        ({1.0, 2.0}, "no order"),
+        ([10**400, 1], "float64 cannot keep"),
+        ([10**400, 1.0], "x cannot be read|float64 cannot keep"),
+        ([2**70, 1], "float64 cannot keep"),
+        (np.zeros(2, dtype=[("a", "f8")]), "one field of the records"),
+    ],
+)
+def test_what_is_no_series_is_refused_with_a_hint(x, message):
+    with pytest.raises(InvalidSeriesError, match=message):
+        as_series(x)
+
+
+def test_numbers_of_several_types_are_numbers():
+    mixed = np.array([1, 2.5, True, np.float32(3)], dtype=object)
+    assert as_series(mixed).values.ravel().tolist() == [1, 2.5, 1, 3]
+
+
+def test_sparse_arrays_are_refused_with_the_way_out():
+    sparse = pytest.importorskip("scipy.sparse").csr_array(np.eye(3))
+    for read in (as_series, as_dataset):
+        with pytest.raises(InvalidSeriesError, match=r"toarray\(\)"):
+            read(sparse)
+
+
+# ---------------------------------------------------------------- pandas
+
+
+@pytest.fixture
+def pd():
+    return pytest.importorskip("pandas")
+
+
+def test_dates_and_durations_of_an_index_are_the_times(pd):
+    days = pd.to_datetime(["2024-01-01", "2024-01-02", "2024-01-05", "2024-01-06"])
+    wanted = [0.0, DAY, 4 * DAY, 5 * DAY]
+    for index in (days, days.tz_localize("Europe/Berlin"), days - days[0], days.to_period("D"), pd.Index(days.date)):
+        for x in (pd.Series(VALUES, index=index), pd.DataFrame({"a": VALUES, "b": VALUES}, index=index)):
+            series = as_series(x)
+            assert series.times.tolist() == wanted, index
+            with_times = as_series(np.asarray(x), times=wanted)
+            other = as_series(np.asarray(x) ** 2)
+            assert quietly(lambda x=x, y=other: distance(x, y, metric="tiot")) == distance(
+                with_times, other, metric="tiot"
+            )
+    assert as_series(VALUES, times=days).times.tolist() == wanted
+    assert as_series(VALUES, times=list(days.to_pydatetime())).times.tolist() == wanted
+    assert as_series(pd.Series(VALUES, index=days), times=[1, 2, 3, 4]).times.tolist() == [1, 2, 3, 4]
+
+
+def test_a_metric_that_does_not_use_times_says_once_that_it_leaves_the_index_out(pd):
+    x = pd.Series(VALUES, index=pd.date_range("2024", periods=4))
+    for call in (
+        lambda: distance(x, x, metric="dtw"),
+        lambda: stotmetrics.pairwise([x, x, x], metric="dtw"),
+        lambda: stotmetrics.kneighbors([x, x], [x], metric="dtw"),
+    ):
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            call()
+        assert ["does not use times" in str(one.message) for one in told] == [True]
+    assert quietly(lambda: distance(x.to_numpy(), VALUES, metric="dtw")) == 0.0
+
+
+def test_an_index_of_numbers_is_times_unless_it_counts_the_rows(pd):
+    assert not as_series(pd.Series(VALUES)).has_times
+    assert not as_series(pd.Series(VALUES, index=[0, 1, 2, 3])).has_times
+    assert not as_series(pd.Series(VALUES, index=list("abcd"))).has_times
+    assert as_series(pd.Series(VALUES, index=[0.5, 1.0, 4.0, 5.0])).times.tolist() == [0.5, 1, 4, 5]
+    assert quietly(lambda: distance(pd.Series(VALUES, index=[3, 5, 7, 9]), VALUES, metric="dtw")) == 0.0
+    with pytest.warns(AxisWarning, match="leaves out the index"):
+        distance(pd.Series(VALUES, index=[0, 1, 2, 9]), VALUES, metric="dtw")
+
+
+def test_missing_rows_of_a_dated_series_keep_their_dates(pd):
+    x = pd.Series([1.0, np.nan, 3.0], index=pd.date_range("2024", periods=3))
+    assert as_series(x, missing="drop").times.tolist() == [0, 2 * DAY]
+    with pytest.raises(InvalidSeriesError, match="does not use times"):
+        distance(as_series(x, missing="drop"), VALUES, metric="dtw")
+
+
+@pytest.mark.parametrize("dtype", ["Float64", "Int64", "Float32", "double[pyarrow]", "int64[pyarrow]", "Sparse[float]"])
+def test_nullable_columns_read_like_plain_ones(pd, dtype):
+    if "pyarrow" in dtype:
+        pytest.importorskip("pyarrow")
+    x = pd.Series([1, 2, 3], dtype=dtype)
+    assert as_series(x).values.ravel().tolist() == [1, 2, 3]
+    assert as_series(pd.DataFrame({"a": x, "b": [0.5, 1, 2]})).values.tolist() == [[1, 0.5], [2, 1], [3, 2]]
+    if "Sparse" not in dtype:
+        holed = pd.Series([1, None, 3, None], dtype=dtype)
+        assert as_series(holed, missing="drop").times.tolist() == [0, 2]
+        with pytest.raises(InvalidSeriesError, match="got nan at time index 1"):
+            as_series(holed)
+        assert len(as_series(pd.Series([1, 3, None], dtype=dtype))) == 2
+    if dtype == "Int64":
+        with pytest.raises(InvalidSeriesError, match="int64 values that float64 cannot keep"):
+            as_series(pd.Series([2**60, 1], dtype=dtype))
+
+
+def test_a_frame_of_two_levels_is_a_set_of_series(pd):
+    index = pd.MultiIndex.from_product([["b", "a"], pd.date_range("2024", periods=3)], names=["instance", "time"])
+    frame = pd.DataFrame({"u": np.arange(6.0), "v": np.arange(6.0)}, index=index)
+    for X in (frame, frame.iloc[[0, 3, 1, 4, 2, 5]]):
+        found = as_dataset(X)
+        assert [one.values[:, 0].tolist() for one in found] == [[0, 1, 2], [3, 4, 5]]
+        assert [one.times.tolist() for one in found] == [[0, DAY, 2 * DAY]] * 2
+    assert [one.dim for one in as_dataset(frame["u"])] == [1, 1]
+    assert stotmetrics.pairwise(frame, metric="tiot").shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda pd: pd.DataFrame(np.eye(3)), r"X\.to_numpy\(\) if each row.*\[X\[c\] for c in X\.columns\].*\[X\]"),
+        (lambda pd: pd.Series(VALUES), r"its first item is a number; wrap a single series in a list: \[X\]"),
+        (lambda pd: pd.DataFrame({"k": [1, 2], "v": [1.0, 2.0]}).groupby("k"), r"pass \[g for _, g in X\]"),
+        (
+            lambda pd: pd.Series(VALUES, index=pd.MultiIndex.from_product([[0], [0], [0, 1, 2, 3]])),
+            "two levels, .* got 3",
+        ),
+        (
+            lambda pd: pd.Series([1.0, 2.0], index=pd.MultiIndex.from_arrays([[None, "a"], [0, 1]])),
+            "row 0 has none",
+        ),
+    ],
+)
+def test_a_table_that_is_no_set_says_how_to_make_one(pd, make, message):
+    with pytest.raises(InvalidSeriesError, match=message):
+        as_dataset(make(pd))
+
+
+def test_the_hints_for_a_table_work(pd):
+    X = pd.DataFrame(np.arange(6.0).reshape(2, 3), columns=list("abc"))
+    assert [len(one) for one in as_dataset(X.to_numpy())] == [3, 3]
+    assert [len(one) for one in as_dataset([X[c] for c in X.columns])] == [2, 2, 2]
+    assert [(len(one), one.dim) for one in as_dataset([X])] == [(2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda pd: pd.Series(VALUES, index=["2024-01-0%d" % k for k in (1, 2, 3, 4)]), r"dates as text.*to_datetime"),
+        (lambda pd: pd.Series(VALUES, index=[0, 2, 1, 3]), r"must increase strictly.*sort_index\(\)"),
+        (lambda pd: pd.Series(VALUES, index=pd.to_datetime(["2024", "2025", "2025", "2026"])), "merge equal times"),
+        (lambda pd: pd.Series([1.0, 2.0], index=pd.to_datetime(["2024", None])), "got NaT at index 1"),
+        (lambda pd: pd.DataFrame({"time": VALUES, "v": VALUES}), r"a column 'time'.*x\.set_index\('time'\)"),
+        (lambda pd: pd.DataFrame({"v": VALUES, "name": list("abcd")}), "in column 'name'"),
+        (lambda pd: pd.DataFrame(index=[0, 1]), "without columns"),
+        (lambda pd: pd.Series(VALUES, index=pd.MultiIndex.from_product([["a"], range(4)])), "has 2 levels"),
+        (lambda pd: pd.Series(list("abcd")), "must hold real numbers"),
+    ],
+)
+def test_a_table_that_is_no_series_says_why(pd, make, message):
+    with pytest.raises(InvalidSeriesError, match=message):
+        as_series(make(pd))
+
+
+# ---------------------------------------------------------------- xarray
+
+
+@pytest.fixture
+def xr():
+    return pytest.importorskip("xarray")
+
+
+def test_the_dimension_called_time_is_found(xr):
+    x = xr.DataArray(np.arange(8.0).reshape(2, 4), dims=("channel", "time"))
+    np.testing.assert_array_equal(as_series(x).values, x.to_numpy().T)
+    film = xr.DataArray(np.arange(24.0).reshape(2, 3, 4), dims=("y", "x", "time"))
+    assert as_series(film).frame_shape == (2, 3)
+    dated = x.assign_coords(time=np.array(["2024-01-01", "2024-01-02", "2024-01-03", "2024-01-05"], dtype="M8[ns]"))
+    for one in (dated, dated.rename(time="day")):
+        assert as_series(one).times.tolist() == [0, DAY, 2 * DAY, 4 * DAY]
+    assert (
+        quietly(lambda: distance(xr.DataArray(np.ones((3, 1)), dims=("channel", "time")), np.ones((2, 3)), "tiot")) >= 0
+    )
+
+
+def test_instances_of_a_labelled_array_are_counted_by_name(xr):
+    X = xr.DataArray(np.arange(24.0).reshape(2, 3, 4), dims=("channel", "instance", "time"))
+    for one in (X, X.rename(instance="subjects")):
+        assert [(len(s), s.dim) for s in as_dataset(one)] == [(4, 2)] * 3
+    assert [(len(s), s.dim) for s in as_dataset(X.isel(channel=0))] == [(4, 1)] * 3
+
+
+@pytest.mark.parametrize("dims", [("channel", "time"), ("place", "time"), ("a", "b")])
+def test_dimensions_that_may_count_anything_are_refused(xr, dims):
+    X = xr.DataArray(np.eye(3), dims=dims)
+    with pytest.raises(InvalidSeriesError, match=f"rename\\({dims[0]}='instance'\\).*\\[X\\]"):
+        as_dataset(X)
+
+
+def test_a_labelled_array_that_is_no_series_says_why(xr):
+    X = xr.DataArray(np.eye(3), dims=("channel", "t"))
+    with pytest.raises(InvalidSeriesError, match=r"x\.rename\(t='time'\)"):
+        as_series(X)
+    assert len(as_series(X.rename(t="time"))) == 3
+    with pytest.raises(InvalidSeriesError, match=r"x\.isel\(instance=0\)"):
+        as_series(xr.DataArray(np.eye(3), dims=("instance", "time")))
+    for read in (as_series, as_dataset):
+        with pytest.raises(InvalidSeriesError, match="to_dataarray"):
+            read(xr.Dataset({"a": X}))
+
+
+# ---------------------------------------------------------------- polars, pyarrow
+
+
+def test_polars_columns_and_tables_are_read():
+    pl = pytest.importorskip("polars")
+    assert as_series(pl.Series([1, 2, None])).values.ravel().tolist() == [1, 2]
+    assert as_series(pl.Series([1, None, 2]), missing="drop").times.tolist() == [0, 2]
+    table = pl.DataFrame({"a": [1, 2], "b": [0.5, 1.5]})
+    assert as_series(table).values.tolist() == [[1, 0.5], [2, 1.5]]
+    assert [len(one) for one in as_dataset(pl.Series([[1.0, 2.0], [3.0]]))] == [2, 1]
+    with pytest.raises(InvalidSeriesError, match=r"\[X\[c\] for c in X\.columns\]"):
+        as_dataset(table)
+    for read in (as_series, as_dataset):
+        with pytest.raises(InvalidSeriesError):
+            quietly(lambda read=read: read(table.lazy()))
+    dates = pl.Series(["2024-01-01", "2024-01-03"]).str.to_datetime()
+    timed = pl.DataFrame({"time": dates, "a": [1.0, 2.0]})
+    with pytest.raises(InvalidSeriesError, match="times=x"):
+        as_series(timed)
+    assert as_series(timed.drop("time"), times=timed["time"]).times.tolist() == [0, 2 * DAY]
+
+
+def test_arrow_arrays_and_tables_are_read():
+    pa = pytest.importorskip("pyarrow")
+    assert as_series(pa.array([1, 2, None])).values.ravel().tolist() == [1, 2]
+    assert as_series(pa.chunked_array([[1, 2], [3]])).values.ravel().tolist() == [1, 2, 3]
+    table = pa.table({"a": [1, 2], "b": [0.5, 1.5]})
+    assert as_series(table).values.tolist() == [[1, 0.5], [2, 1.5]]
+    assert [len(one) for one in as_dataset(pa.array([[1.0, 2.0], [3.0]]))] == [2, 1]
+    with pytest.raises(InvalidSeriesError, match=r"\[X\[c\] for c in X\.column_names\]"):
+        as_dataset(table)
+    assert [len(one) for one in as_dataset([table[c] for c in table.column_names])] == [2, 2]

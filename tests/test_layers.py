@@ -1,0 +1,104 @@
+"""Imports run down the house only: no circle, no arrow back up, hosts imported by their own modules alone."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "stotmetrics"
+
+# From the ground up. A module imports from its own floor and from those below.
+FLOORS = [
+    {"errors", "kernels"},
+    {"arrays"},
+    {"series", "datasets", "versions"},
+    {"spec"},
+    {"transport"},
+    {"engine"},
+    {"metrics"},
+    {"api"},
+    {"testing", "plotting"},
+    {"hosts"},
+    {"cli", "__main__"},
+]
+HEIGHT = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+HOSTS = {"sklearn", "tslearn", "aeon", "torch", "ot", "sktime"}
+# Data sets are read from the package that brings them.
+BRINGS_DATA = {"datasets"}
+
+
+def modules():
+    return sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py" or path.parent != PACKAGE)
+
+
+def room_of(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports_of(path, *, top_level_only=False):
+    """Absolute dotted names that a module imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    package = ("stotmetrics", *path.relative_to(PACKAGE).parts[:-1])
+    nodes = tree.body if top_level_only else list(ast.walk(tree))
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            stem = ".".join([*base, *([node.module] if node.module else [])])
+            yield from (f"{stem}.{alias.name}" for alias in node.names)
+
+
+def own_rooms(path):
+    return {name.split(".")[1] for name in imports_of(path) if name.startswith("stotmetrics.") and name.count(".") > 0}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_a_module_imports_from_its_own_floor_or_below(path):
+    if room_of(path) == "reference":
+        return
+    here = HEIGHT[room_of(path)]
+    above = {room for room in own_rooms(path) if room in HEIGHT and HEIGHT[room] > here}
+    assert above == set()
+    assert "reference" not in own_rooms(path)
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "reference").glob("*.py")), ids=lambda p: p.name)
+def test_a_reference_implementation_imports_nothing_of_production(path):
+    assert own_rooms(path) <= {"reference"}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_only_the_modules_of_a_host_import_it(path):
+    found = {name.split(".")[0] for name in imports_of(path)} & HOSTS
+    if room_of(path) not in {"hosts", *BRINGS_DATA}:
+        assert found == set()
+
+
+def test_there_is_no_circle_of_imports():
+    files = {".".join(("stotmetrics", *p.relative_to(PACKAGE).with_suffix("").parts)): p for p in modules()}
+    graph = {}
+    for name, path in files.items():
+        wanted = set(imports_of(path, top_level_only=True))
+        # ``from .spec import registry`` names a module, ``from .spec.registry import find`` something in one.
+        graph[name] = {
+            other for other in files if other in wanted or any(w.rpartition(".")[0] == other for w in wanted)
+        }
+        graph[name].discard(name)
+    done, path_here = set(), []
+
+    def walk(name):
+        assert name not in path_here, " -> ".join([*path_here[path_here.index(name) :], name])
+        if name not in done:
+            path_here.append(name)
+            for other in sorted(graph[name]):
+                walk(other)
+            path_here.pop()
+            done.add(name)
+
+    for name in sorted(graph):
+        walk(name)
+
+
+def test_every_room_has_its_floor():
+    assert {room_of(path) for path in modules()} - {"reference"} <= set(HEIGHT)
