@@ -27,3 +27,8 @@ def test_it_pickles_and_says_what_it_cannot_read():
         flat(np.zeros(5), np.zeros(4))
     with pytest.raises(InvalidParameterError, match="d must be an integer >= 1"):
         stotmetrics.get_metric("dtw").flat(0)
+
+
+def test_a_flat_row_of_one_time_is_in_no_doubt():
+    # filterwarnings is "error": nothing is said of axes that are told.
+    assert stotmetrics.get_metric("dtw").flat(3)(np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0, 4.0])) == 4.0

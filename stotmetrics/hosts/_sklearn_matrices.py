@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..api import pairwise
 from ..arrays import FloatArray, real_array
 from ..errors import InvalidParameterError, InvalidSeriesError
+from ..series import Series, as_dataset
 from ..spec.bound import BoundMetric, FlatMetric, Metric, get_metric
 from ._sklearn_base import SeriesEstimator
 
@@ -304,11 +305,12 @@ class MatrixFunction:
         right = None if Y is None else self._series(Y, "Y")
         return pairwise(self._series(X, "X"), right, self.metric, n_jobs=self.n_jobs)
 
-    def _series(self, X: Any, name: str) -> FloatArray:
+    def _series(self, X: Any, name: str) -> list[Series]:
         rows = real_array(X, name, InvalidSeriesError)
         if rows.ndim != 2 or rows.shape[1] % self.d:
             raise InvalidSeriesError(f"{name} must have shape (n, T * {self.d}); got shape {rows.shape}")
-        return rows.reshape(len(rows), -1, self.d)
+        # Told what its axes are, a series of one time is in no doubt about them.
+        return [Series(one.values) for one in as_dataset(rows.reshape(len(rows), -1, self.d), name=name)]
 
 
 def as_matrix(metric: Metric, d: int = 1, *, n_jobs: int | None = None, **params: Any) -> MatrixFunction:

@@ -15,8 +15,9 @@ from tslearn.utils import to_time_series
 
 from ..api import pairwise
 from ..metrics.softdtw import softdtw_from_cost
-from ..series import as_dataset
+from ..series import Series, as_series
 from ..spec.bound import BoundMetric, get_metric
+from ._tslearn_names import by_time
 
 Function = Callable[..., Any]
 
@@ -73,7 +74,7 @@ def _is_numpy(be: Any, *data: Any) -> bool:
 def _two(s1: Any, s2: Any, be: Any) -> list[Any]:
     if not _is_numpy(be, s1, s2):
         raise NotServedError
-    return [to_time_series(s, remove_nans=True, be=_NUMPY) for s in (s1, s2)]
+    return [Series(as_series(to_time_series(s, remove_nans=True, be=_NUMPY)).values) for s in (s1, s2)]
 
 
 def _pair(name: str) -> Callable[[Function], Function]:
@@ -146,8 +147,8 @@ def _matrix(
 ) -> Any:
     if not _is_numpy(be, dataset1, dataset2):
         raise NotServedError
-    left = as_dataset(dataset1)
-    right = None if dataset2 is None else as_dataset(dataset2)
+    left = by_time(dataset1)
+    right = None if dataset2 is None else by_time(dataset2)
     band = band_of(*constraint, {len(series) for series in [*left, *(right or [])]})
     return pairwise(left, right, bind(band), n_jobs=n_jobs, progress=bool(verbose))
 

@@ -17,7 +17,7 @@ from ..arrays import FloatArray, IntArray
 from ..engine.barycenters import barycenter
 from ..engine.neighbors import kneighbors
 from ..errors import InvalidParameterError
-from ..series import as_dataset
+from ..series import Series, as_dataset
 from ..spec import registry
 from ..spec.bound import BoundMetric, get_metric
 from ..spec.metric import MetricSpec
@@ -66,9 +66,14 @@ def standing_in(method: Method) -> Method:
     return call
 
 
+def by_time(X: Any) -> list[Series]:
+    """A data set of tslearn, (n, time, channels): its axes are in no doubt."""
+    return [Series(one.values) for one in as_dataset(X)]
+
+
 def matrix(X: Any, Y: Any, metric: BoundMetric, n_jobs: int | None) -> FloatArray:
     """All distances between two data sets of tslearn."""
-    return pairwise(as_dataset(X), None if Y is None else as_dataset(Y), metric, n_jobs=n_jobs)
+    return pairwise(by_time(X), None if Y is None else by_time(Y), metric, n_jobs=n_jobs)
 
 
 def neighbours_matrix(method: Method) -> Method:
@@ -93,7 +98,7 @@ def neighbours_search(method: Method) -> Method:
         if not is_ours(self.metric):
             return method(self, X=X, n_neighbors=n_neighbors, return_distance=return_distance)
         metric = bound_of(self.metric, self.metric_params)
-        train = as_dataset(self._ts_fit)
+        train = by_time(self._ts_fit)
         k = self.n_neighbors if n_neighbors is None else n_neighbors
         if X is None:
             found = kneighbors(train, train, metric, min(k + 1, len(train)), n_jobs=self.n_jobs)
@@ -103,7 +108,7 @@ def neighbours_search(method: Method) -> Method:
             X = check_dims(
                 to_time_series_dataset(X), X_fit_dims=self._ts_fit.shape, extend=True, check_n_features_only=True
             )
-            found = kneighbors(train, as_dataset(X), metric, min(k, len(train)), n_jobs=self.n_jobs)
+            found = kneighbors(train, by_time(X), metric, min(k, len(train)), n_jobs=self.n_jobs)
             distances, indices = found.distances, found.indices
         return (distances, indices) if return_distance else indices
 
@@ -153,7 +158,7 @@ def means_centers(method: Method) -> Method:
             method(self, X)
             return
         for k in range(self.n_clusters):
-            mine = as_dataset(X[self.labels_ == k])
+            mine = by_time(X[self.labels_ == k])
             start = as_dataset(self.cluster_centers_[k : k + 1])[0].values
             found = barycenter(mine, metric, init=start, max_iter=self.max_iter_barycenter)
             self.cluster_centers_[k, : len(start)] = found.values

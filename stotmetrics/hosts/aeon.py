@@ -6,6 +6,7 @@ from typing import Any
 from ..api import pairwise
 from ..arrays import FloatArray, contiguous, real_array
 from ..errors import InvalidSeriesError
+from ..series import Series, as_series
 from ..spec.bound import BoundMetric, Metric, get_metric
 
 
@@ -107,9 +108,9 @@ def pairwise_distance(
     return pairwise([by_time(one, f"X[{k}]") for k, one in enumerate(X)], right, bound, n_jobs=n_jobs)
 
 
-def by_time(x: Any, name: str) -> FloatArray:
-    """A series of aeon, (channels, time) or (time,), as (time, channels)."""
+def by_time(x: Any, name: str) -> Series:
+    """A series of aeon, (channels, time) or (time,); its axes are in no doubt."""
     array = real_array(x, name, InvalidSeriesError)
     if array.ndim not in (1, 2):
         raise InvalidSeriesError(f"{name} must have shape (channels, time) or (time,); got shape {array.shape}")
-    return array if array.ndim == 1 else contiguous(array.T)
+    return Series(as_series(array if array.ndim == 1 else contiguous(array.T), name=name).values)

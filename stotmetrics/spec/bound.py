@@ -260,14 +260,15 @@ class FlatMetric:
     def __call__(self, x: Any, y: Any) -> float:
         return self.metric(self._rows(x, "x"), self._rows(y, "y"))
 
-    def _rows(self, x: Any, name: str) -> FloatArray:
+    def _rows(self, x: Any, name: str) -> Series:
         row = real_array(x, name, InvalidSeriesError)
         if row.ndim != 1 or len(row) % self.d:
             raise InvalidSeriesError(
                 f"{name} must be a flat row of times times {self.d} values; got shape {row.shape}; "
                 "say how many values a time has, as in metric.flat(d=2)"
             )
-        return row.reshape(-1, self.d)
+        # Told what its axes are, a series of one time is in no doubt about them.
+        return Series(read_series(row.reshape(-1, self.d), name).values)
 
 
 Metric = str | MetricSpec | BoundMetric | Callable[[Any, Any], float]

@@ -96,3 +96,9 @@ def test_it_pickles_compares_and_has_a_name():
 def test_an_array_of_three_axes_is_no_series():
     with pytest.raises(InvalidSeriesError, match=r"x must have shape \(channels, time\)"):
         as_distance("dtw")(UNIVARIATE, UNIVARIATE)
+
+
+def test_one_time_of_several_channels_is_in_no_doubt():
+    x = np.array([[0.0], [1.0], [2.0]])
+    assert as_distance("dtw")(x, x + 1.0) == 3.0
+    np.testing.assert_array_equal(pairwise_distance(np.stack([x, x + 1.0]), method="dtw"), [[0.0, 3.0], [3.0, 0.0]])

@@ -61,7 +61,7 @@ CLAIMS = [
     ("opw", {}, {"symmetric", "nonnegative", "uses_weights"} | ANY_SHAPE),
     ("otw", {}, METRIC | {"multivariate"}),
     ("otw", {"waste": 0.0}, PSEUDOMETRIC | {"multivariate"}),
-    ("euclidean", {}, METRIC | {"multivariate", "differentiable"}),
+    ("euclidean", {}, METRIC | {"multivariate", "differentiable"} | FREE),
 ]
 
 
