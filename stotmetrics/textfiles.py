@@ -16,8 +16,11 @@ from .errors import DataFileError, InvalidSeriesError
 from .series import Series, as_series
 
 _TS_TAGS = frozenset(
-    ["@problemname", "@timestamps", "@missing", "@univariate", "@dimension", "@dimensions", "@equallength"]
-    + ["@serieslength", "@classlabel", "@targetlabel", "@data"]
+    f"@{tag}"
+    for tag in (
+        *("problemname", "timestamps", "missing", "univariate", "dimension", "dimensions"),
+        *("equallength", "serieslength", "classlabel", "targetlabel", "data"),
+    )
 )
 _LABEL_NAMES = frozenset({"label", "labels", "class", "target", "y"})
 _INSTANCE_NAMES = frozenset({"instance", "id", "case", "series", "case_id", "series_id", "unique_id", "instance_id"})

@@ -71,7 +71,8 @@ class Parameter:
         if isinstance(value, np.ndarray) and value.ndim == 0 and self.convert is None:
             value = value[()]
         for literal in self.allow:
-            if value is literal or (isinstance(value, type(literal)) and value == literal):
+            alike = numbers.Real if type(literal) is float else type(literal)
+            if value is literal or (isinstance(value, alike) and value == literal):
                 return literal
         if self.convert is not None:
             return self._converted(name, value)
