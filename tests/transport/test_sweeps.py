@@ -16,10 +16,7 @@ def plain_sweeps(a, b, M, reg, rho, stop, most):
     for sweep in range(1, most + 1):
         u = omega * (np.log(a) - logsumexp(v - M / reg, axis=1))
         logsum = logsumexp(u[:, None] - M / reg, axis=0)
-        if omega < 1:
-            left = abs(v / omega - np.log(b) + logsum).max()
-        else:
-            left = abs(np.exp(v + logsum) - b).sum() / b.sum()
+        left = abs(v / omega - np.log(b) + logsum).max() if omega < 1 else abs(np.exp(v + logsum) - b).sum() / b.sum()
         if left <= stop:
             return sweep
         v = omega * (np.log(b) - logsum)
