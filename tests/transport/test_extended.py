@@ -36,7 +36,7 @@ def kl(p, q):
 
 
 def optimum(a, b, M, reg, rho_a=np.inf, rho_b=np.inf, *, reg_type="entropy", max_iter=20_000):
-    """Log-domain sweeps with translations, for positive masses and finite costs; plans are rounded to kept marginals."""
+    """Log-domain sweeps with translations, for positive masses and finite costs; plans rounded to kept marginals."""
     a, b, M, reg = (np.asarray(x, dtype=LONG) for x in (a, b, M, reg))
     balanced = np.isinf(rho_a) and np.isinf(rho_b)
     if balanced:
