@@ -49,7 +49,9 @@ class Parameters:
         doc="negative values: an error, their absolute value, or the mean over positive and negative parts",
         choices=("refuse", "abs", "split"),
     )
-    tol: float = parameter(1e-6, doc="certified error of each divergence, as a part of the larger mass", low=0, low_open=True)
+    tol: float = parameter(
+        1e-6, doc="certified error of each divergence, as a part of the larger mass", low=0, low_open=True
+    )
     max_iter: int = parameter(10_000, doc="sweeps of one Sinkhorn problem at most", low=1)
 
 

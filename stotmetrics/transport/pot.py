@@ -355,7 +355,11 @@ def sinkhorn_divergence(
     value = _few(values, cross)
     if not log:
         return value
-    parts = {"ab": _values(found, cross, "value"), "aa": cross.dtype.type(own_a.value).item(), "bb": _values(own_b, cross, "value")}
+    parts = {
+        "ab": _values(found, cross, "value"),
+        "aa": cross.dtype.type(own_a.value).item(),
+        "bb": _values(own_b, cross, "value"),
+    }
     done = own_a.converged and all(one.converged for one in [*found, *own_b])
     return value, {**parts, "converged": done, "gap": _few(gaps, cross)}
 

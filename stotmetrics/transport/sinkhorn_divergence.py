@@ -30,7 +30,7 @@ _NONE = float(_sinkhorn.log_mass(np.zeros(1))[0])
 class Problem:
     """A ground cost with its regularisation: what all problems of one metric share.
 
-    ``costs`` holds one matrix, or one symmetric matrix per axis of a grid; ``tol`` bounds the error of each value W as a
+    ``costs`` holds one matrix, or one symmetric matrix per axis of a grid; ``tol`` bounds the error of each W as a
     part of the larger of its two masses, and ``stop`` what the last sweep left over (see the kernel).
     ``rho`` is the penalty of both sides, or of the first where ``rho_y`` is given; only the first may then be infinite.
     ``follow`` lets a frame take the potentials of another that certify its value; else only equal frames share them.
