@@ -26,6 +26,11 @@ _KEYWORDS = frozenset(
 )
 
 
+# A host may have asked NumPy to raise at every underflow, which is part of every entropic plan.
+_in_any_host = np.errstate(all="ignore")
+
+
+@_in_any_host
 def sinkhorn(
     a: npt.ArrayLike | None,
     b: npt.ArrayLike | None,
@@ -115,6 +120,7 @@ def sinkhorn(
     return _answer(found, call, found[0].plan if call.single else _parts(found, "value_linear"), log)
 
 
+@_in_any_host
 def sinkhorn2(
     a: npt.ArrayLike | None,
     b: npt.ArrayLike | None,
@@ -159,6 +165,7 @@ def sinkhorn2(
     return _answer(found, call, _values(found, call, "value_linear"), log)
 
 
+@_in_any_host
 def sinkhorn_unbalanced(
     a: npt.ArrayLike | None,
     b: npt.ArrayLike | None,
@@ -226,6 +233,7 @@ def sinkhorn_unbalanced(
     return _answer(found, call, found[0].plan if call.single else _parts(found, "value_linear"), log)
 
 
+@_in_any_host
 def sinkhorn_unbalanced2(
     a: npt.ArrayLike | None,
     b: npt.ArrayLike | None,
@@ -278,6 +286,7 @@ def sinkhorn_unbalanced2(
     return _answer(found, call, _values(found, call, "value_linear" if returnCost == "linear" else "value"), log)
 
 
+@_in_any_host
 def sinkhorn_divergence(
     a: npt.ArrayLike,
     b: npt.ArrayLike,
