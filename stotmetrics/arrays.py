@@ -122,3 +122,8 @@ def _way_out(kind: str) -> str:
         "S": "; convert text to numbers first",
         "V": "; pass one field of the records, or a plain array of them",
     }.get(kind, "")
+
+
+def is_integer(x: Any) -> bool:
+    """Whether ``x`` is an integer of Python or NumPy; True and False are not."""
+    return isinstance(x, numbers.Integral) and not isinstance(x, (bool, np.bool_))

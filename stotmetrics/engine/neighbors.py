@@ -1,6 +1,5 @@
 """Nearest neighbours that solve only the pairs that can matter, and give the same answer as solving all of them."""
 
-import numbers
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import FloatArray, IntArray
+from ..arrays import FloatArray, IntArray, is_integer
 from ..errors import ConvergenceWarning, InvalidParameterError
 from ..series import as_dataset
 from ..spec.admission import check_sets
@@ -114,7 +113,7 @@ def kneighbors(
     metric_comes_last("kneighbors(X_train, X_query, metric={})", X_train, X_query)
     bound = get_metric(metric, **params)
     train, queries = as_dataset(X_train, name="X_train"), as_dataset(X_query, name="X_query")
-    if isinstance(k, bool) or not isinstance(k, numbers.Integral) or not 1 <= k <= len(train):
+    if not (is_integer(k) and 1 <= k <= len(train)):
         raise InvalidParameterError(
             f"k must be an integer from 1 to {len(train)}, the number of series in X_train; got {k!r}"
         )

@@ -1,7 +1,6 @@
 """The pair loop: which pairs, in which tiles, on which workers. It knows nothing of any metric."""
 
 import itertools
-import numbers
 import sys
 import threading
 import time
@@ -17,7 +16,7 @@ import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from threadpoolctl import ThreadpoolController
 
-from ..arrays import IntArray
+from ..arrays import IntArray, is_integer
 from ..errors import ConvergenceWarning, InvalidParameterError
 from ..kernels._interrupt import Stop
 from ..series import Series
@@ -208,7 +207,7 @@ def check_jobs(n_jobs: Any) -> int | None:
     """``n_jobs`` as joblib takes it, or an error for people."""
     if n_jobs is None:
         return None
-    if not isinstance(n_jobs, numbers.Integral) or isinstance(n_jobs, bool) or n_jobs == 0:
+    if not is_integer(n_jobs) or n_jobs == 0:
         raise InvalidParameterError(f"n_jobs must be None or a non-zero integer (-1: all cores); got {n_jobs!r}")
     return int(n_jobs)
 

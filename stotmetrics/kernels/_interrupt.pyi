@@ -1,7 +1,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-class Stopped(Exception): ...
+class Stopped(Exception): ...  # noqa: N818 -- how a call ends that was given up, not a fault
 
 class Stop:
     def ask(self) -> None: ...

@@ -103,11 +103,11 @@ def gradients_of_many_pairs(metric: BoundMetric, x: Series, y: Series, seed: int
     for side in ("left", "right", "both"):
         batch = metric.gradients(prepared, prepared, rows, cols, side)  # type: ignore[arg-type]
         for k, single in enumerate(alone):
-            error = 0.0 if batch.gap is None else float(np.sqrt(max(batch.gap[k], 0.0)))
+            unsettled = 0.0 if batch.gap is None else float(np.sqrt(max(batch.gap[k], 0.0)))
             for name in ("left", "right"):
                 if side in (name, "both"):
                     got, wanted = getattr(batch, name)[k], getattr(single, name)[0]
-                    allowed = 1e-9 * (1.0 + float(np.abs(wanted).max())) + error
+                    allowed = 1e-9 * (1.0 + float(np.abs(wanted).max())) + unsettled
                     off = float(np.abs(got - wanted).max())
                     require(off <= allowed, f"side={side!r}: the {name} gradient of pair {k} is {off:.1e} off")
 
