@@ -12,12 +12,14 @@ from scipy.linalg.cython_lapack cimport dpotrf, dpotrs
 
 from ._core cimport NOT_CONVERGED, OK
 from ._costs cimport powers
-from ._gibbs cimport choose_gibbs, gibbs_fn
+from ._cpu cimport chosen
+from ._gibbs cimport gibbs_row, gibbs_sums
+from ._simd cimport simd_follow, simd_running
 
 import numpy as np
 
 
-cdef gibbs_fn gibbs = choose_gibbs()
+simd_follow(&chosen)
 
 # The continuation: epsilon starts at this share of the largest cost and falls by this factor, after as many sweeps,
 # once the Newton step promises a gain of no more than this share of it. Chosen by the number of steps on series of 70
@@ -62,7 +64,7 @@ cdef void evaluate(Entropic *e, double epsilon) noexcept nogil:
     """The plan at (f, g, w), its sums, and the dual value."""
     cdef Py_ssize_t n = e.n, m = e.m, i, j
     cdef double wa = e.w / epsilon, wb = (1.0 - e.w) / epsilon, inverse = 1.0 / epsilon, total = 0.0, value = 0.0
-    cdef double[3] sums
+    cdef gibbs_sums sums
     memset(e.columns, 0, m * sizeof(double))
     memset(e.column_products, 0, m * sizeof(double))
     e.slope = e.curvature = 0.0
@@ -70,15 +72,15 @@ cdef void evaluate(Entropic *e, double epsilon) noexcept nogil:
         e.beta[j] = e.g[j] * inverse + e.log_b[j]
         value += e.b[j] * e.g[j]
     for i in range(n):
-        gibbs(
+        gibbs_row(
             e.A + i * m, e.B + i * m, e.beta, e.f[i] * inverse + e.log_a[i], wa, wb, m, e.P + i * m,
-            e.columns, e.column_products, sums
+            e.columns, e.column_products, &sums
         )
-        e.rows[i] = sums[0]
-        e.row_products[i] = sums[1]
-        total += sums[0]
-        e.slope += sums[1]
-        e.curvature += sums[2]
+        e.rows[i] = sums.mass
+        e.row_products[i] = sums.product
+        total += sums.mass
+        e.slope += sums.product
+        e.curvature += sums.square
         value += e.a[i] * e.f[i]
     e.dual = value - epsilon * (total - 1.0)
 
@@ -426,3 +428,8 @@ cdef class Workspace:
         if rest_b.sum() > 0:
             P += np.outer(rest_a, rest_b) / rest_b.sum()
         return P
+
+
+def running():
+    """Name of the build that the loops of this module run."""
+    return simd_running().decode()

@@ -9,14 +9,15 @@ from libc.math cimport INFINITY, llround
 from libc.stdint cimport INT64_MAX
 
 from ._core cimport NOT_CONVERGED, OK
+from ._cpu cimport chosen
+from ._simd cimport simd_follow, simd_running
 
 
 cdef extern from "_pricing.h" nogil:
-    ctypedef double (*least_fn)(const double *cost, const double *potential, Py_ssize_t m)
-    least_fn choose_least()
+    double least(const double *cost, const double *potential, Py_ssize_t m)
 
 
-cdef least_fn least = choose_least()
+simd_follow(&chosen)
 
 # What masses that are not all equal are rounded to add up to.
 cdef double TOTAL = 2.0**60
@@ -291,3 +292,8 @@ cdef double dual_value(Network *net, const double *a, const double *b) noexcept 
     for j in range(m):
         total += b[j] * net.potential[n + j]
     return total
+
+
+def running():
+    """Name of the build that the loops of this module run."""
+    return simd_running().decode()

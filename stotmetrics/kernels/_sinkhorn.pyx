@@ -10,14 +10,18 @@ from libc.string cimport memcpy, memset
 
 from ._anderson cimport anderson
 from ._core cimport NOT_CONVERGED, OK
+from ._cpu cimport chosen
 from ._operator cimport Operator, apply_kernel, describe, log_kernel
+from ._simd cimport simd_follow, simd_running
 from ._sinkhorn_loops cimport (
-    SINK_NONE, fill, sink_do_exp, sink_do_image, sink_do_log, sink_do_max, sink_do_remember, sink_do_residual,
-    sink_do_update,
+    SINK_NONE, fill, sink_exp, sink_image, sink_log, sink_max, sink_remember, sink_residual, sink_residuals,
+    sink_update,
 )
 
 import numpy as np
 
+
+simd_follow(&chosen)
 
 # A sum of products of numbers <= 1 is right to the last digits if it is above this: what underflowed is far below.
 cdef double TINY = 1e-280
@@ -27,6 +31,36 @@ cdef double NOISE = 1e-14
 cdef double FORBIDDEN = 1e299
 # Products in the log domain after which a problem stays there.
 cdef int STRIKES = 3
+
+
+# All potentials are in units of epsilon: u = f / epsilon, v = g / epsilon; the scalings of MATH are exp(u), exp(v).
+
+cdef struct Settings:
+    double epsilon
+    double omega        # rho / (rho + epsilon); 1 if balanced
+    double ratio        # epsilon / rho; 0 if balanced
+    double rho          # unused if balanced
+    double spread       # largest minus smallest ground cost, for the certificate of the balanced problem
+    double tol          # on half the gap
+    Py_ssize_t max_iter
+    int depth           # of the Anderson acceleration
+
+# The histograms of one side: `count` rows of `size` masses and their logarithms.
+cdef struct Histograms:
+    const double *mass
+    const double *logmass
+    Py_ssize_t size
+
+# What is known of problem k: potentials, logarithms of the kernel applied to their exponentials, certificate.
+cdef struct State:
+    double *u           # (count, n)
+    double *v           # (count, m)
+    double *logku       # (count, m): log(K^T e^u)
+    double *logkv       # (count, n): log(K e^v)
+    double *dual
+    double *gap
+    Py_ssize_t *sweeps
+    unsigned char *converged
 
 
 # ---- one problem ------------------------------------------------------------------------------------------------
@@ -50,24 +84,23 @@ cdef void certify_one(
     rho KL(P 1 | x e^{-f/rho}) + rho KL(P^T 1 | y e^{-g/rho}). Balanced, the dual is concave and its gradient is the
     error of the marginals, so it misses at most that error times how far optimal potentials can be.
     """
-    cdef double left[6]
-    cdef double right[6]
+    cdef sink_residuals left, right
     cdef double mass
-    sink_do_residual(x, logx, logkv, u, s.omega, s.ratio, weight, left, n)
-    sink_do_residual(y, logy, logku, v, s.omega, s.ratio, weight, right, m)
-    mass = left[1]
+    sink_residual(x, logx, logkv, u, s.omega, s.ratio, weight, &left, n)
+    sink_residual(y, logy, logku, v, s.omega, s.ratio, weight, &right, m)
+    mass = left.mass
     if s.ratio > 0.0:
-        dual[0] = s.rho * (left[2] + right[2]) - s.epsilon * mass
-        gap[0] = s.rho * (left[0] + right[0])
-        gap[0] += 2e-15 * (s.rho * (fabs(left[2]) + fabs(right[2])) + s.epsilon * mass)
+        dual[0] = s.rho * (left.dual + right.dual) - s.epsilon * mass
+        gap[0] = s.rho * (left.gap + right.gap)
+        gap[0] += 2e-15 * (s.rho * (fabs(left.dual) + fabs(right.dual)) + s.epsilon * mass)
     else:
-        dual[0] = s.epsilon * (left[2] + right[2] - mass)
-        gap[0] = 0.5 * (left[3] * (s.spread + s.epsilon * (left[4] - left[5]))
-                        + right[3] * (s.spread + s.epsilon * (right[4] - right[5])))
-        gap[0] += 2e-15 * s.epsilon * (fabs(left[2]) + fabs(right[2]) + mass)
+        dual[0] = s.epsilon * (left.dual + right.dual - mass)
+        gap[0] = 0.5 * (left.miss * (s.spread + s.epsilon * (left.high - left.low))
+                        + right.miss * (s.spread + s.epsilon * (right.high - right.low)))
+        gap[0] += 2e-15 * s.epsilon * (fabs(left.dual) + fabs(right.dual) + mass)
         if fabs(mass - total_of(x, n)) > 1e-9 * mass:
             gap[0] = INFINITY
-    if left[0] >= FORBIDDEN or right[0] >= FORBIDDEN or not isfinite(dual[0]) or not isfinite(gap[0]):
+    if left.gap >= FORBIDDEN or right.gap >= FORBIDDEN or not isfinite(dual[0]) or not isfinite(gap[0]):
         dual[0], gap[0] = 0.0, INFINITY
 
 
@@ -90,6 +123,7 @@ cdef struct Memory:
     Py_ssize_t *strikes
 
 
+# Bytes are counted in doubles and in Py_ssize_t.
 cdef Py_ssize_t doubles_needed(const Operator *op, Py_ssize_t count, int depth) noexcept nogil:
     cdef Py_ssize_t large = op.n if op.n > op.m else op.m
     return 3 * large + count * (3 * large + (2 * depth + 3) * op.m + 2)
@@ -131,7 +165,7 @@ cdef void multiply(
     for k in range(running):
         c = at.active[k]
         if at.strikes[c] < STRIKES:
-            sink_do_exp(potential + c * source, sink_do_max(potential + c * source, source),
+            sink_exp(potential + c * source, sink_max(potential + c * source, source),
                         at.packed + k * source, source)
         else:
             memset(at.packed + k * source, 0, source * sizeof(double))
@@ -141,7 +175,7 @@ cdef void multiply(
         row = index[c] if index != NULL else c
         low = 0.0
         if at.strikes[c] < STRIKES:
-            low = sink_do_log(at.product + k * target, sink_do_max(potential + c * source, source),
+            low = sink_log(at.product + k * target, sink_max(potential + c * source, source),
                               there.logmass + row * there.size, logsum + c * target, target)
         if low < TINY:
             if at.strikes[c] < STRIKES:
@@ -167,7 +201,7 @@ cdef void advance(
     at.best[c] = dual
     slot = (at.steps[c] - 1) % s.depth if at.steps[c] > 0 and s.depth > 0 else 0
     if s.depth > 0:
-        sink_do_remember(v, at.next, shift, at.lastg + c * n, at.lastr + c * n, at.dg + c * block + slot * n,
+        sink_remember(v, at.next, shift, at.lastg + c * n, at.lastr + c * n, at.dg + c * block + slot * n,
                          at.dr + c * block + slot * n, n)
     elif shift != 0.0:
         for slot in range(n):
@@ -219,6 +253,7 @@ cdef int sinkhorn_solve(
     const Operator *op, const Settings *settings, const Histograms *x, const Histograms *y, Py_ssize_t count,
     const Py_ssize_t *rows, const Py_ssize_t *cols, State *state, double *work, Py_ssize_t *iwork
 ) noexcept nogil:
+    """Problem k is (x[rows[k]], y[cols[k]]); v holds where it starts."""
     cdef Memory at = lay_out(op, count, settings.depth, work, iwork)
     cdef Py_ssize_t running = start(settings, x, y, count, rows, cols, state, &at)
     cdef Py_ssize_t n = op.n, m = op.m, sweep, k, c, left
@@ -227,14 +262,14 @@ cdef int sinkhorn_solve(
     cdef const double *lx
     cdef const double *ly
     cdef double kept, shift, mass
-    cdef double sums[6]
+    cdef sink_residuals off
     for sweep in range(1, settings.max_iter + 1):
         if running == 0:
             break
         multiply(op, False, &at, running, state.v, state.logkv, x, rows)
         for k in range(running):
             c = at.active[k]
-            at.sent[c] = sink_do_update(x.mass + rows[c] * n, x.logmass + rows[c] * n, state.logkv + c * n,
+            at.sent[c] = sink_update(x.mass + rows[c] * n, x.logmass + rows[c] * n, state.logkv + c * n,
                                         settings.omega, settings.ratio, state.u + c * n, n)
         multiply(op, True, &at, running, state.u, state.logku, y, cols)
         left = 0
@@ -244,9 +279,9 @@ cdef int sinkhorn_solve(
             my, ly = y.mass + cols[c] * m, y.logmass + cols[c] * m
             state.sweeps[c] = sweep
             # The side of x was just made optimal: the other side is what is left of the gap.
-            sink_do_residual(my, ly, state.logku + c * m, state.v + c * m, settings.omega, settings.ratio, at.weight,
-                             sums, m)
-            if settings.ratio == 0.0 or 0.5 * settings.rho * sums[0] <= settings.tol or sweep == settings.max_iter:
+            sink_residual(my, ly, state.logku + c * m, state.v + c * m, settings.omega, settings.ratio, at.weight,
+                             &off, m)
+            if settings.ratio == 0.0 or 0.5 * settings.rho * off.gap <= settings.tol or sweep == settings.max_iter:
                 certify_one(settings, mx, lx, state.logkv + c * n, state.u + c * n, n, my, ly, state.logku + c * m,
                             state.v + c * m, m, at.weight, state.dual + c, state.gap + c)
                 if 0.5 * state.gap[c] <= settings.tol:
@@ -254,9 +289,9 @@ cdef int sinkhorn_solve(
                     continue
             else:
                 mass = total_of(mx, n) - at.sent[c]
-                state.dual[c] = settings.rho * (mass + sums[2]) - settings.epsilon * at.sent[c]
+                state.dual[c] = settings.rho * (mass + off.dual) - settings.epsilon * at.sent[c]
             if sweep < settings.max_iter:
-                kept = sink_do_image(ly, state.logku + c * m, state.v + c * m, at.weight, settings.omega,
+                kept = sink_image(ly, state.logku + c * m, state.v + c * m, at.weight, settings.omega,
                                      settings.ratio, at.next, m)
                 shift = -0.5 * log(at.sent[c] / kept) / settings.ratio if settings.ratio > 0.0 else 0.0
                 advance(settings, &at, c, m, shift if isfinite(shift) else 0.0, state.dual[c], state.v + c * m)
@@ -270,6 +305,7 @@ cdef int sinkhorn_solve_symmetric(
     const Operator *op, const Settings *settings, const Histograms *x, Py_ssize_t count, State *state,
     double *work, Py_ssize_t *iwork
 ) noexcept nogil:
+    """Problem k is (x[k], x[k]): u holds where it starts, v and logkv are not used."""
     cdef Memory at = lay_out(op, count, settings.depth, work, iwork)
     cdef Py_ssize_t running = start(settings, x, x, count, NULL, NULL, state, &at)
     cdef Py_ssize_t n = op.n, sweep, k, c, i, left
@@ -290,7 +326,7 @@ cdef int sinkhorn_solve_symmetric(
                 shift = 0.0
                 for i in range(n):
                     at.next[i] = u[i] + state.logku[c * n + i]
-                sink_do_exp(at.next, 0.0, at.next, n)
+                sink_exp(at.next, 0.0, at.next, n)
                 shift = 0.5 * log(total_of(mass, n) / total_of(at.next, n))
                 for i in range(n):
                     u[i] += shift
@@ -303,7 +339,7 @@ cdef int sinkhorn_solve_symmetric(
                 continue
             if sweep < settings.max_iter:
                 # Plain steps overshoot to the other side; the mean of both is where they meet.
-                sink_do_update(mass, logmass, state.logku + c * n, settings.omega, settings.ratio, at.next, n)
+                sink_update(mass, logmass, state.logku + c * n, settings.omega, settings.ratio, at.next, n)
                 for i in range(n):
                     at.next[i] = 0.5 * (at.next[i] + u[i])
                 advance(settings, &at, c, n, 0.0, state.dual[c], u)
@@ -416,3 +452,8 @@ def certify(
                         &y[cols[k], 0], &logy[cols[k], 0], &logku[us[k], 0], &v[vs[k], 0], m, &weight[0],
                         &dual_[k], &gap_[k])
     return dual, gap
+
+
+def running():
+    """Name of the build that the loops of this module run."""
+    return simd_running().decode()

@@ -15,6 +15,16 @@ from ._network cimport (
 import numpy as np
 
 
+cdef struct Maximum:
+    double value            # the upper bound on max g where the lines met
+    double lower            # the certified dual value at w
+    double w
+    double level_a          # <A, P> of the plan P that the basis holds
+    double level_b          # <B, P>
+    Py_ssize_t solves
+    Py_ssize_t pivots
+
+
 cdef void levels(Network *net, const double *A, const double *B, double unit, double *la, double *lb) noexcept nogil:
     """What the plan of the basis costs under A and under B."""
     cdef Py_ssize_t node, n = net.n, m = net.m, cell
