@@ -16,6 +16,7 @@ from stotmetrics.versions import kernel_builds
 
 KERNELS = Path(_cpu.__file__).parent
 Floats = npt.NDArray[np.float64]
+Numbers = tuple[Floats | float, ...]
 
 
 def draw(seed: int, n: int, m: int) -> tuple[Floats, ...]:
@@ -25,7 +26,7 @@ def draw(seed: int, n: int, m: int) -> tuple[Floats, ...]:
     return x, np.linspace(0, 1, n), np.full(n, 1 / n), y, np.linspace(0, 1, m), np.full(m, 1 / m)
 
 
-def softdtw(n: int, m: int) -> tuple[Floats, ...]:
+def softdtw(n: int, m: int) -> Numbers:
     x, _, _, y, _, _ = draw(0, n, m)
     X = [x, y, x[::-1].copy(), y[::-1].copy()]
     at = np.cumsum([0, *map(len, X)], dtype=np.intp)
@@ -35,7 +36,7 @@ def softdtw(n: int, m: int) -> tuple[Floats, ...]:
     return _softdtw.values(*stacked), *_softdtw.gradients(*stacked), *_softdtw.value_and_alignment(cost, 0.3)
 
 
-def sinkhorn(n: int, m: int) -> tuple[Floats, ...]:
+def sinkhorn(n: int, m: int) -> Numbers:
     rng = np.random.default_rng(1)
     x, y, cost = rng.random((5, n)), rng.random((4, m)), rng.random((n, m)) / 0.1
     rows, cols = (side.astype(np.intp) for side in np.indices((5, 4)).reshape(2, -1))
@@ -47,7 +48,7 @@ def sinkhorn(n: int, m: int) -> tuple[Floats, ...]:
     return u, v, logku, logkv, dual
 
 
-def gibbs(n: int, m: int) -> tuple[Floats, ...]:
+def gibbs(n: int, m: int) -> Numbers:
     x, t, a, y, s, b = draw(2, n, m)
     plan = _matrixfree.Plan(x, t, y, s, 2.0)
     sums = plan.sums(np.zeros(n), np.zeros(m), 0.3, 5.0)
@@ -57,7 +58,7 @@ def gibbs(n: int, m: int) -> tuple[Floats, ...]:
     return *sums, np.array([value, objective])
 
 
-def pricing(n: int, m: int) -> tuple[Floats, ...]:
+def pricing(n: int, m: int) -> Numbers:
     x, t, a, y, s, b = draw(3, n, m)
     orders = [np.argsort(side[:, 0]).astype(np.intc) for side in (x, y)]
     work = _transport.Workspace()
@@ -66,7 +67,7 @@ def pricing(n: int, m: int) -> tuple[Floats, ...]:
     return *work.potentials(), np.array([value, lower, w])
 
 
-def hbcd(n: int, m: int) -> tuple[Floats, ...]:
+def hbcd(n: int, m: int) -> Numbers:
     x, t, a, y, s, b = draw(4, n, m)
     _, value, objective, _, w, _ = _hbcd.Descent().run(x, t, a, y, s, b, 2.0, 1.0, 1e-9, 2000)
     return (np.array([value, objective, w]),)
@@ -78,7 +79,7 @@ FAMILIES = {"soft-DTW": softdtw, "Sinkhorn": sinkhorn, "Gibbs plans": gibbs, "pr
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("shape", [(1, 1), (3, 2), (4, 8), (13, 31), (66, 65)])
 def test_every_build_gives_the_numbers_of_the_baseline(family: str, shape: tuple[int, int], build: str) -> None:
-    solve: Callable[[int, int], tuple[Floats, ...]] = FAMILIES[family]
+    solve: Callable[[int, int], Numbers] = FAMILIES[family]
     here = solve(*shape)
     _cpu.use_build("baseline")
     try:
