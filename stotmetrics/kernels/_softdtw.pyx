@@ -269,6 +269,30 @@ def _pack_ranges(const double[:, ::1] values, const Py_ssize_t[::1] at):
     return np.minimum.reduceat(values, starts, axis=0), np.maximum.reduceat(values, starts, axis=0)
 
 
+cdef void solve_pairs(
+    const Pairs *pairs, const Py_ssize_t *order, Py_ssize_t count, Py_ssize_t radius, double *work, Py_ssize_t *room,
+    double *out, unsigned char *far
+) noexcept nogil:
+    """The values of the pairs, taken in this order; `far` marks those that the log domain must take over."""
+    cdef sdtw_problem p
+    cdef sdtw_lanes lanes
+    cdef Py_ssize_t at = 0, k
+    lanes.work = aligned(work)
+    while at < count:
+        if radius < 0 and at + SIMD_W <= count and lanes_pay(pairs, order + at, &lanes):
+            run_lanes(pairs, order + at, &lanes, out)
+            at += SIMD_W
+            continue
+        k = order[at]
+        at += 1
+        p.n, p.m, p.d = rows_of(pairs, k), cols_of(pairs, k), pairs.d
+        if pairs.gammas[k] > 0.0 and not pair_in_range(pairs, k):
+            far[k] = True
+            continue
+        set_problem_band(&p, radius, room)
+        out[k] = value_in_range(&p, x_of(pairs, k), y_of(pairs, k), pairs.gammas[k], work)
+
+
 def values(
     const double[:, ::1] left, const Py_ssize_t[::1] left_at, const double[:, ::1] right,
     const Py_ssize_t[::1] right_at, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] cols,
@@ -279,7 +303,7 @@ def values(
     The series stand one behind the other: series s of left is ``left[left_at[s]:left_at[s + 1]]``. The value of a pair
     does not depend on the others, to the last bit.
     """
-    cdef Py_ssize_t count = rows.shape[0], at = 0, k, d = left.shape[1]
+    cdef Py_ssize_t count = rows.shape[0], k, d = left.shape[1]
     found = np.empty(count)
     if count == 0:
         return found
@@ -290,34 +314,17 @@ def values(
     right_low, right_high = _pack_ranges(right, right_at)
     # Pairs of similar lengths next to each other fill the lanes best.
     cdef Py_ssize_t[::1] order = np.lexsort((lengths_y[cols], lengths_x[rows])).astype(np.intp, copy=False)
-    cdef double[::1] out = found
     missed = np.zeros(count, dtype=np.uint8)
+    cdef double[::1] out = found
     cdef unsigned char[::1] far = missed
     cdef double[::1] work = np.empty(max(lines_work(n) + packed_work(n, m, d), lanes_work(n, m, d)))
     cdef Py_ssize_t[::1] room = np.empty(2 * n, dtype=np.intp)
-    cdef sdtw_problem p
-    cdef sdtw_lanes lanes
-    cdef Pairs pairs
-    pairs.left, pairs.right, pairs.d = &left[0, 0], &right[0, 0], d
-    pairs.left_at, pairs.right_at = &left_at[0], &right_at[0]
-    pairs.left_low, pairs.left_high = &left_low[0, 0], &left_high[0, 0]
-    pairs.right_low, pairs.right_high = &right_low[0, 0], &right_high[0, 0]
-    pairs.rows, pairs.cols, pairs.gammas = &rows[0], &cols[0], &gammas[0]
+    cdef Pairs pairs = Pairs(
+        &left[0, 0], &right[0, 0], &left_at[0], &right_at[0], &left_low[0, 0], &left_high[0, 0], &right_low[0, 0],
+        &right_high[0, 0], &rows[0], &cols[0], &gammas[0], d,
+    )
     with nogil:
-        lanes.work = aligned(&work[0])
-        while at < count:
-            if radius < 0 and at + SIMD_W <= count and lanes_pay(&pairs, &order[at], &lanes):
-                run_lanes(&pairs, &order[at], &lanes, &out[0])
-                at += SIMD_W
-                continue
-            k = order[at]
-            at += 1
-            p.n, p.m, p.d = rows_of(&pairs, k), cols_of(&pairs, k), d
-            if gammas[k] > 0.0 and not pair_in_range(&pairs, k):
-                far[k] = True
-                continue
-            set_problem_band(&p, radius, &room[0])
-            out[k] = value_in_range(&p, x_of(&pairs, k), y_of(&pairs, k), gammas[k], &work[0])
+        solve_pairs(&pairs, &order[0], count, radius, &work[0], &room[0], &out[0], &far[0])
     for k in np.flatnonzero(missed):
         x = left[left_at[rows[k]]:left_at[rows[k] + 1]]
         y = right[right_at[cols[k]]:right_at[cols[k] + 1]]
