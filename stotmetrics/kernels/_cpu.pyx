@@ -32,11 +32,13 @@ def use_build(str name):
     if name not in _WORDS:
         raise ValueError(f"the build of the kernels (STOTMETRICS_CPU) is one of {', '.join(_WORDS)}; got {name!r}")
     if name == "avx512" and simd_has_avx512():
-        warnings.warn(f"there is no AVX-512 build of the kernels: {here[0]!r} runs instead", RuntimeWarning, stacklevel=2)
+        message = f"there is no AVX-512 build of the kernels: {here[0]!r} runs instead"
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
         name = here[0]
     if name not in here:
         raise ValueError(
-            f"this processor does not run the build {name!r} of the kernels (STOTMETRICS_CPU); it runs {', '.join(here)}"
+            f"this processor does not run the build {name!r} of the kernels (STOTMETRICS_CPU); "
+            f"it runs {', '.join(here)}"
         )
     for k in range(simd_count):
         if simd_name(k).decode() == name:

@@ -1,8 +1,8 @@
 /* W pairs of series side by side, one in each lane of a vector; included once for each build, after
  * _softdtw_diagonals.h.
  *
- * The same cells as along diagonals, in the same arithmetic: a pair has the same value to the last bit either way, since
- * moving a power of two between mantissa and exponent rounds nothing. Rows go two at a time, the second one column
+ * The same cells as along diagonals, in the same arithmetic: a pair has the same value to the last bit either way,
+ * since moving a power of two between mantissa and exponent rounds nothing. Rows go two at a time, the second one column
  * behind the first, so that two chains of additions overlap and half of the cells never leave the registers. Shorter
  * lanes repeat their last point; what they compute there is read by nobody.
  */

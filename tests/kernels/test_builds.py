@@ -109,6 +109,15 @@ def test_wider_builds_are_no_copies_of_the_baseline(family: str, build: str) -> 
     assert same == (build == "baseline")
 
 
+def test_exponentials_are_right_to_the_last_digits() -> None:
+    """Between two points at no distance, the plan is exp(alpha)."""
+    exponents = np.concatenate([np.linspace(-345.0, 709.0, 5001), np.linspace(-1.0, 1.0, 5001)])
+    nowhere, here = np.zeros(len(exponents)), np.zeros(1)
+    plan = _matrixfree.Plan(nowhere[:, None], nowhere, here[:, None], here, 2.0)
+    rows, *_ = plan.sums(exponents, here, 0.5, 1.0)
+    np.testing.assert_array_max_ulp(rows, np.exp(exponents), 2)
+
+
 def told(word: str) -> subprocess.CompletedProcess[str]:
     """What a process says whose environment asks for this build."""
     code = "from stotmetrics.versions import kernel_builds; print(*set(kernel_builds().values()))"
