@@ -2,19 +2,25 @@
 
 from libc.math cimport fabs, pow, sqrt
 
+from ._interrupt cimport SLICE, turn
+
 
 cdef inline void powers(
     const double *x, Py_ssize_t n, const double *y, Py_ssize_t m, Py_ssize_t d, double p, double *out
 ) noexcept nogil:
     """Euclidean distances between the rows of x and of y, to the power p."""
-    cdef Py_ssize_t i, j, k
+    cdef Py_ssize_t i, j, k, left = SLICE
     cdef double gap = 0.0, total
     if d == 1 and p == 2.0:
         for i in range(n):
+            if turn(&left, m):
+                return
             for j in range(m):
                 out[i * m + j] = (x[i] - y[j]) * (x[i] - y[j])
         return
     for i in range(n):
+        if turn(&left, (d + 16) * m):
+            return
         for j in range(m):
             total = 0.0
             for k in range(d):
