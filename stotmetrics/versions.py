@@ -2,14 +2,42 @@
 
 import platform
 import sys
-from importlib import metadata
+from importlib import import_module, metadata
 
 _LIBRARIES = ("stotmetrics", "numpy", "scipy", "POT", "scikit-learn", "joblib", "threadpoolctl", "tqdm")
 _HOSTS = ("tslearn", "aeon", "torch", "matplotlib", "distributed")
 
+# The loops of each family run in a module of this name.
+_FAMILIES = {
+    "soft-DTW": "_softdtw",
+    "Sinkhorn": "_sinkhorn",
+    "Gibbs plans": "_entropic",
+    "pricing": "_network",
+    "HBCD": "_hbcd",
+}
+
+
+def kernel_builds() -> dict[str, str]:
+    """The build of every family of kernels that runs in this process: ``baseline`` or ``avx2``.
+
+    It is the widest that the processor has, or the one that the environment variable ``STOTMETRICS_CPU`` names.
+
+    Returns
+    -------
+    dict of str to str
+
+    Examples
+    --------
+    >>> from stotmetrics.versions import kernel_builds
+    >>> sorted(kernel_builds())
+    ['Gibbs plans', 'HBCD', 'Sinkhorn', 'pricing', 'soft-DTW']
+    """
+    modules = {family: import_module(f".kernels.{name}", __package__) for family, name in _FAMILIES.items()}
+    return {family: module.running() for family, module in modules.items()}
+
 
 def versions() -> dict[str, str]:
-    """Versions of stotmetrics, of what it stands on, and which kernels this processor runs.
+    """Versions of stotmetrics, of what it stands on, and which build of each kernel this processor runs.
 
     Returns
     -------
@@ -21,9 +49,8 @@ def versions() -> dict[str, str]:
     >>> versions()["stotmetrics"]
     '0.1.0'
     """
-    from .kernels._softdtw import cpu_variant
-
-    found = {"python": sys.version.split()[0], "platform": platform.platform(), "kernels": cpu_variant()}
+    builds = ", ".join(f"{family} {build}" for family, build in kernel_builds().items())
+    found = {"python": sys.version.split()[0], "platform": platform.platform(), "kernels": builds}
     for name in (*_LIBRARIES, *_HOSTS):
         try:
             found[name] = metadata.version(name)

@@ -2,7 +2,12 @@
 
 from libc.math cimport INFINITY, isfinite
 
-from ._sinkhorn_loops cimport sink_do_axpy, sink_do_dot
+from ._cpu cimport chosen
+from ._simd cimport simd_follow
+from ._sinkhorn_loops cimport sink_axpy, sink_dot
+
+
+simd_follow(&chosen)
 
 
 cdef void anderson(
@@ -16,8 +21,8 @@ cdef void anderson(
     cdef Py_ssize_t i, j, k
     for i in range(count):
         for j in range(i + 1):
-            gram[i][j] = sink_do_dot(weight, dr + i * stride, dr + j * stride, n)
-        theta[i] = sink_do_dot(weight, dr + i * stride, residual, n)
+            gram[i][j] = sink_dot(weight, dr + i * stride, dr + j * stride, n)
+        theta[i] = sink_dot(weight, dr + i * stride, residual, n)
         ridge += gram[i][i]
     ridge *= 1e-12
     if not ridge > 0.0:
@@ -43,4 +48,4 @@ cdef void anderson(
         if not isfinite(theta[i]):
             return
     for i in range(count):
-        sink_do_axpy(-theta[i], dg + i * stride, v, n)
+        sink_axpy(-theta[i], dg + i * stride, v, n)

@@ -4,4 +4,3 @@ cdef enum Status:
     OK = 0
     NOT_CONVERGED = 1   # stopped by its iteration limit; the value is usable and its gap says how good it is
     NO_PATH = 2         # forbidden cells (+inf) leave no alignment
-    FAILED = 3          # a solver met a state it cannot leave; the value is not usable

@@ -12,13 +12,15 @@ from scipy.linalg.cython_lapack cimport dpotrf, dpotrs
 
 from ._core cimport NOT_CONVERGED, OK
 from ._costs cimport powers
-from ._gibbs cimport choose_gibbs, gibbs_fn
+from ._cpu cimport chosen
+from ._gibbs cimport gibbs_row, gibbs_sums
 from ._interrupt cimport heard, interrupted
+from ._simd cimport simd_follow, simd_running
 
 import numpy as np
 
 
-cdef gibbs_fn gibbs = choose_gibbs()
+simd_follow(&chosen)
 
 # The continuation: epsilon starts at this share of the largest cost and falls by this factor, after as many sweeps,
 # once the Newton step promises a gain of no more than this share of it. Chosen by the number of steps on series of 70
@@ -65,7 +67,7 @@ cdef void evaluate(Entropic *e, double epsilon) noexcept nogil:
     """The plan at (f, g, w), its sums, and the dual value."""
     cdef Py_ssize_t n = e.n, m = e.m, i, j
     cdef double wa = e.w / epsilon, wb = (1.0 - e.w) / epsilon, inverse = 1.0 / epsilon, total = 0.0, value = 0.0
-    cdef double[3] sums
+    cdef gibbs_sums sums
     memset(e.columns, 0, m * sizeof(double))
     memset(e.column_products, 0, m * sizeof(double))
     e.slope = e.curvature = 0.0
@@ -73,15 +75,15 @@ cdef void evaluate(Entropic *e, double epsilon) noexcept nogil:
         e.beta[j] = e.g[j] * inverse + e.log_b[j]
         value += e.b[j] * e.g[j]
     for i in range(n):
-        gibbs(
+        gibbs_row(
             e.A + i * m, e.B + i * m, e.beta, e.f[i] * inverse + e.log_a[i], wa, wb, m, e.P + i * m,
-            e.columns, e.column_products, sums
+            e.columns, e.column_products, &sums
         )
-        e.rows[i] = sums[0]
-        e.row_products[i] = sums[1]
-        total += sums[0]
-        e.slope += sums[1]
-        e.curvature += sums[2]
+        e.rows[i] = sums.mass
+        e.row_products[i] = sums.product
+        total += sums.mass
+        e.slope += sums.product
+        e.curvature += sums.square
         value += e.a[i] * e.f[i]
     e.dual = value - epsilon * (total - 1.0)
 
@@ -100,6 +102,44 @@ cdef void sweep(Entropic *e, double epsilon) noexcept nogil:
             e.columns[j] += factor * row[j]
     for j in range(m):
         e.g[j] += epsilon * log(e.b[j] / e.columns[j])
+
+
+# What eliminating f leaves of Newton's equations for w: their right side and their diagonal entry, in units of
+# 1 / epsilon.
+cdef struct Slope:
+    double right
+    double diagonal
+
+
+cdef Slope eliminate(Entropic *e, double *right, double *q) noexcept nogil:
+    """Eliminate f by its diagonal block.
+
+    Scales the rows of P by the roots of their sums, and leaves the right side for g in `right`, its entries with w in
+    `q`, and what f needs later in step_f and three.
+    """
+    cdef int n = <int>e.n, m = <int>e.m, i, j, stride = 1
+    cdef double one = 1.0, minus = -1.0, root, gap_f
+    cdef double *row
+    cdef Slope w
+    w.right = e.slope
+    w.diagonal = e.curvature
+    for j in range(m):
+        right[j] = e.b[j] - e.columns[j]
+        q[j] = -e.column_products[j]
+    for i in range(n):
+        root = 1.0 / sqrt(e.rows[i])
+        row = e.P + i * e.m
+        for j in range(m):
+            row[j] *= root
+        gap_f = e.a[i] - e.rows[i]
+        w.right += e.row_products[i] * gap_f / e.rows[i]
+        w.diagonal -= e.row_products[i] * e.row_products[i] / e.rows[i]
+        e.step_f[i] = gap_f * root
+        e.three[i] = e.row_products[i] * root
+    # Row-major P is column-major P': (m, n).
+    dgemv("N", &m, &n, &minus, e.P, &m, e.step_f, &stride, &one, right, &stride)
+    dgemv("N", &m, &n, &one, e.P, &m, e.three, &stride, &one, q, &stride)
+    return w
 
 
 cdef int slice_of(Py_ssize_t size, Py_ssize_t all_of_it) noexcept nogil:
@@ -121,8 +161,8 @@ cdef void products(double *P, Py_ssize_t n, int m, double *S) noexcept nogil:
             break
 
 
-cdef int factorise(double *S, int m) noexcept nogil:
-    """The Cholesky factor of S in its lower triangle; not 0 where there is none."""
+cdef bint cholesky(double *S, int m) noexcept nogil:
+    """The Cholesky factor of S in its lower triangle; False if there is none or Ctrl-C came first."""
     cdef int width = slice_of(m, m), count, rest, info = 0
     cdef double one = 1.0, minus = -1.0
     cdef Py_ssize_t at = 0, stride = m
@@ -135,83 +175,75 @@ cdef int factorise(double *S, int m) noexcept nogil:
         below = corner + count
         dpotrf("L", &count, corner, &m, &info)
         if info != 0 or interrupted():
-            return 1
+            return False
         if rest > 0:
             dtrsm("R", "L", "T", "N", &rest, &count, &one, corner, &m, below, &m)
             dsyrk("L", "N", &rest, &count, &minus, below, &m, &one, below + count * stride, &m)
         at += count
-    return 0
+    return True
 
 
-cdef double direction(Entropic *e, double epsilon) noexcept nogil:
-    """The Newton step with w kept in [0, 1]; returns the slope of the dual along it, negative if it cannot be found.
-
-    f is eliminated by its diagonal block; what is left for g, ``diag(columns) - P' diag(1 / rows) P``, is factorised.
-    """
-    cdef int n = <int>e.n, m = <int>e.m, i, j, k = 1, info = 0, _attempt
-    cdef double one = 1.0, minus = -1.0, root, gap_f, right_w, diagonal_w, q_q = 0.0, q_r = 0.0, low, ridge
-    cdef double *q = e.one
-    cdef double *right = e.two
-    cdef double *row
-    right_w = e.slope
-    diagonal_w = e.curvature
-    memcpy(q, e.column_products, m * sizeof(double))
-    for j in range(m):
-        right[j] = e.b[j] - e.columns[j]
-        q[j] = -q[j]
-    for i in range(n):
-        root = 1.0 / sqrt(e.rows[i])
-        row = e.P + i * e.m
-        for j in range(m):
-            row[j] *= root
-        gap_f = e.a[i] - e.rows[i]
-        right_w += e.row_products[i] * gap_f / e.rows[i]
-        diagonal_w -= e.row_products[i] * e.row_products[i] / e.rows[i]
-        e.step_f[i] = gap_f * root
-        e.three[i] = e.row_products[i] * root
-    # Row-major P is column-major P': (m, n).
-    dgemv("N", &m, &n, &minus, e.P, &m, e.step_f, &k, &one, right, &k)
-    dgemv("N", &m, &n, &one, e.P, &m, e.three, &k, &one, q, &k)
-    ridge = 0.0
+cdef bint factorise(Entropic *e) noexcept nogil:
+    """Cholesky of what is left for g, ``diag(columns) - P' diag(1 / rows) P``; False if it is not to be had."""
+    cdef int m = <int>e.m, i, j, _attempt
+    cdef double largest, ridge = 0.0
     for _attempt in range(6):
         products(e.P, e.n, m, e.S)
-        low = 0.0
+        largest = 0.0
         for j in range(m):
-            low = max(low, e.columns[j])
+            largest = max(largest, e.columns[j])
             e.S[j * e.m + j] += e.columns[j]
         # Constants can move from g to f and change nothing; the rank-one term makes that direction regular.
         for j in range(m):
             for i in range(j, m):
                 e.S[j * e.m + i] += e.columns[i] * e.columns[j]
-            e.S[j * e.m + j] += ridge + 1e-15 * low
-        info = factorise(e.S, m)
-        if info == 0 or interrupted():
+            e.S[j * e.m + j] += ridge + 1e-15 * largest
+        if cholesky(e.S, m):
+            return True
+        if interrupted():
             break
-        ridge = 1e-14 * low if ridge == 0.0 else 100.0 * ridge
-    if info != 0:
+        ridge = 1e-14 * largest if ridge == 0.0 else 100.0 * ridge
+    return False
+
+
+cdef inline double step_along_w(const Entropic *e, double epsilon, Slope w, const double *q) noexcept nogil:
+    """The step in w, kept in [0, 1], when the solutions for `right` and `q` are in step_g and beta."""
+    cdef Py_ssize_t j
+    cdef double q_q = 0.0, q_r = 0.0, diagonal
+    for j in range(e.m):
+        q_q += q[j] * e.beta[j]
+        q_r += q[j] * e.step_g[j]
+    if e.fixed or w.right == q_r:
+        return 0.0
+    # With a single column, say, the dual is linear in w: then go all the way.
+    diagonal = max(w.diagonal - q_q, 1e-14 * e.curvature + 1e-300)
+    return min(max(epsilon * (w.right - q_r) / diagonal, -e.w), 1.0 - e.w)
+
+
+cdef double direction(Entropic *e, double epsilon) noexcept nogil:
+    """The Newton step with w kept in [0, 1]; returns the slope of the dual along it, negative if it cannot be found."""
+    cdef int n = <int>e.n, m = <int>e.m, i, j, stride = 1, info = 0
+    cdef double minus = -1.0, gain
+    cdef double *q = e.one
+    cdef double *right = e.two
+    cdef Slope w = eliminate(e, right, q)
+    if not factorise(e):
         return -1.0
     memcpy(e.step_g, right, m * sizeof(double))
     memcpy(e.beta, q, m * sizeof(double))
-    dpotrs("L", &m, &k, e.S, &m, e.step_g, &m, &info)
-    dpotrs("L", &m, &k, e.S, &m, e.beta, &m, &info)
-    for j in range(m):
-        q_q += q[j] * e.beta[j]
-        q_r += q[j] * e.step_g[j]
+    dpotrs("L", &m, &stride, e.S, &m, e.step_g, &m, &info)
+    dpotrs("L", &m, &stride, e.S, &m, e.beta, &m, &info)
     # In units of 1 / epsilon up to here.
-    e.step_w = 0.0
-    if not e.fixed and right_w != q_r:
-        # With a single column, say, the dual is linear in w: then go all the way.
-        diagonal_w = max(diagonal_w - q_q, 1e-14 * e.curvature + 1e-300)
-        e.step_w = min(max(epsilon * (right_w - q_r) / diagonal_w, -e.w), 1.0 - e.w)
-    low = e.slope * e.step_w
+    e.step_w = step_along_w(e, epsilon, w, q)
+    gain = e.slope * e.step_w
     for j in range(m):
         e.step_g[j] = epsilon * e.step_g[j] - e.beta[j] * e.step_w
-        low += (e.b[j] - e.columns[j]) * e.step_g[j]
-    dgemv("T", &m, &n, &minus, e.P, &m, e.step_g, &k, &epsilon, e.step_f, &k)
+        gain += (e.b[j] - e.columns[j]) * e.step_g[j]
+    dgemv("T", &m, &n, &minus, e.P, &m, e.step_g, &stride, &epsilon, e.step_f, &stride)
     for i in range(n):
         e.step_f[i] = (e.step_f[i] + e.three[i] * e.step_w) / sqrt(e.rows[i])
-        low += (e.a[i] - e.rows[i]) * e.step_f[i]
-    return low
+        gain += (e.a[i] - e.rows[i]) * e.step_f[i]
+    return gain
 
 
 cdef bint move(Entropic *e, double epsilon, double gain) noexcept nogil:
@@ -243,21 +275,25 @@ cdef bint move(Entropic *e, double epsilon, double gain) noexcept nogil:
     return False
 
 
-cdef void certify(Entropic *e, double epsilon, Saddle *found) noexcept nogil:
-    """Round the plan to a true coupling, and bound what that costs, regularised, from above.
+# What is known of a plan Q = diag(u) P diag(v) below the marginals and of the rank-one rest that makes it a coupling.
+cdef struct Rounded:
+    double kept             # the mass of Q
+    double rest             # the mass of the rest
+    double q_a              # <A, Q>
+    double q_b              # <B, Q>
+    double r_a              # <A, rest> and <B, rest>, times the mass of the rest
+    double r_b
+    double entropy          # epsilon KL, a bound, but for the terms in <C, Q> and in the masses
 
-    P scaled down to Q = diag(u) P diag(v) plus the rank-one rest of the marginals is a coupling. Since KL is convex it
-    is at most that of Q plus the rest's own, and by minimax no saddle value lies above max_w <C_w, .> + epsilon KL.
-    """
+
+cdef void scale_down(Entropic *e, double epsilon, Rounded *plan) noexcept nogil:
+    """Scale the rows of P, then its columns, down to their masses: u in three, v in two, what columns lack in one."""
     cdef Py_ssize_t n = e.n, m = e.m, i, j
     cdef double *u = e.three
-    cdef double *rest_b = e.one
     cdef double *v = e.two
+    cdef double *lacking = e.one
     cdef double *row
-    cdef const double *A
-    cdef const double *B
-    cdef double mass, of_a = 0.0, of_b = 0.0, q_a = 0.0, q_b = 0.0, kl = 0.0, rest = 0.0, value, row_a, row_b, left, r_a
-    cdef double r_b, kept
+    cdef double mass
     memset(v, 0, m * sizeof(double))
     for i in range(n):
         u[i] = min(1.0, e.a[i] / e.rows[i])
@@ -267,14 +303,37 @@ cdef void certify(Entropic *e, double epsilon, Saddle *found) noexcept nogil:
     for j in range(m):
         mass = v[j]
         v[j] = min(1.0, e.b[j] / mass)
-        rest_b[j] = max(e.b[j] - v[j] * mass, 0.0)
-        rest += rest_b[j]
-        kl += v[j] * mass * (e.g[j] + epsilon * log(v[j]))
-        if rest_b[j] > 0.0:
-            kl += epsilon * rest_b[j] * log(rest_b[j] / e.b[j])
-    r_a = r_b = 0.0
-    kept = 0.0
-    for i in range(n):
+        lacking[j] = max(e.b[j] - v[j] * mass, 0.0)
+        plan.rest += lacking[j]
+        plan.entropy += v[j] * mass * (e.g[j] + epsilon * log(v[j]))
+        if lacking[j] > 0.0:
+            plan.entropy += epsilon * lacking[j] * log(lacking[j] / e.b[j])
+
+
+cdef inline void add_rest(const Entropic *e, Py_ssize_t i, double left, double epsilon, Rounded *plan) noexcept nogil:
+    """Hand what row i lacks to the columns, in proportion to what they lack."""
+    cdef Py_ssize_t j
+    cdef double row_a = 0.0, row_b = 0.0
+    cdef const double *A = e.A + i * e.m
+    cdef const double *B = e.B + i * e.m
+    plan.entropy += epsilon * left * log(left / e.a[i])
+    for j in range(e.m):
+        row_a += e.one[j] * A[j]
+        row_b += e.one[j] * B[j]
+    plan.r_a += left * row_a
+    plan.r_b += left * row_b
+
+
+cdef void add_rows(const Entropic *e, double epsilon, Rounded *plan) noexcept nogil:
+    """Add up Q and the rest, row by row."""
+    cdef Py_ssize_t m = e.m, i, j
+    cdef const double *u = e.three
+    cdef const double *v = e.two
+    cdef const double *row
+    cdef const double *A
+    cdef const double *B
+    cdef double mass, row_a, row_b, value, left
+    for i in range(e.n):
         row = e.P + i * m
         A = e.A + i * m
         B = e.B + i * m
@@ -285,28 +344,35 @@ cdef void certify(Entropic *e, double epsilon, Saddle *found) noexcept nogil:
             row_a += value * A[j]
             row_b += value * B[j]
         mass *= u[i]
-        kept += mass
-        q_a += u[i] * row_a
-        q_b += u[i] * row_b
-        kl += mass * (e.f[i] + epsilon * log(u[i]))
+        plan.kept += mass
+        plan.q_a += u[i] * row_a
+        plan.q_b += u[i] * row_b
+        plan.entropy += mass * (e.f[i] + epsilon * log(u[i]))
         left = max(e.a[i] - mass, 0.0)
-        if left > 0.0 and rest > 0.0:
-            kl += epsilon * left * log(left / e.a[i])
-            row_a = row_b = 0.0
-            for j in range(m):
-                row_a += rest_b[j] * A[j]
-                row_b += rest_b[j] * B[j]
-            r_a += left * row_a
-            r_b += left * row_b
-    kl -= e.w * q_a + (1.0 - e.w) * q_b
-    if rest > 0.0:
+        if left > 0.0 and plan.rest > 0.0:
+            add_rest(e, i, left, epsilon, plan)
+
+
+cdef void certify(Entropic *e, double epsilon, Saddle *found) noexcept nogil:
+    """Round the plan to a true coupling, and bound what that costs, regularised, from above.
+
+    P scaled down to Q = diag(u) P diag(v) plus the rank-one rest of the marginals is a coupling. Since KL is convex it
+    is at most that of Q plus the rest's own, and by minimax no saddle value lies above max_w <C_w, .> + epsilon KL.
+    """
+    cdef Rounded plan
+    cdef double kl, of_a, of_b
+    memset(&plan, 0, sizeof(Rounded))
+    scale_down(e, epsilon, &plan)
+    add_rows(e, epsilon, &plan)
+    kl = plan.entropy - (e.w * plan.q_a + (1.0 - e.w) * plan.q_b)
+    if plan.rest > 0.0:
         # Each share of a convex combination counts as a plan of mass one: Q / kept, and the product of the rests, each
         # divided by its mass.
-        kl -= epsilon * (kept * log(min(kept, 1.0)) + 2.0 * rest * log(rest))
-        r_a /= rest
-        r_b /= rest
-    of_a = q_a + r_a
-    of_b = q_b + r_b
+        kl -= epsilon * (plan.kept * log(min(plan.kept, 1.0)) + 2.0 * plan.rest * log(plan.rest))
+        plan.r_a /= plan.rest
+        plan.r_b /= plan.rest
+    of_a = plan.q_a + plan.r_a
+    of_b = plan.q_b + plan.r_b
     found.value = e.w * of_a + (1.0 - e.w) * of_b
     found.objective = e.dual
     found.gap = (found.value if e.fixed else max(of_a, of_b)) + kl - e.dual
@@ -494,3 +560,8 @@ cdef class Workspace:
         if rest_b.sum() > 0:
             P += np.outer(rest_a, rest_b) / rest_b.sum()
         return np.ascontiguousarray(P.T) if self.turned else P
+
+
+def running():
+    """Name of the build that the loops of this module run."""
+    return simd_running().decode()

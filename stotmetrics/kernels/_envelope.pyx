@@ -7,13 +7,36 @@ an alignment without the corners: the first terms are at least one for each row 
 one for each column between them, namely the distance of ``y_j`` from the range of h over the rows of the band.
 """
 
+from ._band cimport set_band
 from ._interrupt cimport SLICE, heard, turn
-from ._softdtw_problem cimport sdtw_set_band
-from ._softdtw_variants cimport sdtw_problem
 
 import numpy as np
 
 
+# Series are C-ordered, of d features, and finite.
+#
+# Row i may meet the columns first[i]..last[i], column j likewise rows; 2**level is the largest power of two that fits
+# into a window. Without a band every window is everything.
+cdef struct windows:
+    Py_ssize_t count, levels
+    Py_ssize_t *first
+    Py_ssize_t *last
+    Py_ssize_t *level
+
+
+# One shape of problem, n by m, and its workspace.
+cdef struct shape:
+    Py_ssize_t n, m
+    bint banded
+    windows rows, cols
+    double *tables   # the extremes of all runs of 2**level points: 2 (levels + 1) max(n, m)
+    double *low      # the range of y in each row, one feature after the other: d n
+    double *high
+    double *nearest  # h, likewise
+    double *spare    # the range of h in each column: 2 m
+
+
+# Sizes and doubles of workspace for problems up to n by m.
 cdef Py_ssize_t sizes_of(Py_ssize_t n, Py_ssize_t m) noexcept nogil:
     return 3 * (n + m)
 
@@ -29,6 +52,8 @@ cdef inline Py_ssize_t levels_of(Py_ssize_t width) noexcept nogil:
     return level
 
 
+# In this order: set_shape once for a shape (radius -1: no band), set_ranges once for a y, bound_of once for each x.
+
 cdef void set_levels(windows *w) noexcept nogil:
     cdef Py_ssize_t i
     w.levels = 0
@@ -40,7 +65,6 @@ cdef void set_levels(windows *w) noexcept nogil:
 cdef void set_shape(
     shape *s, Py_ssize_t n, Py_ssize_t m, Py_ssize_t d, Py_ssize_t radius, Py_ssize_t *sizes, double *doubles
 ) noexcept nogil:
-    cdef sdtw_problem band
     cdef Py_ssize_t i = 0, j, past = 0
     s.n, s.m, s.banded = n, m, radius >= 0
     s.low, s.high, s.nearest = doubles, doubles + n * d, doubles + 2 * n * d
@@ -51,8 +75,7 @@ cdef void set_shape(
     s.cols.first, s.cols.last, s.cols.level = sizes + 3 * n, sizes + 3 * n + m, sizes + 3 * n + 2 * m
     if not s.banded:
         return
-    band.n, band.m = n, m
-    sdtw_set_band(&band, radius, sizes)
+    set_band(n, m, radius, s.rows.first, s.rows.last)
     for j in range(m):
         while s.rows.last[i] < j:
             i += 1

@@ -1,8 +1,11 @@
 # One row of a Gibbs plan and its sums.
 
 cdef extern from "_gibbs.h" nogil:
-    ctypedef void (*gibbs_fn)(
+    ctypedef struct gibbs_sums:
+        double mass
+        double product
+        double square
+    void gibbs_row(
         const double *A, const double *B, const double *beta, double alpha, double wa, double wb, Py_ssize_t m,
-        double *P, double *columns, double *products, double *sums
+        double *P, double *columns, double *products, gibbs_sums *sums
     )
-    gibbs_fn choose_gibbs()

@@ -1,16 +1,9 @@
 /* What the hybrid descent of the TiOT paper does most: Sinkhorn sweeps over a stored plan, and the power moments that
  * give its slope in w near the w where they were taken.
- *
- * Every loop is written once, on GCC vector types, and compiled twice: for the baseline of the platform and for
- * AVX2 + FMA, chosen at import by what the processor has.
  */
-#ifndef STOTMETRICS_HBCD_H
-#define STOTMETRICS_HBCD_H
+#ifndef SIMD_BUILD
 
-#include <math.h>
-#include <stddef.h>
-
-#define HBCD_INLINE static inline __attribute__((always_inline))
+#include "_simd.h"
 
 /* Terms of the series and its reach: 4^32 / 32! is below 1e-16. */
 #define HBCD_TERMS 32
@@ -24,82 +17,104 @@ typedef struct {
     double centre, radius, moments[HBCD_TERMS + 1];
 } hbcd_series;
 
-typedef double hbcd_d4 __attribute__((vector_size(32), aligned(8)));
+/* u = a / (P v), then v = b / (P' u). */
+SIMD_DISPATCH(void, hbcd_sweep,
+              (const double *P, ptrdiff_t n, ptrdiff_t m, const double *a, const double *b, double *u, double *v,
+               double *columns),
+              (P, n, m, a, b, u, v, columns))
 
-HBCD_INLINE hbcd_d4 hbcd_load(const double *from) { return *(const hbcd_d4 *)from; }
-HBCD_INLINE double hbcd_total(hbcd_d4 v) { return (v[0] + v[1]) + (v[2] + v[3]); }
+/* The series of diag(u) P diag(v), over the entries that count. `kept` holds 2 (n m + 4) numbers. */
+SIMD_DISPATCH(void, hbcd_expand,
+              (const double *P, const double *A, const double *B, ptrdiff_t n, ptrdiff_t m, const double *u,
+               const double *v, double *kept, hbcd_series *found),
+              (P, A, B, n, m, u, v, kept, found))
+
+/* <D, P_w> at w = w0 + shift epsilon, where P_w = P exp(-shift D): within reach while |shift| radius <= HBCD_REACH. */
+static double hbcd_slope(const hbcd_series *at, double shift)
+{
+    double z = -shift * at->radius, mass = at->moments[HBCD_TERMS - 1], moment = at->moments[HBCD_TERMS];
+    for (int k = HBCD_TERMS - 1; k > 0; k--) {
+        mass = at->moments[k - 1] + mass * z / k;
+        moment = at->moments[k] + moment * z / k;
+    }
+    return exp(-shift * at->centre) * (at->centre * mass + at->radius * moment);
+}
+
+/* <D^2, P>. */
+static double hbcd_curvature(const hbcd_series *at)
+{
+    const double c = at->centre, r = at->radius, *m = at->moments;
+    return c * c * m[0] + 2.0 * c * r * m[1] + r * r * m[2];
+}
+
+#define SIMD_BODY "_hbcd.h"
+#include "_simd.h"
+
+#else
 
 /* `count` rows of one sweep: u = a / (P v), and u P added to the columns. */
-HBCD_INLINE void hbcd_rows(const double *P, ptrdiff_t m, const double *a, const double *v, double *u, double *columns,
-                           const int count)
+SIMD_INLINE void SIMD(hbcd_rows)(const double *P, ptrdiff_t m, const double *a, const double *v, double *u,
+                                 double *columns, const int count)
 {
-    hbcd_d4 sums[4] = {{0}, {0}, {0}, {0}};
+    simd_vec sums[4] = {{0}, {0}, {0}, {0}};
     double rest[4] = {0, 0, 0, 0};
     ptrdiff_t j = 0;
-    for (; j + 4 <= m; j += 4)
+    for (; j + SIMD_W <= m; j += SIMD_W)
         for (int r = 0; r < count; r++)
-            sums[r] += hbcd_load(P + r * m + j) * hbcd_load(v + j);
+            sums[r] += SIMD(load)(P + r * m + j) * SIMD(load)(v + j);
     for (; j < m; j++)
         for (int r = 0; r < count; r++)
             rest[r] += P[r * m + j] * v[j];
     for (int r = 0; r < count; r++)
-        u[r] = a[r] / (hbcd_total(sums[r]) + rest[r]);
-    for (j = 0; j + 4 <= m; j += 4) {
-        hbcd_d4 column = hbcd_load(columns + j);
+        u[r] = a[r] / (SIMD(total)(sums[r]) + rest[r]);
+    for (j = 0; j + SIMD_W <= m; j += SIMD_W) {
+        simd_vec column = SIMD(load)(columns + j);
         for (int r = 0; r < count; r++)
-            column += u[r] * hbcd_load(P + r * m + j);
-        *(hbcd_d4 *)(columns + j) = column;
+            column += u[r] * SIMD(load)(P + r * m + j);
+        SIMD(store)(columns + j, column);
     }
     for (; j < m; j++)
         for (int r = 0; r < count; r++)
             columns[j] += u[r] * P[r * m + j];
 }
 
-/* u = a / (P v), then v = b / (P' u). */
-typedef void (*hbcd_sweep_fn)(const double *P, ptrdiff_t n, ptrdiff_t m, const double *a, const double *b, double *u,
-                              double *v, double *columns);
-
-HBCD_INLINE void hbcd_sweep(const double *P, ptrdiff_t n, ptrdiff_t m, const double *a, const double *b, double *u,
-                            double *v, double *columns)
+SIMD_ENTRY void SIMD(hbcd_sweep)(const double *P, ptrdiff_t n, ptrdiff_t m, const double *a, const double *b, double *u,
+                                 double *v, double *columns)
 {
     ptrdiff_t i = 0;
     for (ptrdiff_t j = 0; j < m; j++)
         columns[j] = 0;
     for (; i + 4 <= n; i += 4)
-        hbcd_rows(P + i * m, m, a + i, v, u + i, columns, 4);
+        SIMD(hbcd_rows)(P + i * m, m, a + i, v, u + i, columns, 4);
     for (; i < n; i++)
-        hbcd_rows(P + i * m, m, a + i, v, u + i, columns, 1);
+        SIMD(hbcd_rows)(P + i * m, m, a + i, v, u + i, columns, 1);
     for (ptrdiff_t j = 0; j < m; j++)
         v[j] = b[j] / columns[j];
 }
 
 /* moments[k] += sum of P ((D - centre) inverse)^k for k = 1 .. HBCD_TERMS over `count` entries, a multiple of 4; P is
  * overwritten. */
-HBCD_INLINE void hbcd_powers(double *P, const double *D, ptrdiff_t count, double centre, double inverse,
-                             double *moments)
+SIMD_INLINE void SIMD(hbcd_powers)(double *P, const double *D, ptrdiff_t count, double centre, double inverse,
+                                   double *moments)
 {
     /* Eight at a time, so that the sums stay in registers. */
     for (int first = 1; first <= HBCD_TERMS; first += 8) {
-        hbcd_d4 sums[8] = {{0}};
-        for (ptrdiff_t j = 0; j < count; j += 4) {
-            hbcd_d4 term = hbcd_load(P + j), factor = inverse * (hbcd_load(D + j) - centre);
+        simd_vec sums[8] = {{0}};
+        for (ptrdiff_t j = 0; j < count; j += SIMD_W) {
+            simd_vec term = SIMD(load)(P + j), factor = inverse * (SIMD(load)(D + j) - centre);
             for (int k = 0; k < 8; k++) {
                 term *= factor;
                 sums[k] += term;
             }
-            *(hbcd_d4 *)(P + j) = term;
+            SIMD(store)(P + j, term);
         }
         for (int k = 0; k < 8; k++)
-            moments[first + k] += hbcd_total(sums[k]);
+            moments[first + k] += SIMD(total)(sums[k]);
     }
 }
 
-/* The series of diag(u) P diag(v), over the entries that count. `kept` holds 2 (n m + 4) numbers. */
-typedef void (*hbcd_expand_fn)(const double *P, const double *A, const double *B, ptrdiff_t n, ptrdiff_t m,
-                               const double *u, const double *v, double *kept, hbcd_series *found);
-
-HBCD_INLINE void hbcd_expand(const double *P, const double *A, const double *B, ptrdiff_t n, ptrdiff_t m,
-                             const double *u, const double *v, double *kept, hbcd_series *found)
+SIMD_ENTRY void SIMD(hbcd_expand)(const double *P, const double *A, const double *B, ptrdiff_t n, ptrdiff_t m,
+                                  const double *u, const double *v, double *kept, hbcd_series *found)
 {
     double *D = kept + n * m + 4, low = INFINITY, high = -INFINITY;
     ptrdiff_t count = 0;
@@ -125,83 +140,9 @@ HBCD_INLINE void hbcd_expand(const double *P, const double *A, const double *B, 
     }
     for (ptrdiff_t start = 0; start < count; start += 512) {
         ptrdiff_t left = count - start;
-        hbcd_powers(kept + start, D + start, left < 512 ? (left + 3) / 4 * 4 : 512, found->centre,
+        SIMD(hbcd_powers)(kept + start, D + start, left < 512 ? (left + 3) / 4 * 4 : 512, found->centre,
                     1.0 / found->radius, found->moments);
     }
-}
-
-/* <D, P_w> at w = w0 + shift epsilon, where P_w = P exp(-shift D): within reach while |shift| radius <= HBCD_REACH. */
-static double hbcd_slope(const hbcd_series *at, double shift)
-{
-    double z = -shift * at->radius, mass = at->moments[HBCD_TERMS - 1], moment = at->moments[HBCD_TERMS];
-    for (int k = HBCD_TERMS - 1; k > 0; k--) {
-        mass = at->moments[k - 1] + mass * z / k;
-        moment = at->moments[k] + moment * z / k;
-    }
-    return exp(-shift * at->centre) * (at->centre * mass + at->radius * moment);
-}
-
-/* <D^2, P>. */
-static double hbcd_curvature(const hbcd_series *at)
-{
-    const double c = at->centre, r = at->radius, *m = at->moments;
-    return c * c * m[0] + 2.0 * c * r * m[1] + r * r * m[2];
-}
-
-static void hbcd_sweep_plain(const double *P, ptrdiff_t n, ptrdiff_t m, const double *a, const double *b, double *u,
-                             double *v, double *columns)
-{
-    hbcd_sweep(P, n, m, a, b, u, v, columns);
-}
-
-static void hbcd_expand_plain(const double *P, const double *A, const double *B, ptrdiff_t n, ptrdiff_t m,
-                              const double *u, const double *v, double *kept, hbcd_series *found)
-{
-    hbcd_expand(P, A, B, n, m, u, v, kept, found);
-}
-
-#if defined(__x86_64__) && defined(__GNUC__)
-#define HBCD_X86 1
-#define HBCD_TARGET __attribute__((target("avx2,fma")))
-
-HBCD_TARGET static void hbcd_sweep_avx2(const double *P, ptrdiff_t n, ptrdiff_t m, const double *a, const double *b,
-                                        double *u, double *v, double *columns)
-{
-    hbcd_sweep(P, n, m, a, b, u, v, columns);
-}
-
-HBCD_TARGET static void hbcd_expand_avx2(const double *P, const double *A, const double *B, ptrdiff_t n, ptrdiff_t m,
-                                         const double *u, const double *v, double *kept, hbcd_series *found)
-{
-    hbcd_expand(P, A, B, n, m, u, v, kept, found);
-}
-#endif
-
-static int hbcd_has_avx2(void)
-{
-#ifdef HBCD_X86
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-#else
-    return 0;
-#endif
-}
-
-static hbcd_sweep_fn choose_hbcd_sweep(void)
-{
-#ifdef HBCD_X86
-    if (hbcd_has_avx2())
-        return hbcd_sweep_avx2;
-#endif
-    return hbcd_sweep_plain;
-}
-
-static hbcd_expand_fn choose_hbcd_expand(void)
-{
-#ifdef HBCD_X86
-    if (hbcd_has_avx2())
-        return hbcd_expand_avx2;
-#endif
-    return hbcd_expand_plain;
 }
 
 #endif

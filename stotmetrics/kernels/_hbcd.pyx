@@ -7,8 +7,10 @@ where the plan is known the slope is a power series in w, so its coefficients se
 from libc.math cimport INFINITY, fabs, fmax, log
 
 from ._core cimport NOT_CONVERGED, OK
-from ._entropic cimport certify, evaluate
+from ._cpu cimport chosen
+from ._entropic cimport Entropic, Saddle, Workspace, certify, evaluate
 from ._interrupt cimport SLICE, heard, interrupted, turn
+from ._simd cimport simd_follow, simd_running
 
 import numpy as np
 
@@ -17,21 +19,19 @@ cdef extern from "_hbcd.h" nogil:
     const double HBCD_REACH
     ctypedef struct hbcd_series:
         double radius
-    ctypedef void (*hbcd_sweep_fn)(
+    void hbcd_sweep(
         const double *P, Py_ssize_t n, Py_ssize_t m, const double *a, const double *b, double *u, double *v,
         double *columns
     )
-    ctypedef void (*hbcd_expand_fn)(
+    void hbcd_expand(
         const double *P, const double *A, const double *B, Py_ssize_t n, Py_ssize_t m, const double *u, const double *v,
         double *kept, hbcd_series *found
     )
-    hbcd_sweep_fn choose_hbcd_sweep()
-    hbcd_expand_fn choose_hbcd_expand()
     double hbcd_slope(const hbcd_series *at, double shift)
     double hbcd_curvature(const hbcd_series *at)
 
-cdef hbcd_sweep_fn one_sweep = choose_hbcd_sweep()
-cdef hbcd_expand_fn expand = choose_hbcd_expand()
+
+simd_follow(&chosen)
 
 # The authors' rules.
 cdef Py_ssize_t BETWEEN = 20, GRADIENT_STEPS = 50
@@ -56,7 +56,7 @@ cdef void ascend(Entropic *e, double epsilon, double *kept) noexcept nogil:
     cdef hbcd_series series
     cdef double eta, before, anchor = e.w, shift
     cdef Py_ssize_t _step
-    expand(e.P, e.A, e.B, e.n, e.m, e.step_f, e.step_g, kept, &series)
+    hbcd_expand(e.P, e.A, e.B, e.n, e.m, e.step_f, e.step_g, kept, &series)
     absorb(e, epsilon)
     eta = epsilon / fmax(hbcd_curvature(&series), 1e-300)
     eta = eta / 20.0 if eta >= 10.0 else eta / 10.0
@@ -64,7 +64,7 @@ cdef void ascend(Entropic *e, double epsilon, double *kept) noexcept nogil:
         shift = (e.w - anchor) / epsilon
         if fabs(shift) * series.radius > HBCD_REACH:
             evaluate(e, epsilon)
-            expand(e.P, e.A, e.B, e.n, e.m, e.step_f, e.step_g, kept, &series)
+            hbcd_expand(e.P, e.A, e.B, e.n, e.m, e.step_f, e.step_g, kept, &series)
             anchor = e.w
             shift = 0.0
         before = e.w
@@ -98,7 +98,7 @@ cdef int hybrid(
     for done in range(max_sweeps):
         if turn(&left, n * m):
             break
-        one_sweep(e.P, n, m, e.a, e.b, u, v, e.one)
+        hbcd_sweep(e.P, n, m, e.a, e.b, u, v, e.one)
         if done % BETWEEN == 0:
             ascend(e, epsilon, kept)
             error = 0.0
@@ -120,6 +120,8 @@ cdef int hybrid(
 
 cdef class Descent(Workspace):
     """Memory for one run of the paper's algorithm, kept from pair to pair, and where the last one stopped."""
+
+    cdef double[::1] kept           # 2 (n m + 4): the entries of the plan that count, and A - B at them
 
     def __cinit__(self):
         self.kept = np.empty(0)
@@ -148,3 +150,8 @@ cdef class Descent(Workspace):
             status = hybrid(&self.e, epsilon, tol, max_sweeps, &self.kept[0], &found)
         heard()
         return status, found.value, found.objective, found.gap, self.e.w, found.steps
+
+
+def running():
+    """Name of the build that the loops of this module run."""
+    return simd_running().decode()

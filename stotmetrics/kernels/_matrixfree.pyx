@@ -3,13 +3,15 @@
 from scipy.linalg.cython_blas cimport daxpy, ddot
 
 from ._costs cimport powers
-from ._gibbs cimport choose_gibbs, gibbs_fn
+from ._cpu cimport chosen
+from ._gibbs cimport gibbs_row, gibbs_sums
 from ._interrupt cimport SLICE, heard, turn
+from ._simd cimport simd_follow
 
 import numpy as np
 
 
-cdef gibbs_fn gibbs = choose_gibbs()
+simd_follow(&chosen)
 
 # What an entry of a row costs, in elementary steps.
 cdef Py_ssize_t ROW = 8
@@ -17,6 +19,11 @@ cdef Py_ssize_t ROW = 8
 
 cdef class Plan:
     """``P_ij = exp(alpha_i + beta_j - C_ij / epsilon)`` between two clouds, C = w A + (1 - w) B."""
+
+    cdef const double[:, ::1] x, y
+    cdef const double[::1] t, s
+    cdef double p
+    cdef double[:, ::1] rows    # A, B, P of one row, and two sums over columns that nobody asked for
 
     def __init__(
         self, const double[:, ::1] x, const double[::1] t, const double[:, ::1] y, const double[::1] s, double p
@@ -26,12 +33,14 @@ cdef class Plan:
 
     cdef void row(
         self, Py_ssize_t i, double alpha, const double *beta, double wa, double wb, double *columns, double *products,
-        double *sums
+        gibbs_sums *sums
     ) noexcept nogil:
         cdef Py_ssize_t m = self.y.shape[0], d = self.x.shape[1]
         powers(&self.x[i, 0], 1, &self.y[0, 0], m, d, self.p, &self.rows[0, 0])
         powers(&self.t[i], 1, &self.s[0], m, 1, self.p, &self.rows[1, 0])
-        gibbs(&self.rows[0, 0], &self.rows[1, 0], beta, alpha, wa, wb, m, &self.rows[2, 0], columns, products, sums)
+        gibbs_row(
+            &self.rows[0, 0], &self.rows[1, 0], beta, alpha, wa, wb, m, &self.rows[2, 0], columns, products, sums
+        )
 
     def sums(self, const double[::1] alpha, const double[::1] beta, double w, double epsilon):
         """(row sums of P, of P D, column sums of P, of P D, <D^2, P>) with D = A - B."""
@@ -41,15 +50,15 @@ cdef class Plan:
         cdef double[::1] row_products = np.empty(n)
         cdef double[::1] columns = np.zeros(m)
         cdef double[::1] products = np.zeros(m)
-        cdef double[3] found
+        cdef gibbs_sums found
         with nogil:
             for i in range(n):
                 if turn(&left, ROW * self.y.shape[0]):
                     break
-                self.row(i, alpha[i], &beta[0], wa, wb, &columns[0], &products[0], found)
-                rows[i] = found[0]
-                row_products[i] = found[1]
-                curvature += found[2]
+                self.row(i, alpha[i], &beta[0], wa, wb, &columns[0], &products[0], &found)
+                rows[i] = found.mass
+                row_products[i] = found.product
+                curvature += found.square
         heard()
         return np.asarray(rows), np.asarray(row_products), np.asarray(columns), np.asarray(products), curvature
 
@@ -63,12 +72,12 @@ cdef class Plan:
         cdef double wa = w / epsilon, wb = (1.0 - w) / epsilon, factor
         cdef double[:, ::1] forward = np.empty((count, n))
         cdef double[:, ::1] back = np.zeros((count, m))
-        cdef double[3] found
+        cdef gibbs_sums found
         with nogil:
             for i in range(n):
                 if turn(&left, ROW * self.y.shape[0]):
                     break
-                self.row(i, alpha[i], &beta[0], wa, wb, &self.rows[3, 0], &self.rows[4, 0], found)
+                self.row(i, alpha[i], &beta[0], wa, wb, &self.rows[3, 0], &self.rows[4, 0], &found)
                 for k in range(count):
                     forward[k, i] = ddot(&m, &self.rows[2, 0], &one, <double *>&vectors[k, 0], &one)
                     factor = forward[k, i] / rows[i]
@@ -86,7 +95,7 @@ cdef class Plan:
         cdef int m = <int>self.y.shape[0], one = 1
         cdef double wa = w / epsilon, wb = (1.0 - w) / epsilon
         cdef double[:, ::1] out = np.empty((5, n))
-        cdef double[3] found
+        cdef gibbs_sums found
         cdef double *A = &self.rows[0, 0]
         cdef double *B = &self.rows[1, 0]
         cdef double *P = &self.rows[2, 0]
@@ -94,8 +103,8 @@ cdef class Plan:
             for i in range(n):
                 if turn(&left, ROW * self.y.shape[0]):
                     break
-                self.row(i, alpha[i], &beta[0], wa, wb, &self.rows[3, 0], &self.rows[4, 0], found)
-                out[0, i] = found[0]
+                self.row(i, alpha[i], &beta[0], wa, wb, &self.rows[3, 0], &self.rows[4, 0], &found)
+                out[0, i] = found.mass
                 out[1, i] = ddot(&m, A, &one, P, &one)
                 out[2, i] = ddot(&m, B, &one, P, &one)
                 out[3, i] = ddot(&m, A, &one, <double *>&rest[0], &one)

@@ -9,15 +9,16 @@ from libc.math cimport INFINITY, llround
 from libc.stdint cimport INT64_MAX
 
 from ._core cimport NOT_CONVERGED, OK
+from ._cpu cimport chosen
 from ._interrupt cimport SLICE, turn
+from ._simd cimport simd_follow, simd_running
 
 
 cdef extern from "_pricing.h" nogil:
-    ctypedef double (*least_fn)(const double *cost, const double *potential, Py_ssize_t m)
-    least_fn choose_least()
+    double least(const double *cost, const double *potential, Py_ssize_t m)
 
 
-cdef least_fn least = choose_least()
+simd_follow(&chosen)
 
 # What masses that are not all equal are rounded to add up to.
 cdef double TOTAL = 2.0**60
@@ -200,65 +201,100 @@ cdef bint enter(Network *net, double tolerance, int *source, int *sink) noexcept
     return True
 
 
-cdef void pivot(Network *net, int source, int sink) noexcept nogil:
-    """Bring the arc source -> sink into the tree, and its potentials up to date."""
-    cdef int n = <int>net.n, u = source, v = sink, join, leaving = -1, node, parent, above, top
-    cdef long long least_flow = INT64_MAX, carried, kept
-    cdef bint source_side = True
-    cdef double reduced = net.cost[source * net.m + sink - n] - net.potential[source] - net.potential[sink]
-    # Flow round the cycle shrinks on the arcs of sources on the source's side, of sinks on the sink's. The last
-    # blocking arc, seen from the join along the cycle, leaves: that keeps the tree strongly feasible.
+# The arc that leaves the tree in a pivot: between `node` and its parent, on the source's side of the cycle or not.
+cdef struct Leaving:
+    int node
+    bint source_side
+    long long flow          # what the cycle carries until this arc is empty
+
+
+cdef inline int join_of(const Network *net, int u, int v) noexcept nogil:
+    """Where the paths from two nodes to the root meet."""
     while u != v:
         if net.depth[u] >= net.depth[v]:
             u = net.parent[u]
         else:
             v = net.parent[v]
-    join = u
-    node = source
+    return u
+
+
+cdef inline Leaving blocking(const Network *net, int source, int sink, int join) noexcept nogil:
+    """The arc that leaves.
+
+    Flow round the cycle shrinks on the arcs of sources on the source's side, of sinks on the sink's. The last blocking
+    arc, seen from the join along the cycle, leaves: that keeps the tree strongly feasible.
+    """
+    cdef Leaving leaving
+    cdef int n = <int>net.n, node = source
+    leaving.node = -1
+    leaving.source_side = True
+    leaving.flow = INT64_MAX
     while node != join:
-        if node < n and net.flow[node] < least_flow:
-            least_flow = net.flow[node]
-            leaving = node
+        if node < n and net.flow[node] < leaving.flow:
+            leaving.flow = net.flow[node]
+            leaving.node = node
         node = net.parent[node]
     node = sink
     while node != join:
-        if node >= n and net.flow[node] <= least_flow:
-            least_flow = net.flow[node]
-            leaving = node
-            source_side = False
+        if node >= n and net.flow[node] <= leaving.flow:
+            leaving.flow = net.flow[node]
+            leaving.node = node
+            leaving.source_side = False
         node = net.parent[node]
-    if least_flow > 0:
-        node = source
-        while node != join:
-            net.flow[node] += -least_flow if node < n else least_flow
-            node = net.parent[node]
-        node = sink
-        while node != join:
-            net.flow[node] += least_flow if node < n else -least_flow
-            node = net.parent[node]
-    # Hang the cut-off subtree from the other end of the new arc: turn the path from there to the leaving arc round.
-    top = source if source_side else sink
-    parent = sink if source_side else source
-    node = top
-    carried = least_flow
+    return leaving
+
+
+cdef inline void push(Network *net, int source, int sink, int join, long long flow) noexcept nogil:
+    """Send flow round the cycle that the arc source -> sink closes."""
+    cdef int n = <int>net.n, node = source
+    while node != join:
+        net.flow[node] += -flow if node < n else flow
+        node = net.parent[node]
+    node = sink
+    while node != join:
+        net.flow[node] += flow if node < n else -flow
+        node = net.parent[node]
+
+
+cdef inline void rehang(Network *net, int node, int parent, int last, long long carried) noexcept nogil:
+    """Hang the cut-off subtree from the other end of the new arc: turn the path from there to the leaving arc round."""
+    cdef int above
+    cdef long long kept
     while True:
         above = net.parent[node]
         kept = net.flow[node]
         detach(net, node)
         attach(net, node, parent)
         net.flow[node] = carried
-        if node == leaving:
-            break
+        if node == last:
+            return
         parent = node
         carried = kept
         node = above
-    if not source_side:
-        reduced = -reduced
-    node = top
+
+
+cdef inline void shift_potentials(Network *net, int top, double shift) noexcept nogil:
+    """Depths and potentials of a subtree that hangs elsewhere now."""
+    cdef int n = <int>net.n, node = top
     while node >= 0:
         net.depth[node] = net.depth[net.parent[node]] + 1
-        net.potential[node] += reduced if node < n else -reduced
+        net.potential[node] += shift if node < n else -shift
         node = following(net, node, top)
+
+
+cdef void pivot(Network *net, int source, int sink) noexcept nogil:
+    """Bring the arc source -> sink into the tree, and its potentials up to date."""
+    cdef double reduced = net.cost[source * net.m + sink - net.n] - net.potential[source] - net.potential[sink]
+    cdef int join = join_of(net, source, sink)
+    cdef Leaving leaving = blocking(net, source, sink, join)
+    if leaving.flow > 0:
+        push(net, source, sink, join, leaving.flow)
+    if leaving.source_side:
+        rehang(net, source, sink, leaving.node, leaving.flow)
+        shift_potentials(net, source, reduced)
+    else:
+        rehang(net, sink, source, leaving.node, leaving.flow)
+        shift_potentials(net, sink, -reduced)
     net.pivots += 1
 
 
@@ -293,3 +329,8 @@ cdef double dual_value(Network *net, const double *a, const double *b) noexcept 
     for j in range(m):
         total += b[j] * net.potential[n + j]
     return total
+
+
+def running():
+    """Name of the build that the loops of this module run."""
+    return simd_running().decode()

@@ -4,10 +4,14 @@ from libc.math cimport log
 from libc.string cimport memset
 from scipy.linalg.cython_blas cimport dgemm
 
+from ._cpu cimport chosen
+from ._simd cimport simd_follow
 from ._sinkhorn_loops cimport (
-    SINK_NONE, fill, sink_do_finish, sink_do_gather, sink_do_logsumexp, sink_do_product, sink_do_raise,
+    SINK_NONE, fill, sink_finish, sink_gather, sink_logsumexp, sink_product, sink_raise,
 )
 
+
+simd_follow(&chosen)
 
 # Vectors for which a product of our own, which does not pack the kernel first, is faster than BLAS.
 cdef Py_ssize_t FEW = 16
@@ -40,7 +44,7 @@ cdef void apply_kernel(
     cdef double *into
     cdef Py_ssize_t inner = 1, total = count * op.n
     if op.axes == 1 and op.symmetric and count <= FEW:
-        sink_do_product(kernel, op.n, op.n, source, count, target)
+        sink_product(kernel, op.n, op.n, source, count, target)
         return
     if op.axes == 1:
         # Row-major (n, m) is column-major (m, n).
@@ -70,16 +74,16 @@ cdef void log_axis(
         for i in range(size):
             row = target + (o * size + i) * inner
             if inner == 1:
-                row[0] = log(sink_do_logsumexp(block, cost + i * size, &top, size))
+                row[0] = log(sink_logsumexp(block, cost + i * size, &top, size))
                 row[0] += top
                 continue
             fill(row, 2 * SINK_NONE, inner)
             memset(sums, 0, inner * sizeof(double))
             for j in range(size):
-                sink_do_raise(block + j * inner, 1.0, -cost[i * size + j], row, inner)
+                sink_raise(block + j * inner, 1.0, -cost[i * size + j], row, inner)
             for j in range(size):
-                sink_do_gather(block + j * inner, 1.0, -cost[i * size + j], row, sums, inner)
-            sink_do_finish(row, sums, inner)
+                sink_gather(block + j * inner, 1.0, -cost[i * size + j], row, sums, inner)
+            sink_finish(row, sums, inner)
 
 
 cdef void log_kernel(
@@ -95,13 +99,13 @@ cdef void log_kernel(
         fill(target, 2 * SINK_NONE, op.m)
         memset(sums, 0, op.m * sizeof(double))
         for i in range(op.n):
-            sink_do_raise(op.cost[0] + i * op.m, -1.0, source[i], target, op.m)
+            sink_raise(op.cost[0] + i * op.m, -1.0, source[i], target, op.m)
         for i in range(op.n):
-            sink_do_gather(op.cost[0] + i * op.m, -1.0, source[i], target, sums, op.m)
-        sink_do_finish(target, sums, op.m)
+            sink_gather(op.cost[0] + i * op.m, -1.0, source[i], target, sums, op.m)
+        sink_finish(target, sums, op.m)
     elif op.axes == 1:
         for i in range(op.n):
-            target[i] = log(sink_do_logsumexp(source, op.cost[0] + i * op.m, &top, op.m))
+            target[i] = log(sink_logsumexp(source, op.cost[0] + i * op.m, &top, op.m))
             target[i] += top
     else:
         for axis in range(op.axes - 1, -1, -1):

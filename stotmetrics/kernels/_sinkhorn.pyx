@@ -10,15 +10,19 @@ from libc.string cimport memcpy, memset
 
 from ._anderson cimport anderson
 from ._core cimport NOT_CONVERGED, OK
+from ._cpu cimport chosen
 from ._interrupt cimport SLICE, heard, turn
 from ._operator cimport Operator, apply_kernel, describe, log_kernel
+from ._simd cimport simd_follow, simd_running
 from ._sinkhorn_loops cimport (
-    SINK_NONE, fill, sink_do_exp, sink_do_image, sink_do_log, sink_do_max, sink_do_remember, sink_do_residual,
-    sink_do_update,
+    SINK_NONE, fill, sink_exp, sink_image, sink_log, sink_max, sink_remember, sink_residual, sink_residuals,
+    sink_update,
 )
 
 import numpy as np
 
+
+simd_follow(&chosen)
 
 # A sum of products of numbers <= 1 is right to the last digits if it is above this: what underflowed is far below.
 cdef double TINY = 1e-280
@@ -39,6 +43,42 @@ cdef enum:
     PLAIN
     TRANSLATED
     ACCELERATED
+
+
+# All potentials are in units of epsilon: u = f / epsilon, v = g / epsilon; the scalings of MATH are exp(u), exp(v).
+
+# What one marginal pays for being off.
+cdef struct Penalty:
+    double rho          # unused if balanced
+    double omega        # rho / (rho + epsilon); 1 if balanced
+    double ratio        # epsilon / rho; 0 if balanced
+
+cdef struct Settings:
+    double epsilon
+    Penalty x
+    Penalty y           # balanced only if that of x is
+    double spread       # largest minus smallest ground cost, for the certificate of the balanced problem
+    double tol          # on half the gap, as a part of the larger mass
+    double stop         # on what a sweep leaves over: see `left_over`
+    Py_ssize_t max_iter
+    int depth           # of the Anderson acceleration
+
+# The histograms of one side: `count` rows of `size` masses and their logarithms.
+cdef struct Histograms:
+    const double *mass
+    const double *logmass
+    Py_ssize_t size
+
+# What is known of problem k: potentials, logarithms of the kernel applied to their exponentials, certificate.
+cdef struct State:
+    double *u           # (count, n)
+    double *v           # (count, m)
+    double *logku       # (count, m): log(K^T e^u)
+    double *logkv       # (count, n): log(K e^v)
+    double *dual
+    double *gap
+    Py_ssize_t *sweeps
+    unsigned char *converged
 
 
 # ---- one problem ------------------------------------------------------------------------------------------------
@@ -63,24 +103,23 @@ cdef void certify_one(
     error of the marginals, so it misses at most that error times how far optimal potentials can be. Balanced on the
     side of x alone, the plan is feasible once u has been made optimal.
     """
-    cdef double left[8]
-    cdef double right[8]
+    cdef sink_residuals left, right
     cdef double mass
-    sink_do_residual(x, logx, logkv, u, s.x.omega, s.x.ratio, weight, left, n)
-    sink_do_residual(y, logy, logku, v, s.y.omega, s.y.ratio, weight, right, m)
-    mass = left[1]
+    sink_residual(x, logx, logkv, u, s.x.omega, s.x.ratio, weight, &left, n)
+    sink_residual(y, logy, logku, v, s.y.omega, s.y.ratio, weight, &right, m)
+    mass = left.mass
     # The rates at which potentials pay: rho of what is left over, or epsilon of themselves.
-    dual[0] = rate(s, &s.x) * left[2] + rate(s, &s.y) * right[2] - s.epsilon * mass
-    noise[0] = rate(s, &s.x) * left[7] + rate(s, &s.y) * right[7] + s.epsilon * mass
+    dual[0] = rate(s, &s.x) * left.dual + rate(s, &s.y) * right.dual - s.epsilon * mass
+    noise[0] = rate(s, &s.x) * left.noise + rate(s, &s.y) * right.noise + s.epsilon * mass
     gap[0] = 2e-15 * noise[0]
     if s.y.ratio == 0.0:
-        gap[0] += 0.5 * (left[3] * (s.spread + s.epsilon * (left[4] - left[5]))
-                         + right[3] * (s.spread + s.epsilon * (right[4] - right[5])))
+        gap[0] += 0.5 * (left.miss * (s.spread + s.epsilon * (left.high - left.low))
+                         + right.miss * (s.spread + s.epsilon * (right.high - right.low)))
     else:
-        gap[0] += s.y.rho * right[0]
+        gap[0] += s.y.rho * right.gap
         if s.x.ratio > 0.0:
-            gap[0] += s.x.rho * left[0]
-    if left[0] >= FORBIDDEN or right[0] >= FORBIDDEN or not isfinite(gap[0]):
+            gap[0] += s.x.rho * left.gap
+    if left.gap >= FORBIDDEN or right.gap >= FORBIDDEN or not isfinite(gap[0]):
         gap[0] = INFINITY
     elif s.x.ratio == 0.0 and fabs(mass - total_of(x, n)) > 1e-9 * mass:
         gap[0] = INFINITY
@@ -99,10 +138,10 @@ cdef inline double rate(const Settings *s, const Penalty *side) noexcept nogil:
     return side.rho if side.ratio > 0.0 else s.epsilon
 
 
-cdef inline double left_over(const Settings *s, const double *sums, double mass) noexcept nogil:
+cdef inline double left_over(const Settings *s, const sink_residuals *off, double mass) noexcept nogil:
     """What the next plain sweep has to mend on the side of y: the error of its marginal as a part of the mass, or,
     unbalanced, the largest change of a logarithm."""
-    return sums[6] if s.y.ratio > 0.0 else sums[3] / mass
+    return off.widest if s.y.ratio > 0.0 else off.miss / mass
 
 
 cdef struct Memory:
@@ -132,6 +171,7 @@ cdef struct Memory:
     Py_ssize_t *still
 
 
+# Bytes are counted in doubles and in Py_ssize_t.
 cdef Py_ssize_t doubles_needed(const Operator *op, Py_ssize_t count, int depth) noexcept nogil:
     cdef Py_ssize_t large = op.n if op.n > op.m else op.m
     return 3 * large + count * (3 * large + (2 * depth + 3) * op.m + 5)
@@ -192,7 +232,7 @@ cdef void multiply(
     for k in range(running):
         c = at.active[k]
         if at.strikes[c] < STRIKES:
-            sink_do_exp(potential + c * source, sink_do_max(potential + c * source, source),
+            sink_exp(potential + c * source, sink_max(potential + c * source, source),
                         at.packed + k * source, source)
         else:
             memset(at.packed + k * source, 0, source * sizeof(double))
@@ -202,7 +242,7 @@ cdef void multiply(
         row = index[c] if index != NULL else c
         low = 0.0
         if at.strikes[c] < STRIKES:
-            low = sink_do_log(at.product + k * target, sink_do_max(potential + c * source, source),
+            low = sink_log(at.product + k * target, sink_max(potential + c * source, source),
                               there.logmass + row * there.size, logsum + c * target, target)
         if low < TINY:
             if at.strikes[c] < STRIKES:
@@ -240,7 +280,7 @@ cdef void advance(
         at.last[c] = TRANSLATED
     slot = (at.steps[c] - 1) % s.depth if at.steps[c] > 0 and s.depth > 0 else 0
     if s.depth > 0:
-        sink_do_remember(v, at.next, shift, at.lastg + c * n, at.lastr + c * n, at.dg + c * block + slot * n,
+        sink_remember(v, at.next, shift, at.lastg + c * n, at.lastr + c * n, at.dg + c * block + slot * n,
                          at.dr + c * block + slot * n, n)
     elif shift != 0.0:
         for slot in range(n):
@@ -318,6 +358,7 @@ cdef int sinkhorn_solve(
     const Operator *op, const Settings *settings, const Histograms *x, const Histograms *y, Py_ssize_t count,
     const Py_ssize_t *rows, const Py_ssize_t *cols, State *state, double *work, Py_ssize_t *iwork
 ) noexcept nogil:
+    """Problem k is (x[rows[k]], y[cols[k]]); v holds where it starts."""
     cdef Memory at = lay_out(op, count, settings.depth, work, iwork)
     cdef Py_ssize_t running = start(settings, x, y, count, rows, cols, state, &at)
     cdef Py_ssize_t n = op.n, m = op.m, sweep, k, c, left, until = SLICE
@@ -326,7 +367,7 @@ cdef int sinkhorn_solve(
     cdef const double *lx
     cdef const double *ly
     cdef double kept, shift, mass, total, noise, error
-    cdef double sums[8]
+    cdef sink_residuals off
     cdef bint stuck, certified, unbalanced = settings.x.ratio > 0.0
     cdef bint translate = settings.y.ratio > 0.0 and settings.x.omega * settings.y.omega > MOVABLE
     for sweep in range(1, settings.max_iter + 1):
@@ -335,7 +376,7 @@ cdef int sinkhorn_solve(
         multiply(op, False, &at, running, state.v, state.logkv, x, rows)
         for k in range(running):
             c = at.active[k]
-            at.sent[c] = sink_do_update(x.mass + rows[c] * n, x.logmass + rows[c] * n, state.logkv + c * n,
+            at.sent[c] = sink_update(x.mass + rows[c] * n, x.logmass + rows[c] * n, state.logkv + c * n,
                                         settings.x.omega, settings.x.ratio, state.u + c * n, n)
         multiply(op, True, &at, running, state.u, state.logku, y, cols)
         left = 0
@@ -345,19 +386,19 @@ cdef int sinkhorn_solve(
             my, ly = y.mass + cols[c] * m, y.logmass + cols[c] * m
             state.sweeps[c] = sweep
             # The side of x was just made optimal: the other side is what is left of the gap.
-            sink_do_residual(my, ly, state.logku + c * m, state.v + c * m, settings.y.omega, settings.y.ratio,
-                             at.weight, sums, m)
+            sink_residual(my, ly, state.logku + c * m, state.v + c * m, settings.y.omega, settings.y.ratio,
+                             at.weight, &off, m)
             total, mass = total_of(mx, n), total_of(my, m)
-            error = left_over(settings, sums, mass)
+            error = left_over(settings, &off, mass)
             stuck = False
             certified = not unbalanced or sweep == settings.max_iter
             if not certified:
-                state.dual[c] = settings.x.rho * (total - at.sent[c]) + settings.y.rho * sums[2]
+                state.dual[c] = settings.x.rho * (total - at.sent[c]) + settings.y.rho * off.dual
                 state.dual[c] -= settings.epsilon * at.sent[c]
-                noise = settings.x.rho * (total + at.sent[c]) + settings.y.rho * sums[7]
+                noise = settings.x.rho * (total + at.sent[c]) + settings.y.rho * off.noise
                 noise += settings.epsilon * at.sent[c]
                 stuck = is_stuck(settings, &at, c, error, state.dual[c], noise)
-                certified = stuck or is_solved(settings, at.goal[c], settings.y.rho * sums[0], noise, error)
+                certified = stuck or is_solved(settings, at.goal[c], settings.y.rho * off.gap, noise, error)
             if certified:
                 certify_one(settings, mx, lx, state.logkv + c * n, state.u + c * n, n, my, ly, state.logku + c * m,
                             state.v + c * m, m, at.weight, state.dual + c, state.gap + c, &noise)
@@ -367,7 +408,7 @@ cdef int sinkhorn_solve(
                 if stuck or is_stuck(settings, &at, c, error, state.dual[c], noise):
                     continue
             if sweep < settings.max_iter:
-                kept = sink_do_image(ly, state.logku + c * m, state.v + c * m, at.weight, settings.y.omega,
+                kept = sink_image(ly, state.logku + c * m, state.v + c * m, at.weight, settings.y.omega,
                                      settings.y.ratio, at.next, m)
                 shift = 0.0
                 if translate:
@@ -383,6 +424,7 @@ cdef int sinkhorn_solve_symmetric(
     const Operator *op, const Settings *settings, const Histograms *x, Py_ssize_t count, State *state,
     double *work, Py_ssize_t *iwork
 ) noexcept nogil:
+    """Problem k is (x[k], x[k]): u holds where it starts, v and logkv are not used."""
     cdef Memory at = lay_out(op, count, settings.depth, work, iwork)
     cdef Py_ssize_t running = start(settings, x, x, count, NULL, NULL, state, &at)
     cdef Py_ssize_t n = op.n, sweep, k, c, i, left, until = SLICE
@@ -390,7 +432,7 @@ cdef int sinkhorn_solve_symmetric(
     cdef const double *logmass
     cdef double *u
     cdef double shift, noise, error, share = 1.0 / (1.0 + settings.x.omega)
-    cdef double sums[8]
+    cdef sink_residuals off
     for sweep in range(1, settings.max_iter + 1):
         if running == 0 or turn(&until, running * effort(op)):
             break
@@ -404,7 +446,7 @@ cdef int sinkhorn_solve_symmetric(
                 shift = 0.0
                 for i in range(n):
                     at.next[i] = u[i] + state.logku[c * n + i]
-                sink_do_exp(at.next, 0.0, at.next, n)
+                sink_exp(at.next, 0.0, at.next, n)
                 shift = 0.5 * log(total_of(mass, n) / total_of(at.next, n))
                 for i in range(n):
                     u[i] += shift
@@ -412,9 +454,9 @@ cdef int sinkhorn_solve_symmetric(
             certify_one(settings, mass, logmass, state.logku + c * n, u, n, mass, logmass, state.logku + c * n, u, n,
                         at.weight, state.dual + c, state.gap + c, &noise)
             state.sweeps[c] = sweep
-            sink_do_residual(mass, logmass, state.logku + c * n, u, settings.x.omega, settings.x.ratio, at.weight,
-                             sums, n)
-            error = left_over(settings, sums, total_of(mass, n))
+            sink_residual(mass, logmass, state.logku + c * n, u, settings.x.omega, settings.x.ratio, at.weight,
+                             &off, n)
+            error = left_over(settings, &off, total_of(mass, n))
             if is_solved(settings, at.goal[c], state.gap[c], noise, error):
                 state.converged[c] = 1
                 continue
@@ -422,7 +464,7 @@ cdef int sinkhorn_solve_symmetric(
                 continue
             if sweep < settings.max_iter:
                 # Plain steps overshoot to the other side; this share of them finds the total mass at once.
-                sink_do_update(mass, logmass, state.logku + c * n, settings.x.omega, settings.x.ratio, at.next, n)
+                sink_update(mass, logmass, state.logku + c * n, settings.x.omega, settings.x.ratio, at.next, n)
                 for i in range(n):
                     at.next[i] = u[i] + share * (at.next[i] - u[i])
                 advance(settings, &at, c, n, 0.0, state.dual[c], noise, u)
@@ -552,3 +594,8 @@ def certify(
                         &y[cols[k], 0], &logy[cols[k], 0], &logku[us[k], 0], &v[vs[k], 0], m, &weight[0],
                         &dual_[k], &gap_[k], &noise)
     return dual, gap
+
+
+def running():
+    """Name of the build that the loops of this module run."""
+    return simd_running().decode()

@@ -1,10 +1,77 @@
-# What holds of a problem before it is solved: the scale, whether its numbers fit, its band.
+# Soft-DTW problems: their scale, whether their numbers fit, their band, how they lie in memory, and their value.
 
-from ._softdtw_variants cimport sdtw_problem
+from libc.math cimport M_LN2, fabs, frexp, log
+
+from ._band cimport set_band
+from ._softdtw_loops cimport SDTW_LIMIT, SIMD_W, sdtw_problem, sdtw_total
 
 
-cdef extern from "_softdtw_problem.h" nogil:
-    double sdtw_scale(double gamma)
-    bint sdtw_costs_in_range(const sdtw_problem *)
-    bint sdtw_series_in_range(const double *x, const double *y, const sdtw_problem *)
-    void sdtw_set_band(sdtw_problem *, Py_ssize_t radius, Py_ssize_t *room)
+cdef inline double scale_of(double gamma) noexcept nogil:
+    """log2(e) / gamma."""
+    return 1.0 / (gamma * M_LN2)
+
+
+cdef inline double value_of_total(const sdtw_total *total, double gamma) noexcept nogil:
+    """-gamma log Z. The mantissa is brought to one range first, so that every route to it gives the same bits."""
+    cdef int power
+    cdef double mantissa = frexp(total.mantissa, &power)
+    return -gamma * ((total.exponent + power) * M_LN2 + log(mantissa))
+
+
+cdef inline bint costs_in_range(const sdtw_problem *p) noexcept nogil:
+    """Whether all exponents stay integers of a double, for given costs."""
+    cdef double limit = SDTW_LIMIT / <double>(p.n + p.m)
+    cdef Py_ssize_t k
+    cdef bint beyond = False
+    for k in range(p.n * p.m):
+        beyond |= not fabs(p.cost[k]) * p.scale <= limit
+    return not beyond
+
+
+cdef inline void widen(const double *series, Py_ssize_t n, Py_ssize_t d, double *low, double *high) noexcept nogil:
+    """Widen the range of one dimension by that of a C-ordered series."""
+    cdef Py_ssize_t i
+    for i in range(n):
+        low[0] = series[i * d] if series[i * d] < low[0] else low[0]
+        high[0] = series[i * d] if series[i * d] > high[0] else high[0]
+
+
+cdef inline bint series_in_range(const double *x, const double *y, const sdtw_problem *p) noexcept nogil:
+    """Whether all exponents stay integers of a double, for C-ordered series."""
+    cdef double bound = 0.0, low, high
+    cdef Py_ssize_t k
+    for k in range(p.d):
+        low = high = x[k]
+        widen(x + k, p.n, p.d, &low, &high)
+        widen(y + k, p.m, p.d, &low, &high)
+        bound += (high - low) * (high - low)
+    return bound * p.scale * <double>(p.n + p.m) <= SDTW_LIMIT
+
+
+cdef inline void set_problem_band(sdtw_problem *p, Py_ssize_t radius, Py_ssize_t *room) noexcept nogil:
+    """A band for this problem, in 2 n sizes of room; a negative radius: none."""
+    p.first = p.last = NULL
+    if radius >= 0:
+        set_band(p.n, p.m, radius, room, room + p.n)
+        p.first = room
+        p.last = room + p.n
+
+
+cdef inline void pack(const double *series, Py_ssize_t n, Py_ssize_t d, bint reverse, double *out) noexcept nogil:
+    """Pack a C-ordered (n, d) series by dimension, forwards or backwards, and pad with a value of the series."""
+    cdef Py_ssize_t k, i
+    cdef double *row
+    for k in range(d):
+        row = out + k * (n + SIMD_W)
+        for i in range(n):
+            row[n - 1 - i if reverse else i] = series[i * d + k]
+        for i in range(n, n + SIMD_W):
+            row[i] = row[n - 1]
+
+
+cdef inline void unpack(const double *packed, Py_ssize_t n, Py_ssize_t d, bint reverse, double *out) noexcept nogil:
+    """Undo `pack`."""
+    cdef Py_ssize_t k, i
+    for k in range(d):
+        for i in range(n):
+            out[i * d + k] = packed[k * (n + SIMD_W) + (n - 1 - i if reverse else i)]

@@ -16,17 +16,63 @@ from ._network cimport (
 import numpy as np
 
 
-cdef void levels(Network *net, const double *A, const double *B, double unit, double *la, double *lb) noexcept nogil:
-    """What the plan of the basis costs under A and under B."""
+# Two clouds between which mass is to be moved.
+cdef struct Clouds:
+    Network *net
+    const double *A             # costs, (n, m)
+    const double *B
+    const double *a             # masses
+    const double *b
+    const long long *whole_a    # the same as integers, in units of `unit`
+    const long long *whole_b
+    double unit
+    double scale                # the largest cost
+    double cutoff               # above it nobody asks how far
+
+# What a plan costs under w A + (1 - w) B, a line in w.
+cdef struct Line:
+    double a                # <A, P>
+    double b                # <B, P>
+
+cdef struct Maximum:
+    double value            # the upper bound on max g where the lines met
+    double lower            # the certified dual value at w
+    double w
+    Py_ssize_t solves
+    Py_ssize_t pivots
+
+
+cdef inline double height(Line line, double w) noexcept nogil:
+    return w * line.a + (1.0 - w) * line.b
+
+
+cdef double largest(const double *costs, Py_ssize_t cells) noexcept nogil:
+    cdef double top = 0.0
+    cdef Py_ssize_t cell
+    for cell in range(cells):
+        top = max(top, costs[cell])
+    return top
+
+
+cdef Line line_of(const Network *net, const double *A, const double *B, double unit) noexcept nogil:
+    """The line of the plan of the basis."""
     cdef Py_ssize_t node, n = net.n, m = net.m, cell
-    cdef double of_a = 0.0, of_b = 0.0
+    cdef Line line
+    line.a = line.b = 0.0
     for node in range(n + m):
         if net.flow[node] > 0 and net.parent[node] >= 0:
             cell = node * m + net.parent[node] - n if node < n else net.parent[node] * m + node - n
-            of_a += net.flow[node] * A[cell]
-            of_b += net.flow[node] * B[cell]
-    la[0] = of_a * unit
-    lb[0] = of_b * unit
+            line.a += net.flow[node] * A[cell]
+            line.b += net.flow[node] * B[cell]
+    line.a *= unit
+    line.b *= unit
+    return line
+
+
+cdef Line line_in_order(const Clouds *q, const int *rows, const int *columns) noexcept nogil:
+    """The line of the coupling that fills rows and columns in these orders, whose basis is left behind."""
+    staircase(q.net, q.whole_a, q.whole_b, rows, columns)
+    return line_of(q.net, q.A, q.B, q.unit)
 
 
 cdef inline bint interrupted_by(Py_ssize_t work) noexcept nogil:
@@ -42,116 +88,101 @@ cdef inline void mix(Network *net, const double *A, const double *B, double w) n
     set_potentials(net)
 
 
+cdef inline void report(const Clouds *q, double w, double upper, Maximum *found) noexcept nogil:
+    """The bounds at w, from the potentials of the basis."""
+    found.w = w
+    found.value = upper
+    found.lower = dual_value(q.net, q.a, q.b)
+    found.pivots = q.net.pivots
+
+
+cdef int finish(const Clouds *q, double w, double upper, Maximum *found) noexcept nogil:
+    """Certify the basis at w with fresh potentials."""
+    mix(q.net, q.A, q.B, w)
+    report(q, w, upper, found)
+    return OK
+
+
+cdef inline double crossing(Line left, Line right) noexcept nogil:
+    """The w in [0, 1] where two lines meet, the left one the lower at w = 0."""
+    cdef double top = right.b - left.b
+    return min(max(top / (top + left.a - right.a), 0.0), 1.0)
+
+
 cdef int maximise(
-    Network *net,
-    const double *A,
-    const double *B,
-    const double *a,
-    const double *b,
-    const long long *whole_a,
-    const long long *whole_b,
-    double unit,
+    const Clouds *q,
     const int *rows,
     const int *columns,
     const int *value_rows,
     const int *value_columns,
-    bint line,
-    double cutoff,
+    bint ordered,
     Maximum *found,
 ) noexcept nogil:
     """Maximise g(w) = min_P <w A + (1 - w) B, P>, concave and piecewise linear, over w in [0, 1].
 
-    Every plan's cost is a line in w above g. Lines at both ends meet at the next w; the plan that is optimal there
-    replaces the line on the side its slope points from, until g touches the meeting point. `line` says that the values
-    have one dimension, whose order then solves w = 1 for nothing. Stops early when g rises above `cutoff`.
+    The order of the times, in rows and columns, solves w = 0. `ordered` says that the values have one dimension, whose
+    order then solves w = 1 for nothing.
     """
-    cdef double left_a, left_b, right_a, right_b, at, top, w, upper, scale = 0.0, lower
-    cdef Py_ssize_t cell, cells = net.n * net.m, limit = pivot_limit(net.n, net.m)
-    cdef bint have_right = False
-    cdef int status
-    for cell in range(cells):
-        scale = max(scale, max(A[cell], B[cell]))
+    cdef Line left, right
+    left = line_in_order(q, rows, columns)
     found.solves = 0
-    net.pivots = 0
-    # The order of the times solves w = 0.
-    staircase(net, whole_a, whole_b, rows, columns)
-    levels(net, A, B, unit, &left_a, &left_b)
-    right_a = right_b = 0.0
-    if left_a <= left_b:
-        return finish(net, A, B, a, b, 0.0, left_a, left_b, left_b, found)
-    if line:
-        staircase(net, whole_a, whole_b, value_rows, value_columns)
-        levels(net, A, B, unit, &right_a, &right_b)
-        if right_a >= right_b:
-            return finish(net, A, B, a, b, 1.0, right_a, right_b, right_a, found)
-        have_right = True
+    q.net.pivots = 0
+    if left.a <= left.b:
+        return finish(q, 0.0, left.b, found)
+    right.a = right.b = 0.0
+    if ordered:
+        right = line_in_order(q, value_rows, value_columns)
+        if right.a >= right.b:
+            return finish(q, 1.0, right.a, found)
+    return close_in(q, left, right, ordered, found)
+
+
+cdef int close_in(const Clouds *q, Line left, Line right, bint have_right, Maximum *found) noexcept nogil:
+    """The maximum between a plan whose line rises and one, if there is any yet, whose line falls.
+
+    Every plan's cost is a line in w above g. Lines at both ends meet at the next w; the plan that is optimal there
+    replaces the line on the side its slope points from, until g touches the meeting point. Stops early when g rises
+    above the cutoff.
+    """
+    cdef Line here
+    cdef double w, upper, at
+    cdef Py_ssize_t limit = pivot_limit(q.net.n, q.net.m)
+    cdef int status
     while True:
         if have_right:
-            # Where left_a w + left_b (1 - w) = right_a w + right_b (1 - w).
-            top = right_b - left_b
-            w = top / (top + left_a - right_a)
+            w = crossing(left, right)
         else:
             w = 0.5 if found.solves == 0 else 1.0
-        w = min(max(w, 0.0), 1.0)
-        upper = w * left_a + (1.0 - w) * left_b
-        mix(net, A, B, w)
-        if cutoff < INFINITY:
-            lower = dual_value(net, a, b)
-            if lower > cutoff:
-                found.lower = lower
-                found.value = upper
-                found.w = w
-                found.pivots = net.pivots
+        upper = height(left, w)
+        mix(q.net, q.A, q.B, w)
+        if q.cutoff < INFINITY:
+            report(q, w, upper, found)
+            if found.lower > q.cutoff:
                 return NOT_CONVERGED
-        status = optimise(net, 1e-15 * scale, limit)
+        status = optimise(q.net, 1e-15 * q.scale, limit)
         if status != OK and interrupted():
             return NOT_CONVERGED
         found.solves += 1
-        levels(net, A, B, unit, &found.level_a, &found.level_b)
-        at = w * found.level_a + (1.0 - w) * found.level_b
-        if at > cutoff:
-            found.lower = dual_value(net, a, b)
-            found.value = upper
-            if found.lower > cutoff:
+        here = line_of(q.net, q.A, q.B, q.unit)
+        at = height(here, w)
+        if at > q.cutoff:
+            report(q, w, upper, found)
+            if found.lower > q.cutoff:
                 return NOT_CONVERGED
         if status != OK or found.solves > 200:
-            finish(net, A, B, a, b, w, found.level_a, found.level_b, upper, found)
+            finish(q, w, upper, found)
             return NOT_CONVERGED
-        if at >= upper - 4e-16 * scale - 1e-14 * upper and (have_right or w == 1.0):
-            return finish(net, A, B, a, b, w, found.level_a, found.level_b, upper, found)
-        if w == 1.0 and found.level_a >= found.level_b:
-            return finish(net, A, B, a, b, 1.0, found.level_a, found.level_b, found.level_a, found)
-        if found.level_a > found.level_b:
-            left_a = found.level_a
-            left_b = found.level_b
-        elif found.level_a < found.level_b:
-            right_a = found.level_a
-            right_b = found.level_b
+        if at >= upper - 4e-16 * q.scale - 1e-14 * upper and (have_right or w == 1.0):
+            return finish(q, w, upper, found)
+        if w == 1.0 and here.a >= here.b:
+            return finish(q, 1.0, here.a, found)
+        if here.a > here.b:
+            left = here
+        elif here.a < here.b:
+            right = here
             have_right = True
         else:
-            return finish(net, A, B, a, b, w, found.level_a, found.level_b, at, found)
-
-
-cdef int finish(
-    Network *net,
-    const double *A,
-    const double *B,
-    const double *a,
-    const double *b,
-    double w,
-    double level_a,
-    double level_b,
-    double upper,
-    Maximum *found,
-) noexcept nogil:
-    mix(net, A, B, w)
-    found.w = w
-    found.value = upper
-    found.level_a = level_a
-    found.level_b = level_b
-    found.lower = dual_value(net, a, b)
-    found.pivots = net.pivots
-    return OK
+            return finish(q, w, at, found)
 
 
 cdef class Workspace:
@@ -193,6 +224,7 @@ cdef class Workspace:
     ):
         """(status, upper bound, certified lower bound, w, solves, pivots) of max_w min_P <C_w, P>."""
         cdef Py_ssize_t n = x.shape[0], m = y.shape[0], d = x.shape[1]
+        cdef Clouds q
         cdef Maximum found
         cdef int status
         self.fit(n, m)
@@ -204,9 +236,12 @@ cdef class Workspace:
             powers(&x[0, 0], n, &y[0, 0], m, d, p, A)
             powers(&t[0], n, &s[0], m, 1, p, B)
             self.unit = masses(&a[0], n, &b[0], m, uniform, whole, whole + n)
+            q = Clouds(
+                &self.net, A, B, &a[0], &b[0], whole, whole + n, self.unit,
+                max(largest(A, n * m), largest(B, n * m)), cutoff,
+            )
             status = NOT_CONVERGED if interrupted_by(n * m) else maximise(
-                &self.net, A, B, &a[0], &b[0], whole, whole + n, self.unit, natural, natural, &x_order[0], &y_order[0],
-                d == 1, cutoff, &found,
+                &q, natural, natural, &x_order[0], &y_order[0], d == 1, &found
             )
         heard()
         return status, found.value, found.lower, found.w, found.solves, found.pivots
@@ -221,8 +256,8 @@ cdef class Workspace:
         bint uniform,
     ):
         """(status, <cost, P>, certified lower bound, pivots) of min_P <cost, P>, from the staircase in these orders."""
-        cdef Py_ssize_t n = cost.shape[0], m = cost.shape[1], cell
-        cdef double scale = 0.0, value = 0.0, again = 0.0, lower
+        cdef Py_ssize_t n = cost.shape[0], m = cost.shape[1]
+        cdef double lower, value
         cdef const double *C = &cost[0, 0]
         cdef int status
         self.fit(n, m)
@@ -230,13 +265,11 @@ cdef class Workspace:
         with nogil:
             self.unit = masses(&a[0], n, &b[0], m, uniform, whole, whole + n)
             staircase(&self.net, whole, whole + n, &x_order[0], &y_order[0])
-            for cell in range(n * m):
-                scale = max(scale, C[cell])
             mix(&self.net, C, C, 1.0)
-            status = optimise(&self.net, 1e-15 * scale, pivot_limit(n, m))
+            status = optimise(&self.net, 1e-15 * largest(C, n * m), pivot_limit(n, m))
             # Potentials drift by rounding from pivot to pivot: once more from the root.
             set_potentials(&self.net)
-            levels(&self.net, C, C, self.unit, &value, &again)
+            value = line_of(&self.net, C, C, self.unit).a
             lower = dual_value(&self.net, &a[0], &b[0])
         heard()
         return status, value, lower, self.net.pivots

@@ -1,6 +1,7 @@
 """Squared Euclidean costs between the values of two series, as a matrix."""
 
 from ._costs cimport powers
+from ._interrupt cimport heard
 
 import numpy as np
 
@@ -13,4 +14,5 @@ def squared_euclidean(const double[:, ::1] x, const double[:, ::1] y):
     if n and m:
         with nogil:
             powers(&x[0, 0], n, &y[0, 0], m, d, 2.0, &out[0, 0])
+        heard()
     return C

@@ -22,9 +22,12 @@ def _directed(metric: BoundMetric, max_length: int) -> SearchStrategy[tuple[obje
 
 
 def _moved(series: Series, step: float, direction: FloatArray) -> Series:
-    moved = fresh(series)
-    moved.values[...] += step * direction
-    return moved
+    return Series(
+        series.values + step * direction,
+        series.times if series.has_times else None,
+        series.weights if series.has_weights else None,
+        series.frame_shape,
+    )
 
 
 def _direction(seed: int, series: Series) -> FloatArray:

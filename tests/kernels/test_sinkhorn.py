@@ -214,6 +214,19 @@ def test_symmetric_problem_is_that_of_two_equal_histograms():
                 assert abs(dual[k] - other.dual[0]) <= gap[k] + other.gap[0] + 1e-14
 
 
+def test_plain_steps_of_a_self_term_do_not_overshoot():
+    """Without acceleration, which would hide it: whole steps would swing from side to side for thousands of sweeps."""
+    x, epsilon = np.random.default_rng(0).random((3, 12)), 0.05
+    cost = np.subtract.outer(np.arange(12.0), np.arange(12.0)) ** 2 / 121 / epsilon
+    for rho in (np.inf, 10.0):
+        *_, sweeps, converged = _sinkhorn.solve_symmetric(
+            (np.exp(-cost),), (cost,), x, _sinkhorn.log_mass(x), np.zeros((3, 12)),
+            epsilon=epsilon, rho=rho, spread=1.0, tol=1e-10, max_iter=200, depth=0,
+        )  # fmt: skip
+        assert converged.all()
+        assert sweeps.max() < 60
+
+
 def test_certificate_of_known_potentials_is_that_of_the_solver():
     rng = np.random.default_rng(0)
     x, y, M = rng.random((2, 6)), rng.random((3, 8)), rng.random((6, 8))

@@ -1,0 +1,305 @@
+/* Vectors of doubles, their exponentials and logarithms, and the one choice of what this processor runs.
+ *
+ * A kernel is written once, on the vector types below, and compiled once for every build: for the baseline of the
+ * platform, which any processor runs, and for wider instructions. A header of kernels looks like this:
+ *
+ *     #ifndef SIMD_BUILD
+ *     #include "_simd.h"
+ *     SIMD_DISPATCH(double, sum_of, (const double *v, ptrdiff_t n), (v, n))
+ *     #define SIMD_BODY "_this_header.h"
+ *     #include "_simd.h"
+ *     #else
+ *     SIMD_ENTRY double SIMD(sum_of)(const double *v, ptrdiff_t n) { ... SIMD(load)(v + i) ... }
+ *     #endif
+ *
+ * The second inclusion includes the header again for each build, and `sum_of(v, n)` runs the one that _cpu.pyx has
+ * chosen. Inside of a build: SIMD(name) is the name of a function of this build, SIMD_ENTRY starts one that is
+ * dispatched to, SIMD_INLINE one that those use, and SIMD_FMA, SIMD_MAX, SIMD_MIN are a b + c and what they say; of two
+ * numbers, one of them NaN, MAX and MIN take the second.
+ *
+ * No other file knows of any processor. Another build takes a pass at the end of this file and a row of simd_builds.
+ */
+#ifndef STOTMETRICS_SIMD_H
+#define STOTMETRICS_SIMD_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wpsabi"
+#endif
+
+#if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__)
+#define SIMD_X86 1
+#include <immintrin.h>
+#endif
+
+/* ---- types ------------------------------------------------------------------------------------------------------ */
+
+#define SIMD_W 4
+
+typedef double simd_vec __attribute__((vector_size(8 * SIMD_W)));
+typedef int64_t simd_bits __attribute__((vector_size(8 * SIMD_W)));
+typedef uint64_t simd_words __attribute__((vector_size(8 * SIMD_W)));
+/* The same at any address. */
+typedef double simd_loose __attribute__((vector_size(8 * SIMD_W), aligned(8), may_alias));
+
+#if defined(__clang__)
+#define SIMD_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define SIMD_UNROLL _Pragma("GCC unroll 4")
+#endif
+
+/* ---- the choice ------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    const char *name;
+    int (*runs)(void); /* whether this processor does */
+} simd_build;
+
+static int simd_always(void) { return 1; }
+
+#ifdef SIMD_X86
+static int simd_has_avx2(void)
+{
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+static int simd_has_avx512(void)
+{
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx512f") != 0;
+}
+#else
+static int simd_has_avx512(void) { return 0; }
+#endif
+
+/* From the narrowest to the widest. */
+static const simd_build simd_builds[] = {
+    {"baseline", simd_always},
+#ifdef SIMD_X86
+    {"avx2", simd_has_avx2},
+#endif
+};
+static const int simd_count = sizeof simd_builds / sizeof *simd_builds;
+
+/* Where the choice stands: a number of simd_builds, in _cpu.pyx. Every extension module is told once, at import. */
+static const int *simd_choice = NULL;
+static void simd_follow(const int *choice) { simd_choice = choice; }
+static const char *simd_running(void) { return simd_builds[*simd_choice].name; }
+static const char *simd_name(int build) { return simd_builds[build].name; }
+static int simd_runs(int build) { return simd_builds[build].runs(); }
+
+#ifdef SIMD_X86
+#define SIMD_DISPATCH(type, name, declared, passed)                                                                    \
+    static type name##_baseline declared;                                                                              \
+    static type name##_avx2 declared;                                                                                  \
+    static type name declared { return *simd_choice == 1 ? name##_avx2 passed : name##_baseline passed; }
+#else
+#define SIMD_DISPATCH(type, name, declared, passed)                                                                    \
+    static type name##_baseline declared;                                                                              \
+    static type name declared { return name##_baseline passed; }
+#endif
+
+#define SIMD_JOIN_(a, b) a##_##b
+#define SIMD_JOIN(a, b) SIMD_JOIN_(a, b)
+#define SIMD(name) SIMD_JOIN(name, SIMD_BUILD)
+#define SIMD_INLINE static inline __attribute__((always_inline)) SIMD_TARGET
+#define SIMD_ENTRY static __attribute__((noinline)) SIMD_TARGET
+
+/* Largest and smallest of vectors for the baseline. */
+static inline __attribute__((always_inline)) simd_vec simd_select(simd_bits mask, simd_vec yes, simd_vec no)
+{
+    return (simd_vec)((mask & (simd_bits)yes) | (~mask & (simd_bits)no));
+}
+#ifdef __SSE2__
+typedef union {
+    simd_vec whole;
+    __m128d half[2];
+} simd_halves;
+static inline __attribute__((always_inline)) simd_vec simd_max_baseline(simd_vec a, simd_vec b)
+{
+    simd_halves p = {a}, q = {b};
+    p.half[0] = _mm_max_pd(p.half[0], q.half[0]);
+    p.half[1] = _mm_max_pd(p.half[1], q.half[1]);
+    return p.whole;
+}
+static inline __attribute__((always_inline)) simd_vec simd_min_baseline(simd_vec a, simd_vec b)
+{
+    simd_halves p = {a}, q = {b};
+    p.half[0] = _mm_min_pd(p.half[0], q.half[0]);
+    p.half[1] = _mm_min_pd(p.half[1], q.half[1]);
+    return p.whole;
+}
+#else
+#define simd_max_baseline(a, b) simd_select((simd_bits)((a) > (b)), a, b)
+#define simd_min_baseline(a, b) simd_select((simd_bits)((a) < (b)), a, b)
+#endif
+
+#endif
+
+/* ---- inside of a build: reading, writing, arithmetic ------------------------------------------------------------ */
+
+#if defined(SIMD_BUILD)
+
+SIMD_INLINE simd_vec SIMD(load)(const double *p) { return *(const simd_loose *)p; }
+SIMD_INLINE void SIMD(store)(double *p, simd_vec v) { *(simd_loose *)p = v; }
+SIMD_INLINE simd_vec SIMD(all)(double a) { return (simd_vec){a, a, a, a}; }
+
+/* The last few entries of an array are read into a vector filled up with a neutral element. */
+SIMD_INLINE simd_vec SIMD(read)(const double *p, ptrdiff_t left, double fill)
+{
+    simd_vec v = SIMD(all)(fill);
+    if (left >= SIMD_W) return SIMD(load)(p);
+    for (ptrdiff_t i = 0; i < left; i++) v[i] = p[i];
+    return v;
+}
+SIMD_INLINE void SIMD(write)(double *p, ptrdiff_t left, simd_vec v)
+{
+    if (left >= SIMD_W) SIMD(store)(p, v);
+    else
+        for (ptrdiff_t i = 0; i < left; i++) p[i] = v[i];
+}
+
+SIMD_INLINE double SIMD(total)(simd_vec v) { return (v[0] + v[1]) + (v[2] + v[3]); }
+SIMD_INLINE double SIMD(largest)(simd_vec v)
+{
+    const double p = v[0] > v[1] ? v[0] : v[1], q = v[2] > v[3] ? v[2] : v[3];
+    return p > q ? p : q;
+}
+SIMD_INLINE double SIMD(smallest)(simd_vec v)
+{
+    const double p = v[0] < v[1] ? v[0] : v[1], q = v[2] < v[3] ? v[2] : v[3];
+    return p < q ? p : q;
+}
+
+/* 2^f for |f| <= 1/2, relative error 2e-16 (minimax); exactly 1 at 0. The scheme keeps the chain of additions short:
+ * what bounds the loop is how many cells the processor overlaps. */
+SIMD_INLINE simd_vec SIMD(exp2)(simd_vec f)
+{
+    const simd_vec q = f * f, r = q * q;
+    simd_vec a = SIMD_FMA(SIMD(all)(0x1.62e42fefa3a17p-1), f, SIMD(all)(1.0));
+    simd_vec b = SIMD_FMA(SIMD(all)(0x1.c6b08d703d48ap-5), f, SIMD(all)(0x1.ebfbdff82c3b9p-3));
+    simd_vec c = SIMD_FMA(SIMD(all)(0x1.5d87fe9cc5d6fp-10), f, SIMD(all)(0x1.3b2ab6fbde0f7p-7));
+    simd_vec d = SIMD_FMA(SIMD(all)(0x1.ffcb55e82f22cp-17), f, SIMD(all)(0x1.4309126056718p-13));
+    simd_vec e = SIMD_FMA(SIMD(all)(0x1.b6740fc28f781p-24), f, SIMD(all)(0x1.62c157ee59177p-20));
+    a = SIMD_FMA(b, q, a);
+    c = SIMD_FMA(d, q, c);
+    e = SIMD_FMA(SIMD(all)(0x1.e3991e644e6abp-28), q, e);
+    c = SIMD_FMA(e, r, c);
+    return SIMD_FMA(c, r, a);
+}
+
+/* exp within [-708, 709], where it is a normal number, to about one unit in the last place. */
+SIMD_INLINE simd_vec SIMD(exp_normal)(simd_vec x)
+{
+    /* x = k log 2 + r with |r| <= log(2) / 2; adding the magic number rounds, and leaves k in the low bits. */
+    const simd_vec magic = SIMD(all)(0x1.8p52);
+    simd_vec k = SIMD_FMA(x, SIMD(all)(0x1.71547652b82fep+0), magic);
+    const simd_bits power = (simd_bits)k << 52;
+    k -= magic;
+    simd_vec r = SIMD_FMA(-k, SIMD(all)(0x1.62e42fefa3800p-1), x);
+    r = SIMD_FMA(-k, SIMD(all)(0x1.ef35793c76730p-45), r);
+    /* The Taylor series to degree 13: its remainder is below 1e-17. */
+    simd_vec p = SIMD(all)(1.0 / 6227020800.0);
+    p = SIMD_FMA(p, r, SIMD(all)(1.0 / 479001600.0));
+    p = SIMD_FMA(p, r, SIMD(all)(1.0 / 39916800.0));
+    p = SIMD_FMA(p, r, SIMD(all)(1.0 / 3628800.0));
+    p = SIMD_FMA(p, r, SIMD(all)(1.0 / 362880.0));
+    p = SIMD_FMA(p, r, SIMD(all)(1.0 / 40320.0));
+    p = SIMD_FMA(p, r, SIMD(all)(1.0 / 5040.0));
+    p = SIMD_FMA(p, r, SIMD(all)(1.0 / 720.0));
+    p = SIMD_FMA(p, r, SIMD(all)(1.0 / 120.0));
+    p = SIMD_FMA(p, r, SIMD(all)(1.0 / 24.0));
+    p = SIMD_FMA(p, r, SIMD(all)(1.0 / 6.0));
+    p = SIMD_FMA(p, r, SIMD(all)(0.5));
+    p = SIMD_FMA(p, r * r, r) + 1.0;
+    return (simd_vec)((simd_bits)p + power);
+}
+
+/* exp of any number: 0 below -708, the largest finite power above 709. */
+SIMD_INLINE simd_vec SIMD(exp)(simd_vec x)
+{
+    const simd_bits small = x < SIMD(all)(-708.0);
+    x = SIMD_MIN(SIMD_MAX(x, SIMD(all)(-708.0)), SIMD(all)(709.0));
+    return simd_select(small, SIMD(all)(0.0), SIMD(exp_normal)(x));
+}
+
+/* exp(x) - 1 without cancellation near 0, given e = exp(x). */
+SIMD_INLINE simd_vec SIMD(expm1)(simd_vec x, simd_vec e)
+{
+    simd_vec p = SIMD(all)(1.0 / 3628800.0);
+    p = SIMD_FMA(p, x, SIMD(all)(1.0 / 362880.0));
+    p = SIMD_FMA(p, x, SIMD(all)(1.0 / 40320.0));
+    p = SIMD_FMA(p, x, SIMD(all)(1.0 / 5040.0));
+    p = SIMD_FMA(p, x, SIMD(all)(1.0 / 720.0));
+    p = SIMD_FMA(p, x, SIMD(all)(1.0 / 120.0));
+    p = SIMD_FMA(p, x, SIMD(all)(1.0 / 24.0));
+    p = SIMD_FMA(p, x, SIMD(all)(1.0 / 6.0));
+    p = SIMD_FMA(p, x, SIMD(all)(0.5));
+    p = SIMD_FMA(p, x * x, x);
+    return simd_select((x < SIMD(all)(0.1)) & (x > SIMD(all)(-0.1)), p, e - 1.0);
+}
+
+/* log of a positive normal number to about one unit in the last place. */
+SIMD_INLINE simd_vec SIMD(log)(simd_vec x)
+{
+    const double two52 = 0x1p52;
+    /* The offset puts the mantissa into [sqrt(1/2), sqrt(2)) and keeps the biased exponent positive. */
+    const simd_bits bits = (simd_bits)x, shifted = bits + (int64_t)(0x3ff0000000000000 - 0x3fe6a09e667f3bcd);
+    const simd_bits k = (shifted >> 52) & 0xfff;
+    const simd_vec m = (simd_vec)(bits - ((k - 1023) << 52));
+    const simd_vec e = (simd_vec)(k | (simd_bits)SIMD(all)(two52)) - (two52 + 1023.0);
+    const simd_vec s = (m - 1.0) / (m + 1.0), z = s * s;
+    simd_vec p = SIMD(all)(1.0 / 23.0);
+    p = SIMD_FMA(p, z, SIMD(all)(1.0 / 21.0));
+    p = SIMD_FMA(p, z, SIMD(all)(1.0 / 19.0));
+    p = SIMD_FMA(p, z, SIMD(all)(1.0 / 17.0));
+    p = SIMD_FMA(p, z, SIMD(all)(1.0 / 15.0));
+    p = SIMD_FMA(p, z, SIMD(all)(1.0 / 13.0));
+    p = SIMD_FMA(p, z, SIMD(all)(1.0 / 11.0));
+    p = SIMD_FMA(p, z, SIMD(all)(1.0 / 9.0));
+    p = SIMD_FMA(p, z, SIMD(all)(1.0 / 7.0));
+    p = SIMD_FMA(p, z, SIMD(all)(1.0 / 5.0));
+    p = SIMD_FMA(p, z, SIMD(all)(1.0 / 3.0));
+    p = SIMD_FMA(p * z, s, s);
+    p = SIMD_FMA(e, SIMD(all)(0x1.ef35793c76730p-45), 2.0 * p);
+    return SIMD_FMA(e, SIMD(all)(0x1.62e42fefa3800p-1), p);
+}
+
+/* ---- one pass for each build ------------------------------------------------------------------------------------ */
+
+#elif defined(SIMD_BODY)
+
+#define SIMD_BUILD baseline
+#define SIMD_TARGET
+#define SIMD_FMA(a, b, c) ((a) * (b) + (c))
+#define SIMD_MAX(a, b) simd_max_baseline(a, b)
+#define SIMD_MIN(a, b) simd_min_baseline(a, b)
+#include "_simd.h"
+#include SIMD_BODY
+#undef SIMD_BUILD
+#undef SIMD_TARGET
+#undef SIMD_FMA
+#undef SIMD_MAX
+#undef SIMD_MIN
+
+#ifdef SIMD_X86
+#define SIMD_BUILD avx2
+#define SIMD_TARGET __attribute__((target("avx2,fma")))
+#define SIMD_FMA(a, b, c) ((simd_vec)_mm256_fmadd_pd((__m256d)(a), (__m256d)(b), (__m256d)(c)))
+#define SIMD_MAX(a, b) ((simd_vec)_mm256_max_pd((__m256d)(a), (__m256d)(b)))
+#define SIMD_MIN(a, b) ((simd_vec)_mm256_min_pd((__m256d)(a), (__m256d)(b)))
+#include "_simd.h"
+#include SIMD_BODY
+#undef SIMD_BUILD
+#undef SIMD_TARGET
+#undef SIMD_FMA
+#undef SIMD_MAX
+#undef SIMD_MIN
+#endif
+
+#undef SIMD_BODY
+#endif

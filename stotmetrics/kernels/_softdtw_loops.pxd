@@ -1,0 +1,35 @@
+# Soft-DTW in the exponential domain, along diagonals or side by side.
+
+cdef extern from "_softdtw_loops.h" nogil:
+    enum: SIMD_W, SDTW_LINE, SDTW_SPACE, SDTW_MATRIX, SDTW_PAD
+    const double SDTW_LIMIT
+    ctypedef struct sdtw_problem:
+        Py_ssize_t n, m, d
+        const double *x
+        const double *y
+        const double *cost
+        const Py_ssize_t *first
+        const Py_ssize_t *last
+        double scale
+    ctypedef struct sdtw_total:
+        double mantissa, exponent
+    ctypedef struct sdtw_gradient:
+        double *x
+        double *y
+        double *alignment
+    ctypedef struct sdtw_lanes:
+        Py_ssize_t n, m, d
+        Py_ssize_t *rows
+        Py_ssize_t *cols
+        double *scale
+        double *work
+    void sdtw_forward(
+        const sdtw_problem *, int kind, double *work, double *kept_m, double *kept_e, sdtw_total *
+    )
+    void sdtw_backward(
+        const sdtw_problem *, int kind, double *work, const double *kept_m, const double *kept_e, const sdtw_total *,
+        const sdtw_gradient *
+    )
+    double sdtw_hard(const sdtw_problem *, int kind, double *work)
+    void sdtw_side_by_side(const sdtw_lanes *, sdtw_total *)
+    double sdtw_exponentials(const sdtw_lanes *)

@@ -1,0 +1,155 @@
+"""One choice of the build for all kernels, and the same numbers from each build."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from stotmetrics.kernels import _cpu, _entropic, _hbcd, _matrixfree, _sinkhorn, _softdtw, _transport
+from stotmetrics.versions import kernel_builds
+
+KERNELS = Path(_cpu.__file__).parent
+Floats = npt.NDArray[np.float64]
+Numbers = tuple[Floats | float, ...]
+
+
+def draw(seed: int, n: int, m: int) -> tuple[Floats, ...]:
+    """Two series of random values and their times and masses."""
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(size=(n, 1)).cumsum(0), rng.normal(size=(m, 1)).cumsum(0)
+    return x, np.linspace(0, 1, n), np.full(n, 1 / n), y, np.linspace(0, 1, m), np.full(m, 1 / m)
+
+
+def softdtw(n: int, m: int) -> Numbers:
+    x, _, _, y, _, _ = draw(0, n, m)
+    X = [x, y, x[::-1].copy(), y[::-1].copy()]
+    at = np.cumsum([0, *map(len, X)], dtype=np.intp)
+    rows, cols = (side.astype(np.intp) for side in np.indices((4, 4)).reshape(2, -1))
+    stacked = np.concatenate(X), at, np.concatenate(X), at, rows, cols, np.full(16, 0.3)
+    cost = (x - y.T) ** 2
+    return _softdtw.values(*stacked), *_softdtw.gradients(*stacked), *_softdtw.value_and_alignment(cost, 0.3)
+
+
+def sinkhorn(n: int, m: int) -> Numbers:
+    rng = np.random.default_rng(1)
+    x, y, cost = rng.random((5, n)), rng.random((4, m)), rng.random((n, m)) / 0.1
+    rows, cols = (side.astype(np.intp) for side in np.indices((5, 4)).reshape(2, -1))
+    log = _sinkhorn.log_mass
+    u, v, logku, logkv, dual, *_ = _sinkhorn.solve(
+        (np.exp(-cost),), (cost,), x, log(x), y, log(y), rows, cols, np.zeros((20, m)),
+        epsilon=0.1, rho=1.0, spread=1.0, tol=1e-13, max_iter=5000,
+    )  # fmt: skip
+    return u, v, logku, logkv, dual
+
+
+def gibbs(n: int, m: int) -> Numbers:
+    x, t, a, y, s, b = draw(2, n, m)
+    plan = _matrixfree.Plan(x, t, y, s, 2.0)
+    sums = plan.sums(np.zeros(n), np.zeros(m), 0.3, 5.0)
+    work = _entropic.Workspace()
+    status, value, objective, *_ = work.etiot(x, t, a, y, s, b, 2.0, 0.2, 1e-11, 500)
+    assert status == 0
+    return *sums, np.array([value, objective])
+
+
+def pricing(n: int, m: int) -> Numbers:
+    x, t, a, y, s, b = draw(3, n, m)
+    orders = [np.argsort(side[:, 0]).astype(np.intc) for side in (x, y)]
+    work = _transport.Workspace()
+    status, value, lower, w, *_ = work.tiot(x, t, a, orders[0], y, s, b, orders[1], False, 2.0, np.inf)
+    assert status == 0
+    return *work.potentials(), np.array([value, lower, w])
+
+
+def hbcd(n: int, m: int) -> Numbers:
+    x, t, a, y, s, b = draw(4, n, m)
+    _, value, objective, _, w, _ = _hbcd.Descent().run(x, t, a, y, s, b, 2.0, 1.0, 1e-9, 2000)
+    return (np.array([value, objective, w]),)
+
+
+FAMILIES = {"soft-DTW": softdtw, "Sinkhorn": sinkhorn, "Gibbs plans": gibbs, "pricing": pricing, "HBCD": hbcd}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("shape", [(1, 1), (3, 2), (4, 8), (13, 31), (66, 65)])
+def test_every_build_gives_the_numbers_of_the_baseline(family: str, shape: tuple[int, int], build: str) -> None:
+    solve: Callable[[int, int], Numbers] = FAMILIES[family]
+    here = solve(*shape)
+    _cpu.use_build("baseline")
+    try:
+        there = solve(*shape)
+    finally:
+        _cpu.use_build(build)
+    for ours, plain in zip(here, there, strict=True):
+        np.testing.assert_allclose(ours, plain, rtol=1e-9, atol=1e-9)
+
+
+def test_every_family_runs_the_build_that_was_chosen(build: str) -> None:
+    assert kernel_builds().keys() == FAMILIES.keys()
+    assert set(kernel_builds().values()) == {build}
+
+
+# Pricing compares exact differences: there is nothing to round.
+@pytest.mark.parametrize("family", sorted(FAMILIES.keys() - {"pricing"}))
+def test_wider_builds_are_no_copies_of_the_baseline(family: str, build: str) -> None:
+    """Fused multiplications round once where the baseline rounds twice, so that last digits differ."""
+    here = FAMILIES[family](66, 65)
+    _cpu.use_build("baseline")
+    try:
+        there = FAMILIES[family](66, 65)
+    finally:
+        _cpu.use_build(build)
+    same = all(np.array_equal(ours, plain) for ours, plain in zip(here, there, strict=True))
+    assert same == (build == "baseline")
+
+
+def test_exponentials_are_right_to_the_last_digits() -> None:
+    """Between two points at no distance, the plan is exp(alpha)."""
+    exponents = np.concatenate([np.linspace(-345.0, 709.0, 5001), np.linspace(-1.0, 1.0, 5001)])
+    nowhere, here = np.zeros(len(exponents)), np.zeros(1)
+    plan = _matrixfree.Plan(nowhere[:, None], nowhere, here[:, None], here, 2.0)
+    rows, *_ = plan.sums(exponents, here, 0.5, 1.0)
+    np.testing.assert_array_max_ulp(rows, np.exp(exponents), 2)
+
+
+def told(word: str) -> subprocess.CompletedProcess[str]:
+    """What a process says whose environment asks for this build."""
+    code = "from stotmetrics.versions import kernel_builds; print(*set(kernel_builds().values()))"
+    environment = {**os.environ, "STOTMETRICS_CPU": word}
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+
+
+@pytest.mark.parametrize("word", _cpu.builds())
+def test_the_environment_chooses_the_build_of_all_families(word: str) -> None:
+    assert told(word).stdout.split() == [word]
+
+
+def test_without_a_word_the_widest_build_runs() -> None:
+    assert told("").stdout.split() == [_cpu.builds()[0]]
+
+
+def test_an_unknown_word_is_an_error_that_names_the_known_ones() -> None:
+    done = told("abacus")
+    assert done.returncode != 0
+    assert "STOTMETRICS_CPU" in done.stderr
+    assert re.search("baseline, avx2, avx512; got 'abacus'", done.stderr)
+    with pytest.raises(ValueError, match="got 'abacus'"):
+        _cpu.use_build("abacus")
+
+
+def test_a_build_that_the_processor_lacks_is_never_exchanged_in_silence(build: str) -> None:
+    done = told("avx512")
+    assert "does not run the build 'avx512'" in done.stderr or "there is no AVX-512 build" in done.stderr
+    assert _cpu.build() == build
+
+
+def test_only_one_header_names_a_processor() -> None:
+    named = re.compile(r"\b(avx\w*|sse\w*|x86\w*|i386|\w*_mm\d*_\w+|__m\d+\w*|\w*cpu_supports|immintrin)\b", re.I)
+    headers = sorted(KERNELS.glob("*.h"))
+    assert [path.name for path in headers if named.search(path.read_text())] == ["_simd.h"]
