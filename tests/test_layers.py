@@ -11,7 +11,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "stotmetrics"
 FLOORS = [
     {"errors", "kernels"},
     {"arrays"},
-    {"series", "datasets", "versions"},
+    {"containers"},
+    {"series", "datasets", "textfiles", "versions"},
     {"spec"},
     {"transport"},
     {"engine"},

@@ -365,7 +365,8 @@ def choices_of(name: str, parameter: Parameter, default: Any) -> list[Any]:
     """The values that ``params_of`` draws for a parameter, its default first."""
     if name in SOLVER_PARAMETERS or parameter.convert is not None:
         return [default]
-    choices = [default, *parameter.allow]
+    # An infinite literal is a limit, which may ask more of the series: balanced transport wants equal masses.
+    choices = [default, *(value for value in parameter.allow if value not in (math.inf, -math.inf))]
     if parameter.kind is bool:
         choices += [False, True]
     elif parameter.kind is str:

@@ -1,7 +1,6 @@
 """Entropic plans for any cost matrix: a call in POT's words checked, its problems solved, their values in parts."""
 
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import BoolArray, FloatArray, IntArray, contiguous, finite_array, real_array
-from ..errors import ConvergenceWarning, InvalidParameterError
+from ..errors import ConvergenceWarning, InvalidParameterError, warn_user
 from ..kernels import _sinkhorn
 from .sinkhorn_divergence import Problem, solve_batch
 
@@ -115,12 +114,11 @@ class Call:
         failed = [one for one in found if not one.converged]
         if failed:
             worst = max(one.gap for one in failed)
-            warnings.warn(
+            warn_user(
                 f"{len(failed)} of {len(found)} transport problems did not converge in "
                 f"{max(one.niter for one in failed)} sweeps, error of the objective at most {worst:.3g}; "
                 "raise numItermax or stopThr",
                 ConvergenceWarning,
-                stacklevel=stacklevel,
             )
 
     def _log_product(self, column: FloatArray) -> FloatArray:
@@ -297,8 +295,8 @@ def _costs(M: npt.ArrayLike) -> FloatArray:
 
 def _precision(*arrays: Any) -> np.dtype[Any]:
     """float32 where all that comes as an array of numbers is float32 or less; else float64."""
-    kinds = [getattr(x, "dtype", None) for x in arrays if np.size(x) > 0 and x is not None]
-    single = any(k == np.float32 for k in kinds) and all(k is None or k in (np.float32, np.float16) for k in kinds)
+    kinds = [x.dtype for x in arrays if hasattr(x, "dtype") and getattr(x, "size", 0) > 0]
+    single = any(k == np.float32 for k in kinds) and all(k in (np.float32, np.float16) for k in kinds)
     return np.dtype(np.float32 if single else np.float64)
 
 

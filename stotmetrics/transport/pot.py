@@ -6,8 +6,9 @@ one solver here. A problem that is not solved raises a :class:`ConvergenceWarnin
 """
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,8 +27,18 @@ _KEYWORDS = frozenset(
 )
 
 
-# A host may have asked NumPy to raise at every underflow, which is part of every entropic plan.
-_in_any_host = np.errstate(all="ignore")
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def _in_any_host(function: Function) -> Function:
+    """A host may have asked NumPy to raise at every underflow, which is part of every entropic plan."""
+
+    @wraps(function)
+    def inside(*args: Any, **kwargs: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return function(*args, **kwargs)
+
+    return inside  # type: ignore[return-value]
 
 
 @_in_any_host

@@ -11,6 +11,9 @@ from stotmetrics.metrics.dtw import dtw
 from stotmetrics.reference import softdtw as reference
 from stotmetrics.testing import strategies as our
 
+# A series of one time with several channels is meant so here.
+pytestmark = pytest.mark.filterwarnings("ignore::stotmetrics.errors.AxisWarning")
+
 
 @st.composite
 def pairs(draw):

@@ -48,12 +48,12 @@ def test_gap_is_what_rounding_can_move_both_forms(size):
     log_form = stotmetrics.solve(x, y, metric="gak", form="log")
     assert 1e-16 * log_form.value <= log_form.gap <= 1e-13 * max(1.0, log_form.value)
     for other in (y, x, x + 1e-9 * size):
-        error = stotmetrics.solve(x, other, metric="gak", form="log").gap
+        logarithm = stotmetrics.solve(x, other, metric="gak", form="log")
         feature = stotmetrics.solve(x, other, metric="gak")
-        square = feature.value**2
-        assert math.sqrt(square + 2 * error) <= (feature.value + feature.gap) * (1 + 1e-15)
-        assert math.sqrt(max(square - 2 * error, 0.0)) >= (feature.value - feature.gap) * (1 - 1e-15)
-        assert feature.gap <= math.sqrt(2 * error) * (1 + 1e-15)
+        for moved in (logarithm.value - logarithm.gap, logarithm.value + logarithm.gap):
+            value = math.sqrt(-2.0 * math.expm1(-max(moved, 0.0)))
+            assert abs(value - feature.value) <= feature.gap + 1e-15 * feature.value
+        assert feature.gap <= math.sqrt(2 * logarithm.gap) * (1 + 1e-15)
 
 
 @pytest.mark.parametrize("form", ["log", "feature"])

@@ -9,8 +9,11 @@ import stotmetrics
 from stotmetrics.reference import softdtw as reference
 from stotmetrics.testing import strategies as our
 
+# A series of one time with several channels is meant so here.
+pytestmark = pytest.mark.filterwarnings("ignore::stotmetrics.errors.AxisWarning")
+
 GAMMAS = st.sampled_from([0.0, 1e-10, 0.01, 1.0, 100.0])
-BANDS = st.sampled_from([None, 0, 1, 3, 10**30])
+BANDS = st.sampled_from([None, 0, 1, 3, 10**9])
 
 
 @st.composite

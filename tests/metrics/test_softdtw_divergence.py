@@ -13,6 +13,9 @@ from stotmetrics.metrics.softdtw_sharp import softdtw_sharp
 from stotmetrics.reference import softdtw as reference
 from stotmetrics.testing import strategies as our
 
+# A series of one time with several channels is meant so here.
+pytestmark = pytest.mark.filterwarnings("ignore::stotmetrics.errors.AxisWarning")
+
 GAMMAS = st.sampled_from([0.0, 1e-6, 0.1, 1.0, 50.0])
 
 

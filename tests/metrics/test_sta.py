@@ -92,7 +92,7 @@ def test_published_divergences_of_the_cortex(shared):
             gamma=float(figures["gammas"][3]),
             ground=ground,
             epsilon=10 / 642,
-            tol=1e-7,
+            tol=2e-8,
         )
         np.testing.assert_allclose(result.cost, figures[f"S_{name}"], rtol=0, atol=1e-7)
         assert result.value == pytest.approx(figures[f"sta_{name}"][3], abs=1e-6)

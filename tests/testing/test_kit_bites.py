@@ -1,5 +1,6 @@
 """For every check a metric that is broken on purpose: this check catches it, and no unrelated one does."""
 
+import ctypes
 import threading
 import time
 from dataclasses import dataclass, field, replace
@@ -221,7 +222,9 @@ def jitter(x, y, params):
 
 def negating_prepare(series, params):
     found = prepare(series, params)
-    series.values[...] *= -1
+    # As compiled code can, whatever NumPy says about the array.
+    memory = (ctypes.c_double * series.values.size).from_address(series.values.ctypes.data)
+    np.frombuffer(memory)[...] *= -1
     return found
 
 
