@@ -233,7 +233,7 @@ cdef void multiply(
         c = at.active[k]
         if at.strikes[c] < STRIKES:
             sink_exp(potential + c * source, sink_max(potential + c * source, source),
-                        at.packed + k * source, source)
+                     at.packed + k * source, source)
         else:
             memset(at.packed + k * source, 0, source * sizeof(double))
     apply_kernel(op, transpose, running, at.packed, at.product, at.spare)
@@ -243,7 +243,7 @@ cdef void multiply(
         low = 0.0
         if at.strikes[c] < STRIKES:
             low = sink_log(at.product + k * target, sink_max(potential + c * source, source),
-                              there.logmass + row * there.size, logsum + c * target, target)
+                           there.logmass + row * there.size, logsum + c * target, target)
         if low < TINY:
             if at.strikes[c] < STRIKES:
                 at.strikes[c] += 1
@@ -281,7 +281,7 @@ cdef void advance(
     slot = (at.steps[c] - 1) % s.depth if at.steps[c] > 0 and s.depth > 0 else 0
     if s.depth > 0:
         sink_remember(v, at.next, shift, at.lastg + c * n, at.lastr + c * n, at.dg + c * block + slot * n,
-                         at.dr + c * block + slot * n, n)
+                      at.dr + c * block + slot * n, n)
     elif shift != 0.0:
         for slot in range(n):
             at.next[slot] += shift
@@ -377,7 +377,7 @@ cdef int sinkhorn_solve(
         for k in range(running):
             c = at.active[k]
             at.sent[c] = sink_update(x.mass + rows[c] * n, x.logmass + rows[c] * n, state.logkv + c * n,
-                                        settings.x.omega, settings.x.ratio, state.u + c * n, n)
+                                     settings.x.omega, settings.x.ratio, state.u + c * n, n)
         multiply(op, True, &at, running, state.u, state.logku, y, cols)
         left = 0
         for k in range(running):
@@ -387,7 +387,7 @@ cdef int sinkhorn_solve(
             state.sweeps[c] = sweep
             # The side of x was just made optimal: the other side is what is left of the gap.
             sink_residual(my, ly, state.logku + c * m, state.v + c * m, settings.y.omega, settings.y.ratio,
-                             at.weight, &off, m)
+                          at.weight, &off, m)
             total, mass = total_of(mx, n), total_of(my, m)
             error = left_over(settings, &off, mass)
             stuck = False
@@ -409,7 +409,7 @@ cdef int sinkhorn_solve(
                     continue
             if sweep < settings.max_iter:
                 kept = sink_image(ly, state.logku + c * m, state.v + c * m, at.weight, settings.y.omega,
-                                     settings.y.ratio, at.next, m)
+                                  settings.y.ratio, at.next, m)
                 shift = 0.0
                 if translate:
                     shift = -log(at.sent[c] / kept) / (settings.x.ratio + settings.y.ratio)
@@ -455,7 +455,7 @@ cdef int sinkhorn_solve_symmetric(
                         at.weight, state.dual + c, state.gap + c, &noise)
             state.sweeps[c] = sweep
             sink_residual(mass, logmass, state.logku + c * n, u, settings.x.omega, settings.x.ratio, at.weight,
-                             &off, n)
+                          &off, n)
             error = left_over(settings, &off, total_of(mass, n))
             if is_solved(settings, at.goal[c], state.gap[c], noise, error):
                 state.converged[c] = 1

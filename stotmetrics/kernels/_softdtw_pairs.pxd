@@ -56,17 +56,17 @@ cdef inline bint pair_in_range(const Pairs *p, Py_ssize_t k) noexcept nogil:
 
 cdef inline bint lanes_pay(const Pairs *p, const Py_ssize_t *chosen, sdtw_lanes *lanes) noexcept nogil:
     """Whether these SIMD_W pairs can and should run side by side: in range, and of similar lengths."""
-    cdef Py_ssize_t cells = 0, l, k, n, m
+    cdef Py_ssize_t cells = 0, lane, k, n, m
     lanes.n = lanes.m = 0
     lanes.d = p.d
-    for l in range(SIMD_W):
-        k = chosen[l]
+    for lane in range(SIMD_W):
+        k = chosen[lane]
         n, m = rows_of(p, k), cols_of(p, k)
         if p.gammas[k] == 0.0 or n == 1 or m == 1 or m > LONGEST_LANE or not pair_in_range(p, k):
             return False
-        lanes.rows[l] = n
-        lanes.cols[l] = m
-        lanes.scale[l] = scale_of(p.gammas[k])
+        lanes.rows[lane] = n
+        lanes.cols[lane] = m
+        lanes.scale[lane] = scale_of(p.gammas[k])
         lanes.n = max(lanes.n, n)
         lanes.m = max(lanes.m, m)
         cells += n * m
@@ -91,15 +91,15 @@ cdef inline void run_lanes(
 ) noexcept nogil:
     """The values of SIMD_W pairs side by side."""
     cdef sdtw_total[SIMD_W] totals
-    cdef Py_ssize_t l, k
+    cdef Py_ssize_t lane, k
     cdef double *at
-    for l in range(SIMD_W):
-        k = chosen[l]
-        at = spread_points(x_of(p, k), lanes.rows[l], p.d, lanes.n + 1, lanes.work + l)
-        spread_points(y_of(p, k), lanes.cols[l], p.d, lanes.m, at)
+    for lane in range(SIMD_W):
+        k = chosen[lane]
+        at = spread_points(x_of(p, k), lanes.rows[lane], p.d, lanes.n + 1, lanes.work + lane)
+        spread_points(y_of(p, k), lanes.cols[lane], p.d, lanes.m, at)
     sdtw_side_by_side(lanes, totals)
-    for l in range(SIMD_W):
-        out[chosen[l]] = value_of_total(&totals[l], p.gammas[chosen[l]])
+    for lane in range(SIMD_W):
+        out[chosen[lane]] = value_of_total(&totals[lane], p.gammas[chosen[lane]])
 
 
 cdef inline Py_ssize_t lanes_work(Py_ssize_t n, Py_ssize_t m, Py_ssize_t d) noexcept nogil:
