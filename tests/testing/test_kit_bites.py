@@ -346,10 +346,11 @@ def hasty(left, right, rows, cols, params, cutoff=None):
 
 
 def spin_holding_the_lock(x, y, params):
+    # Lists throughout: NumPy gives the lock away while it adds up a long array.
     total = 0.0
     for value in range(50_000):
         total += value
-    return mean_gap(x, y, params)
+    return abs(sum(x.values[:, 0].tolist()) / len(x) - sum(y.values[:, 0].tolist()) / len(y))
 
 
 def spread_gap(x, y, params):
@@ -458,7 +459,7 @@ TABLE = [
     Broken("blind to an offset, with a claim to see it", plain(spread_gap, replace(GAP, separates=True)), "separation"),
     Broken(
         "Python with a claim to release the lock",
-        plain(spin_holding_the_lock, replace(METRIC, releases_gil=True)),
+        plain(spin_holding_the_lock, replace(METRIC, releases_gil=True, multivariate=False)),
         "gil_is_released",
     ),
     Broken("a zeroed diagonal", plain(zeroed_diagonal, replace(WARPS, zero_self=True), params=Gamma), "continuity"),
