@@ -103,13 +103,13 @@ class Call:
         else:
             found = self._solve(self.b, None if self.reference is None else np.log(self.reference))
         if warn:
-            self.warn_of(found, stacklevel=4)
+            self.warn_of(found)
         if verbose:
             failed = sum(not one.converged for one in found)
             print(f"{len(found)} problems, {max(one.niter for one in found)} sweeps at most, {failed} failed")
         return found
 
-    def warn_of(self, found: list[Solved], stacklevel: int) -> None:
+    def warn_of(self, found: list[Solved]) -> None:
         """One warning for all that is not solved."""
         failed = [one for one in found if not one.converged]
         if failed:

@@ -363,7 +363,7 @@ def sinkhorn_divergence(
     own_a = Call(cross.a, cross.a, cross.cost, *limits).run(warn=False, verbose=False)[0]
     # One call for each: with reg_type="kl" each problem has a reference of its own.
     own_b = [Call(column, column, cross.cost, *limits).run(warn=False, verbose=False)[0] for column in cross.b]
-    cross.warn_of([*found, own_a, *own_b], stacklevel=3)
+    cross.warn_of([*found, own_a, *own_b])
     values, gaps = np.empty(len(found)), np.empty(len(found))
     for k, (ab, bb) in enumerate(zip(found, own_b, strict=True)):
         values[k] = ab.value - 0.5 * (own_a.value + bb.value)
