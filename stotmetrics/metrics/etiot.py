@@ -16,8 +16,9 @@ from ..spec.metric import MetricSpec
 from ..spec.parameters import parameter
 from ..spec.result import Batch, Result, rooted, unrooted
 from ..spec.traits import Traits
+from ..transport.line_bounds import transport_bounds
 from ..transport.matrix_free import LongProblem
-from ..transport.point_clouds import Cloud, prepare_cloud, spread_plan, spread_potentials, transport_bounds
+from ..transport.point_clouds import Cloud, prepare_cloud, spread_plan, spread_potentials
 from . import tiot
 
 

@@ -15,11 +15,11 @@ from ..spec.metric import MetricSpec
 from ..spec.parameters import parameter
 from ..spec.result import Batch, Result
 from ..spec.traits import Traits
+from ..transport.line_bounds import line_costs
 from ..transport.point_clouds import (
     Cloud,
     cost_matrices,
     dense_plan,
-    line_costs,
     prepare_cloud,
     spread_plan,
     spread_potentials,
@@ -138,18 +138,15 @@ def block(
 def lower_bounds(
     left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray, params: Parameters
 ) -> FloatArray:
-    return np.array([_lower_bound(left[i], right[j], params) for i, j in zip(rows, cols, strict=True)])
-
-
-def _lower_bound(x: Cloud, y: Cloud, params: Parameters) -> float:
     # Entropic or not, the plan is a coupling.
     of_values, of_times = (1.0, params.omega) if params.w is None else (params.w, 1.0 - params.w)
-    A, B = line_costs(x, y, params.p)
-    bound = of_values * A + of_times * B
+    A, B = line_costs(left, right, rows, cols, params.p)
+    bounds = of_values * A + of_times * B
     if params.scale == "median":
-        _, scaled_values, _ = _mixture(x, y, params)
-        bound *= scaled_values / of_values if of_values > 0 else 0.0
-    return max(bound * (1.0 - 1e-12) - (TOL if params.epsilon > 0 else 0.0), 0.0)
+        for k, (i, j) in enumerate(zip(rows, cols, strict=True)):
+            _, scaled_values, _ = _mixture(left[i], right[j], params)
+            bounds[k] *= scaled_values / of_values if of_values > 0 else 0.0
+    return np.maximum(bounds * (1.0 - 1e-12) - (TOL if params.epsilon > 0 else 0.0), 0.0)
 
 
 def _prepare(series: Series, params: Parameters) -> Cloud:

@@ -14,7 +14,8 @@ from ..spec.metric import MetricSpec
 from ..spec.parameters import parameter
 from ..spec.result import Batch, Result, rooted, unrooted
 from ..spec.traits import Traits
-from ..transport.point_clouds import Cloud, dense_plan, prepare_cloud, spread_plan, spread_potentials, transport_bounds
+from ..transport.line_bounds import transport_bounds
+from ..transport.point_clouds import Cloud, dense_plan, prepare_cloud, spread_plan, spread_potentials
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ series are divided by their sum: only their proportions matter. Atoms of weight 
 they are left out here and return as zero rows of a plan.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -65,66 +65,11 @@ class Cloud:
         orders = np.argsort(self.values.T, axis=1, kind="stable")
         return np.take_along_axis(self.values.T, orders, axis=1), self.weights[orders]
 
-    @cached_property
-    def sorted_projections(self) -> FloatArray:
-        """Sorted projections of the plane of scaled values and times, shape (len(MIXTURES), 2 angles, 2 axes, n).
-
-        Only for one value dimension and equal masses.
-        """
-        value, time = self.values[:, 0], self.times
-        plane = np.stack([np.sqrt(MIXTURES)[:, None] * value, np.sqrt(1.0 - MIXTURES)[:, None] * time], axis=1)
-        turned = np.einsum("aij,wjn->wain", _TURNS, plane)
-        return np.sort(turned, axis=-1)
-
 
 # Differences of larger numbers may leave the range of a double.
 _HUGE = 2.0**1022
 # Squares between these keep all their digits.
 _SMALL, _LARGE = 2.0**-900, 2.0**900
-
-# Lower bounds look at the plane of values and times at these mixtures w, in frames turned by 30 and by 60 degrees.
-MIXTURES = np.array([0.15, 0.3, 0.45, 0.6, 0.75, 0.9])
-_TURNS = np.array([[[np.cos(t), np.sin(t)], [-np.sin(t), np.cos(t)]] for t in (np.pi / 6, np.pi / 3)])
-
-
-def line_costs(x: Cloud, y: Cloud, p: float) -> tuple[float, float]:
-    """What any coupling costs at least under A and under B: transport on a line, for each feature and for the times."""
-    (u, a), (v, b) = x.sorted_values, y.sorted_values
-    features = [_line_cost(u[k], a[k], v[k], b[k], p) for k in range(len(u))]
-    # |x - y|**p is at least the sum of the features' own powers where p >= 2, and at least each of them anyway.
-    of_values = sum(features) if p >= 2.0 else max(features)
-    return of_values, _line_cost(x.times, x.weights, y.times, y.weights, p)
-
-
-def _line_cost(x: FloatArray, a: FloatArray, y: FloatArray, b: FloatArray, p: float) -> float:
-    """Optimal transport on a line between sorted atoms: masses matched in order."""
-    if len(x) == len(y) and (a == a[0]).all() and (b == b[0]).all():
-        return float((np.abs(x - y) ** p).mean())
-    ends_a, ends_b = np.cumsum(a), np.cumsum(b)
-    ends_a[-1] = ends_b[-1] = 1.0
-    ends = np.union1d(ends_a, ends_b)
-    i = np.minimum(np.searchsorted(ends_a, ends), len(x) - 1)
-    j = np.minimum(np.searchsorted(ends_b, ends), len(y) - 1)
-    return float((np.diff(ends, prepend=0.0) * np.abs(x[i] - y[j]) ** p).sum())
-
-
-def transport_bound(x: Cloud, y: Cloud, p: float) -> float:
-    """A lower bound on the exact TiOT, without the root: what transport on lines costs at some w."""
-    bound = max(line_costs(x, y, p))
-    if p == 2.0 and x.uniform and y.uniform and x.size == y.size and x.values.shape[1] == 1:
-        # The squared distance of a plane is the sum over the two axes of any frame, and so is at least its transport.
-        gaps = x.sorted_projections - y.sorted_projections
-        bound = max(bound, float(np.einsum("wain,wain->wa", gaps, gaps).max()) / x.size)
-    # Rounding may lift a bound that is attained above the value.
-    return max(bound * (1.0 - 1e-12), 0.0)
-
-
-def transport_bounds(
-    left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray, p: float
-) -> FloatArray:
-    """:func:`transport_bound` of the pairs ``(left[rows[k]], right[cols[k]])``."""
-    pairs = zip(rows, cols, strict=True)
-    return np.array([transport_bound(left[i], right[j], p) for i, j in pairs], dtype=np.float64)
 
 
 def prepare_cloud(series: Series, standardize: bool) -> Cloud:
