@@ -11,6 +11,7 @@ from ._core cimport NO_PATH, OK
 from ._cpu cimport chosen
 from ._interrupt cimport SLICE, heard, interrupted, turn
 from ._simd cimport simd_follow, simd_running
+from ._softdtw_bands cimport FEWEST, Banded, alike, banded_work, run_banded, start_banded
 from ._softdtw_log cimport log_alignment, log_jvp, log_value
 from ._softdtw_loops cimport (
     SDTW_LINE, SDTW_MATRIX, SDTW_PAD, SDTW_SPACE, SIMD_W, sdtw_backward, sdtw_exponentials, sdtw_forward,
@@ -286,9 +287,18 @@ cdef void solve_pairs(
     """The values of the pairs, taken in this order; `far` marks those that the log domain must take over."""
     cdef sdtw_problem p
     cdef sdtw_lanes lanes
-    cdef Py_ssize_t at = 0, until = SLICE, k
+    cdef Banded banded
+    cdef Py_ssize_t at = 0, until = SLICE, k, size
     lanes.work = aligned(work)
+    start_banded(&banded, aligned(work), room, pairs.d)
     while at < count:
+        size = alike(pairs, order + at, count - at) if radius >= 0 else 0
+        if size >= FEWEST:
+            run_banded(pairs, order + at, size, radius, &banded, out)
+            at += size
+            if turn(&until, size * banded.lanes.n * (2 * radius + 1) * (pairs.d + 1)):
+                return
+            continue
         if radius < 0 and at + SIMD_W <= count and lanes_pay(pairs, order + at, &lanes):
             run_lanes(pairs, order + at, &lanes, out)
             at += SIMD_W
@@ -297,6 +307,7 @@ cdef void solve_pairs(
             continue
         k = order[at]
         at += 1
+        banded.lanes.n = 0  # one pair alone takes its workspace
         p.n, p.m, p.d = rows_of(pairs, k), cols_of(pairs, k), pairs.d
         if pairs.gammas[k] > 0.0 and not pair_in_range(pairs, k):
             far[k] = True
@@ -331,7 +342,8 @@ def values(
     missed = np.zeros(count, dtype=np.uint8)
     cdef double[::1] out = found
     cdef unsigned char[::1] far = missed
-    cdef double[::1] work = np.empty(max(lines_work(n) + packed_work(n, m, d), lanes_work(n, m, d)))
+    cdef Py_ssize_t needed = lines_work(n) + packed_work(n, m, d)
+    cdef double[::1] work = np.empty(max(needed, lanes_work(n, m, d) if radius < 0 else banded_work(n, m, d)))
     cdef Py_ssize_t[::1] room = np.empty(2 * n, dtype=np.intp)
     cdef Pairs pairs = Pairs(
         &left[0, 0], &right[0, 0], &left_at[0], &right_at[0], &left_low[0, 0], &left_high[0, 0], &right_low[0, 0],

@@ -30,6 +30,15 @@ typedef struct {
     double *work; /* aligned to a vector: (n + 1 + m) d vectors of points, filled by sdtw_fill_lane, and 4 m more */
 } sdtw_lanes;
 
+/* SDTW_GROUPS vectors of pairs of the same two lengths, within the band that they share. */
+#define SDTW_GROUPS 2
+typedef struct {
+    ptrdiff_t n, m, d;
+    const ptrdiff_t *first, *last;
+    double scale[SDTW_GROUPS * SIMD_W];
+    double *work; /* aligned: for each vector (n + m) d points, filled before, and 6 (n + 2) vectors more */
+} sdtw_banded;
+
 typedef struct {
     double mantissa, exponent; /* Z of the last cell = mantissa * 2^exponent */
 } sdtw_total;
@@ -93,6 +102,10 @@ SIMD_DISPATCH(double, sdtw_hard, (const sdtw_problem *p, int kind, double *work)
 /* W pairs at once. */
 SIMD_DISPATCH(void, sdtw_side_by_side, (const sdtw_lanes *p, sdtw_total *total), (p, total))
 
+/* SDTW_GROUPS * W pairs within a band at once; a lane that holds no pair repeats one. */
+SIMD_DISPATCH(void, sdtw_banded_hard, (const sdtw_banded *p, double *out), (p, out))
+SIMD_DISPATCH(void, sdtw_banded_soft, (const sdtw_banded *p, sdtw_total *total), (p, total))
+
 /* The costs and exponentials of all cells and nothing else: what the recursion is measured against. */
 SIMD_DISPATCH(double, sdtw_exponentials, (const sdtw_lanes *p), (p))
 
@@ -103,5 +116,6 @@ SIMD_DISPATCH(double, sdtw_exponentials, (const sdtw_lanes *p), (p))
 
 #include "_softdtw_diagonals.h"
 #include "_softdtw_lanes.h"
+#include "_softdtw_banded.h"
 
 #endif

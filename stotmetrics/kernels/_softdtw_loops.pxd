@@ -1,7 +1,7 @@
 # Soft-DTW in the exponential domain, along diagonals or side by side.
 
 cdef extern from "_softdtw_loops.h" nogil:
-    enum: SIMD_W, SDTW_LINE, SDTW_SPACE, SDTW_MATRIX, SDTW_PAD
+    enum: SIMD_W, SDTW_GROUPS, SDTW_LINE, SDTW_SPACE, SDTW_MATRIX, SDTW_PAD
     const double SDTW_LIMIT
     ctypedef struct sdtw_problem:
         Py_ssize_t n, m, d
@@ -23,6 +23,12 @@ cdef extern from "_softdtw_loops.h" nogil:
         Py_ssize_t *cols
         double *scale
         double *work
+    ctypedef struct sdtw_banded:
+        Py_ssize_t n, m, d
+        const Py_ssize_t *first
+        const Py_ssize_t *last
+        double *scale
+        double *work
     void sdtw_forward(
         const sdtw_problem *, int kind, double *work, double *kept_m, double *kept_e, sdtw_total *
     )
@@ -32,4 +38,6 @@ cdef extern from "_softdtw_loops.h" nogil:
     )
     double sdtw_hard(const sdtw_problem *, int kind, double *work)
     void sdtw_side_by_side(const sdtw_lanes *, sdtw_total *)
+    void sdtw_banded_hard(const sdtw_banded *, double *out)
+    void sdtw_banded_soft(const sdtw_banded *, sdtw_total *)
     double sdtw_exponentials(const sdtw_lanes *)

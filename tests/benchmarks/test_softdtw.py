@@ -106,6 +106,32 @@ def test_hard_matrix(benchmark, whose):
     np.testing.assert_allclose(D[0, 1], stotmetrics.dtw(X[0], X[1], squared=False))
 
 
+@pytest.mark.parametrize("percent", [2, 5, 10, 20])
+@pytest.mark.parametrize("whose", ["stotmetrics", "stotmetrics softdtw", "dtaidistance", "aeon"])
+def test_banded_matrix(benchmark, whose, percent):
+    """Hard DTW within a window of some percent of the length, and soft-DTW beside it; one thread."""
+    X = draw("gamma 1")
+    radius = 128 * percent // 100
+    if whose.startswith("stotmetrics"):
+        metric = whose.partition(" ")[2] or "dtw"
+        function = lambda: stotmetrics.pairwise(X, metric=metric, band=radius)  # noqa: E731
+    elif whose == "aeon":
+        from aeon.distances import dtw_pairwise_distance
+
+        data = [np.ascontiguousarray(x.T) for x in X]
+        dtw_pairwise_distance(data[:2], window=radius / 128)
+        function = lambda: dtw_pairwise_distance(data, window=radius / 128)  # noqa: E731
+    else:
+        dtaidistance = pytest.importorskip("dtaidistance")
+        data = np.stack([x[:, 0] for x in X])
+        # Its window counts the diagonal, and its value is a root.
+        function = lambda: dtaidistance.dtw.distance_matrix_fast(data, window=radius + 1, parallel=False) ** 2  # noqa: E731
+    work = len(X) ** 2 / 2 * 128 * (2 * radius + 1)
+    D = measure(benchmark, f"DTW matrix, window of {percent} %", work, function, rounds=3)
+    wanted = (stotmetrics.softdtw if "softdtw" in whose else stotmetrics.dtw)(X[0], X[1], band=radius)
+    np.testing.assert_allclose(D[0, 1], wanted, rtol=1e-9)
+
+
 @pytest.mark.parametrize("whose", ["stotmetrics", "tslearn"])
 def test_one_pair(benchmark, whose):
     x, y = draw("gamma 1", 2)

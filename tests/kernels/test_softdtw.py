@@ -115,15 +115,29 @@ def test_side_by_side_equals_one_at_a_time_to_the_last_bit(dims):
     np.testing.assert_array_equal(batch(X, rows, cols, gammas), single)
 
 
+@pytest.mark.parametrize("dims", [1, 3])
+@pytest.mark.parametrize("radius", [0, 1, 4, 300])
+def test_a_band_side_by_side_equals_one_at_a_time_to_the_last_bit(dims, radius):
+    rng = np.random.default_rng(5)
+    # Several of each length, so that pairs of the same two lengths meet; and pairs beyond the exponential domain.
+    lengths = [1, 2, 2, 2, 7, 7, 7, 65, 65, 65, 65, 65, 65, 130, 130, 130, 131]
+    X = [rng.normal(size=(n, dims)) * (1e120 if k == 8 else 1.0) for k, n in enumerate(lengths)]
+    rows, cols = np.indices((len(X), len(X))).reshape(2, -1)
+    gammas = rng.choice([0.0, 1e-3, 1.0, 1e4], size=len(rows), p=[0.4, 0.1, 0.4, 0.1])
+    single = [kernel.pair_value(X[i], X[j], gamma, radius) for i, j, gamma in zip(rows, cols, gammas, strict=True)]
+    np.testing.assert_array_equal(batch(X, rows, cols, gammas, radius), single)
+
+
 def test_value_does_not_depend_on_lane_position_or_company():
     rng = np.random.default_rng(1)
     X = [rng.normal(size=(n, 1)) for n in rng.integers(40, 48, size=12)]
     rows, cols = np.indices((12, 12)).reshape(2, -1)
     gammas = np.full(len(rows), 0.1)
-    whole = batch(X, rows, cols, gammas)
-    for _ in range(5):
-        some = rng.permutation(len(rows))[: rng.integers(1, len(rows))]
-        np.testing.assert_array_equal(batch(X, rows[some], cols[some], gammas[some]), whole[some])
+    for radius in (-1, 2):
+        whole = batch(X, rows, cols, gammas, radius)
+        for _ in range(5):
+            some = rng.permutation(len(rows))[: rng.integers(1, len(rows))]
+            np.testing.assert_array_equal(batch(X, rows[some], cols[some], gammas[some], radius), whole[some])
 
 
 @pytest.mark.parametrize("gamma", [1e-3, 1.0, 1e3])
