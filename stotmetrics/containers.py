@@ -229,15 +229,15 @@ def _stamps(x: Any) -> npt.NDArray[Any] | None:
             return None
         try:
             if getattr(first, "tzinfo", None) is not None:
-                return np.array([one - first for one in array.flat]).astype("m8[us]")
+                return np.array([stamp - first for stamp in array.flat]).astype("m8[us]")
             return array.astype(wanted)
         except (TypeError, ValueError):
             return None
     return array if array.dtype.kind in "mM" else None
 
 
-def _is_stamp(one: Any) -> bool:
-    return isinstance(one, (np.datetime64, np.timedelta64)) or hasattr(one, "year") or hasattr(one, "total_seconds")
+def _is_stamp(item: Any) -> bool:
+    return isinstance(item, (np.datetime64, np.timedelta64)) or hasattr(item, "year") or hasattr(item, "total_seconds")
 
 
 def _seconds(stamps: npt.NDArray[Any], name: str) -> FloatArray:
@@ -306,18 +306,18 @@ def _from_labelled_array(x: Any, name: str) -> Content:
     dims = list(x.dims)
     time = _time_axis(x)
     if time is None and len(dims) > 1:
-        likely = next((one for one in dims if str(one).lower() not in _CHANNEL_NAMES | _INSTANCE_NAMES), dims[0])
+        likely = next((dim for dim in dims if str(dim).lower() not in _CHANNEL_NAMES | _INSTANCE_NAMES), dims[0])
         raise InvalidSeriesError(
             f"{name} must say which of its dimensions {tuple(dims)} is time; "
             f"rename it, as in x.rename({likely}='time'), or pass x.to_numpy() with the times first"
         )
     if time is None:
         time = dims[0] if dims else None
-    for one in dims:
-        if one != time and str(one).lower() in _INSTANCE_NAMES:
+    for dim in dims:
+        if dim != time and str(dim).lower() in _INSTANCE_NAMES:
             raise InvalidSeriesError(
-                f"{name} must be one series, and its dimension {one!r} counts several; pass one of them, as in "
-                f"x.isel({one}=0), or the set to as_dataset, pairwise or kneighbors"
+                f"{name} must be one series, and its dimension {dim!r} counts several; pass one of them, as in "
+                f"x.isel({dim}=0), or the set to as_dataset, pairwise or kneighbors"
             )
     ordered = x.transpose(time, ...) if len(dims) > 1 else x
     times, dated = None, False
@@ -329,10 +329,10 @@ def _from_labelled_array(x: Any, name: str) -> Content:
 def _instances_of_labelled_array(X: Any, name: str) -> list[Any]:
     dims = list(X.dims)
     time = _time_axis(X)
-    others = [one for one in dims if one != time]
-    counting = [one for one in others if str(one).lower() in _INSTANCE_NAMES]
+    others = [dim for dim in dims if dim != time]
+    counting = [dim for dim in others if str(dim).lower() in _INSTANCE_NAMES]
     if len(counting) != 1:
-        unnamed = [one for one in others if str(one).lower() not in _CHANNEL_NAMES]
+        unnamed = [dim for dim in others if str(dim).lower() not in _CHANNEL_NAMES]
         counting = unnamed if len(others) == 2 and len(unnamed) == 1 else []
     if time is None or len(counting) != 1:
         first = others[0] if others else dims[0] if dims else "dim"
@@ -346,10 +346,10 @@ def _instances_of_labelled_array(X: Any, name: str) -> list[Any]:
 
 def _time_axis(x: Any) -> Any:
     """The dimension called time, or the only one whose coordinate holds dates or durations."""
-    named = [one for one in x.dims if str(one).lower() == "time"]
+    named = [dim for dim in x.dims if str(dim).lower() == "time"]
     if named:
         return named[0]
-    dated = [one for one in x.dims if one in x.coords and x.coords[one].dtype.kind in "mM"]
+    dated = [dim for dim in x.dims if dim in x.coords and x.coords[dim].dtype.kind in "mM"]
     return dated[0] if len(dated) == 1 else None
 
 

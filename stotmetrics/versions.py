@@ -50,13 +50,13 @@ def versions() -> dict[str, str]:
     '0.1.0'
     """
     builds = ", ".join(f"{family} {build}" for family, build in kernel_builds().items())
-    found = {"python": sys.version.split()[0], "platform": platform.platform(), "kernels": builds}
+    report = {"python": sys.version.split()[0], "platform": platform.platform(), "kernels": builds}
     for name in (*_LIBRARIES, *_HOSTS):
         try:
-            found[name] = metadata.version(name)
+            report[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+            report[name] = "not installed"
+    return report
 
 
 def show_versions() -> None:

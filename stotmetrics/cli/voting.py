@@ -49,11 +49,11 @@ def without_self(nearest: IntArray) -> IntArray:
 
 def of_one_kind(*parts: Labels) -> list[Labels]:
     """Labels that can be compared and sorted: numbers where all are, otherwise all of them as text."""
-    found = [np.asarray(part) for part in parts]
-    kinds = {part.dtype.kind for part in found}
+    arrays = [np.asarray(part) for part in parts]
+    kinds = {part.dtype.kind for part in arrays}
     if kinds <= set("iuf") or kinds in ({"b"}, {"U"}):
-        return found
-    return [np.array([_text(label) for label in part.tolist()], dtype=np.str_) for part in found]
+        return arrays
+    return [np.array([_text(label) for label in part.tolist()], dtype=np.str_) for part in arrays]
 
 
 def _text(label: Any) -> str:

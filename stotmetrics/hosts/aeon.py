@@ -103,9 +103,9 @@ def pairwise_distance(
     """
     bound = method.metric if isinstance(method, AeonDistance) else get_metric(method, **params)
     if y is not None and getattr(y, "ndim", None) == 2 and getattr(X, "ndim", 3) == 3:
-        y = [y]  # one series, as aeon reads it
-    right = None if y is None else [by_time(one, f"y[{k}]") for k, one in enumerate(y)]
-    return pairwise([by_time(one, f"X[{k}]") for k, one in enumerate(X)], right, bound, n_jobs=n_jobs)
+        y = [y]  # instance series, as aeon reads it
+    right = None if y is None else [by_time(instance, f"y[{k}]") for k, instance in enumerate(y)]
+    return pairwise([by_time(instance, f"X[{k}]") for k, instance in enumerate(X)], right, bound, n_jobs=n_jobs)
 
 
 def by_time(x: Any, name: str) -> Series:

@@ -188,11 +188,11 @@ def bounds(
     with the same right series share what is computed of it.
     """
     cdef Py_ssize_t count = rows.shape[0], d = left.shape[1], k, i, j, n, m, of = -1, until = SLICE
-    found = np.empty(count)
+    values = np.empty(count)
     if count == 0:
-        return found
+        return values
     cdef Py_ssize_t most_n = np.diff(left_at).max(), most_m = np.diff(right_at).max()
-    cdef double[::1] out = found, doubles = np.empty(doubles_of(most_n, most_m, d))
+    cdef double[::1] out = values, doubles = np.empty(doubles_of(most_n, most_m, d))
     cdef Py_ssize_t[::1] sizes = np.empty(sizes_of(most_n, most_m), dtype=np.intp)
     cdef shape s
     with nogil:
@@ -210,4 +210,4 @@ def bounds(
             if turn(&until, 16 * (n + m) * d):
                 break
     heard()
-    return found
+    return values

@@ -50,15 +50,15 @@ cdef class Plan:
         cdef double[::1] row_products = np.empty(n)
         cdef double[::1] columns = np.zeros(m)
         cdef double[::1] products = np.zeros(m)
-        cdef gibbs_sums found
+        cdef gibbs_sums sums
         with nogil:
             for i in range(n):
                 if turn(&left, ROW * self.y.shape[0]):
                     break
-                self.row(i, alpha[i], &beta[0], wa, wb, &columns[0], &products[0], &found)
-                rows[i] = found.mass
-                row_products[i] = found.product
-                curvature += found.square
+                self.row(i, alpha[i], &beta[0], wa, wb, &columns[0], &products[0], &sums)
+                rows[i] = sums.mass
+                row_products[i] = sums.product
+                curvature += sums.square
         heard()
         return np.asarray(rows), np.asarray(row_products), np.asarray(columns), np.asarray(products), curvature
 
@@ -72,12 +72,12 @@ cdef class Plan:
         cdef double wa = w / epsilon, wb = (1.0 - w) / epsilon, factor
         cdef double[:, ::1] forward = np.empty((count, n))
         cdef double[:, ::1] back = np.zeros((count, m))
-        cdef gibbs_sums found
+        cdef gibbs_sums sums
         with nogil:
             for i in range(n):
                 if turn(&left, ROW * self.y.shape[0]):
                     break
-                self.row(i, alpha[i], &beta[0], wa, wb, &self.rows[3, 0], &self.rows[4, 0], &found)
+                self.row(i, alpha[i], &beta[0], wa, wb, &self.rows[3, 0], &self.rows[4, 0], &sums)
                 for k in range(count):
                     forward[k, i] = ddot(&m, &self.rows[2, 0], &one, <double *>&vectors[k, 0], &one)
                     factor = forward[k, i] / rows[i]
@@ -95,7 +95,7 @@ cdef class Plan:
         cdef int m = <int>self.y.shape[0], one = 1
         cdef double wa = w / epsilon, wb = (1.0 - w) / epsilon
         cdef double[:, ::1] out = np.empty((5, n))
-        cdef gibbs_sums found
+        cdef gibbs_sums sums
         cdef double *A = &self.rows[0, 0]
         cdef double *B = &self.rows[1, 0]
         cdef double *P = &self.rows[2, 0]
@@ -103,8 +103,8 @@ cdef class Plan:
             for i in range(n):
                 if turn(&left, ROW * self.y.shape[0]):
                     break
-                self.row(i, alpha[i], &beta[0], wa, wb, &self.rows[3, 0], &self.rows[4, 0], &found)
-                out[0, i] = found.mass
+                self.row(i, alpha[i], &beta[0], wa, wb, &self.rows[3, 0], &self.rows[4, 0], &sums)
+                out[0, i] = sums.mass
                 out[1, i] = ddot(&m, A, &one, P, &one)
                 out[2, i] = ddot(&m, B, &one, P, &one)
                 out[3, i] = ddot(&m, A, &one, <double *>&rest[0], &one)

@@ -26,6 +26,8 @@ from ._softdtw_problem cimport (
 
 import numpy as np
 
+from ._value_costs import squared_euclidean
+
 
 cdef extern from "_interrupt.h":
     bint (*interrupt_ask)() noexcept nogil
@@ -184,13 +186,13 @@ def value(const double[:, ::1] cost, double gamma, Py_ssize_t radius=-1):
     cdef sdtw_problem p
     cdef double[::1] work = np.empty(cost_work(cost.shape[0], cost.shape[1]))
     cdef Py_ssize_t[::1] room = np.empty(2 * cost.shape[0], dtype=np.intp)
-    cdef double found
+    cdef double total
     with nogil:
         set_cost(&p, cost)
         set_problem_band(&p, radius, &room[0])
-        solve_costs(&p, gamma, &work[0], &found)
+        solve_costs(&p, gamma, &work[0], &total)
     heard()
-    return found
+    return total
 
 
 def value_and_alignment(const double[:, ::1] cost, double gamma, Py_ssize_t radius=-1):
@@ -200,13 +202,13 @@ def value_and_alignment(const double[:, ::1] cost, double gamma, Py_ssize_t radi
     cdef double[:, ::1] expected = alignment
     cdef double[::1] work = np.empty(alignment_work(cost.shape[0], cost.shape[1]))
     cdef Py_ssize_t[::1] room = np.empty(2 * cost.shape[0], dtype=np.intp)
-    cdef double found
+    cdef double total
     with nogil:
         set_cost(&p, cost)
         set_problem_band(&p, radius, &room[0])
-        solve_alignment(&p, gamma, &expected[0, 0], &work[0], &found)
+        solve_alignment(&p, gamma, &expected[0, 0], &work[0], &total)
     heard()
-    return found, alignment
+    return total, alignment
 
 
 def alignment_jvp(const double[:, ::1] cost, double gamma, const double[:, ::1] along, Py_ssize_t radius=-1):
@@ -217,49 +219,43 @@ def alignment_jvp(const double[:, ::1] cost, double gamma, const double[:, ::1] 
     cdef double[:, ::1] expected = alignment, derivative = moved
     cdef double[::1] work = np.empty(2 * (n + 1) * (m + 1))
     cdef Py_ssize_t[::1] room = np.empty(2 * n, dtype=np.intp)
-    cdef double found
+    cdef double total
     with nogil:
         set_cost(&p, cost)
         set_problem_band(&p, radius, &room[0])
-        found = log_jvp(&p, gamma, &along[0, 0], &work[0], &expected[0, 0], &derivative[0, 0])
+        total = log_jvp(&p, gamma, &along[0, 0], &work[0], &expected[0, 0], &derivative[0, 0])
     heard()
-    return found, alignment, moved
+    return total, alignment, moved
 
 
 # --- series, one pair or many ----------------------------------------------------------------------------------------
 
-def _cost_of(const double[:, ::1] x, const double[:, ::1] y):
-    """Squared Euclidean costs, for the rare pair that leaves the exponential domain."""
-    from scipy.spatial.distance import cdist
-    return cdist(x, y, "sqeuclidean")
-
-
 def _far_gradient(const double[:, ::1] x, const double[:, ::1] y, double gamma, Py_ssize_t radius):
-    found, alignment = value_and_alignment(_cost_of(x, y), gamma, radius)
+    total, alignment = value_and_alignment(squared_euclidean(x, y), gamma, radius)
     gaps = np.subtract(np.asarray(x)[:, None, :], np.asarray(y)[None, :, :])
     gaps *= 2.0 * alignment[:, :, None]
-    return found, gaps.sum(axis=1), -gaps.sum(axis=0)
+    return total, gaps.sum(axis=1), -gaps.sum(axis=0)
 
 
 def pair_value(const double[:, ::1] x, const double[:, ::1] y, double gamma, Py_ssize_t radius=-1):
     """dtw_gamma of two series with the squared Euclidean cost, in O(n + m) memory."""
     cdef sdtw_problem p
-    cdef double found
+    cdef double total
     cdef bint done
     p.n, p.m, p.d = x.shape[0], y.shape[0], x.shape[1]
     cdef double[::1] work = np.empty(lines_work(p.n) + packed_work(p.n, p.m, p.d))
     cdef Py_ssize_t[::1] room = np.empty(2 * p.n, dtype=np.intp) if radius >= 0 else None
     with nogil:
         set_problem_band(&p, radius, &room[0] if radius >= 0 else NULL)
-        done = series_value(&p, &x[0, 0], &y[0, 0], gamma, &work[0], &found)
+        done = series_value(&p, &x[0, 0], &y[0, 0], gamma, &work[0], &total)
     heard()
-    return found if done else value(_cost_of(x, y), gamma, radius)
+    return total if done else value(squared_euclidean(x, y), gamma, radius)
 
 
 def pair_gradient(const double[:, ::1] x, const double[:, ::1] y, double gamma, Py_ssize_t radius=-1):
     """(value, gradient in x, gradient in y) of two series."""
     cdef sdtw_problem p
-    cdef double found
+    cdef double total
     cdef bint done
     p.n, p.m, p.d = x.shape[0], y.shape[0], x.shape[1]
     grad_x, grad_y = np.empty((p.n, p.d)), np.empty((p.m, p.d))
@@ -269,10 +265,10 @@ def pair_gradient(const double[:, ::1] x, const double[:, ::1] y, double gamma, 
     with nogil:
         set_problem_band(&p, radius, &room[0])
         done = series_gradient(
-            &p, &x[0, 0], &y[0, 0], gamma, &work[0], &found, &out_x[0, 0], &out_y[0, 0]
+            &p, &x[0, 0], &y[0, 0], gamma, &work[0], &total, &out_x[0, 0], &out_y[0, 0]
         )
     heard()
-    return (found, grad_x, grad_y) if done else _far_gradient(x, y, gamma, radius)
+    return (total, grad_x, grad_y) if done else _far_gradient(x, y, gamma, radius)
 
 
 def _pack_ranges(const double[:, ::1] values, const Py_ssize_t[::1] at):
@@ -329,9 +325,9 @@ def values(
     does not depend on the others, to the last bit.
     """
     cdef Py_ssize_t count = rows.shape[0], k, d = left.shape[1]
-    found = np.empty(count)
+    totals = np.empty(count)
     if count == 0:
-        return found
+        return totals
     lengths_x, lengths_y = np.diff(left_at), np.diff(right_at)
     cdef Py_ssize_t n = lengths_x.max(), m = lengths_y.max()
     cdef double[:, ::1] left_low, left_high, right_low, right_high
@@ -340,7 +336,7 @@ def values(
     # Pairs of similar lengths next to each other fill the lanes best.
     cdef Py_ssize_t[::1] order = np.lexsort((lengths_y[cols], lengths_x[rows])).astype(np.intp, copy=False)
     missed = np.zeros(count, dtype=np.uint8)
-    cdef double[::1] out = found
+    cdef double[::1] out = totals
     cdef unsigned char[::1] far = missed
     cdef Py_ssize_t needed = lines_work(n) + packed_work(n, m, d)
     cdef double[::1] work = np.empty(max(needed, lanes_work(n, m, d) if radius < 0 else banded_work(n, m, d)))
@@ -355,8 +351,8 @@ def values(
     for k in np.flatnonzero(missed):
         x = left[left_at[rows[k]]:left_at[rows[k] + 1]]
         y = right[right_at[cols[k]]:right_at[cols[k] + 1]]
-        found[k] = value(_cost_of(x, y), gammas[k], radius)
-    return found
+        totals[k] = value(squared_euclidean(x, y), gammas[k], radius)
+    return totals
 
 
 def gradients(
@@ -368,12 +364,12 @@ def gradients(
     cdef sdtw_problem p
     cdef Py_ssize_t n, m, k, i, j, d = left.shape[1], count = rows.shape[0], at_x = 0, at_y = 0, until = SLICE
     n, m = np.diff(left_at).max(), np.diff(right_at).max()
-    found = np.empty(count)
+    totals = np.empty(count)
     missed = np.zeros(count, dtype=np.uint8)
     lengths_x, lengths_y = np.diff(left_at)[rows], np.diff(right_at)[cols]
     grad_x, grad_y = np.empty((lengths_x.sum(), d)), np.empty((lengths_y.sum(), d))
     cdef double[:, ::1] out_x = grad_x, out_y = grad_y
-    cdef double[::1] out = found
+    cdef double[::1] out = totals
     cdef unsigned char[::1] far = missed
     cdef double[::1] work = np.empty(lines_work(n) + kept_work(n, m) + 2 * packed_work(n, m, d))
     cdef Py_ssize_t[::1] room = np.empty(2 * n, dtype=np.intp)
@@ -394,10 +390,10 @@ def gradients(
     for k in np.flatnonzero(missed):
         x = left[left_at[rows[k]]:left_at[rows[k] + 1]]
         y = right[right_at[cols[k]]:right_at[cols[k] + 1]]
-        found[k], grad_x[ends_x[k] - x.shape[0]:ends_x[k]], grad_y[ends_y[k] - y.shape[0]:ends_y[k]] = _far_gradient(
+        totals[k], grad_x[ends_x[k] - x.shape[0]:ends_x[k]], grad_y[ends_y[k] - y.shape[0]:ends_y[k]] = _far_gradient(
             x, y, gammas[k], radius
         )
-    return found, grad_x, grad_y
+    return totals, grad_x, grad_y
 
 
 def band(Py_ssize_t n, Py_ssize_t m, Py_ssize_t radius):

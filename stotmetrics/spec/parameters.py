@@ -97,13 +97,13 @@ class Parameter:
     def _converted(self, name: str, value: Any) -> Any:
         assert self.convert is not None
         try:
-            found = self.convert(name, value)
-            hash(found)
+            converted = self.convert(name, value)
+            hash(converted)
         except (InvalidParameterError, MemoryError):
             raise
         except Exception as error:  # whatever a value of an unforeseen type brings about
             raise InvalidParameterError(f"{name} must be {self.wants}; got {shown(value)} ({error})") from error
-        return found
+        return converted
 
     def _is_number(self, value: Any) -> bool:
         wanted = numbers.Integral if self.kind is int else numbers.Real
@@ -195,12 +195,12 @@ def _as_float(value: Any) -> float:
 @cache
 def describe(params: type) -> dict[str, Parameter]:
     """Name -> Parameter of every field of a parameters dataclass."""
-    found = {}
+    described = {}
     for field in dataclasses.fields(params):
         if _KEY not in field.metadata:
             raise TypeError(f"{params.__qualname__}.{field.name} must be declared with stotmetrics.parameter(...)")
-        found[field.name] = field.metadata[_KEY]
-    return found
+        described[field.name] = field.metadata[_KEY]
+    return described
 
 
 def make(metric: str, params: type, given: dict[str, Any]) -> Any:

@@ -160,10 +160,10 @@ def _declared() -> dict[str, list["EntryPoint"]]:
     # Imported here: it takes as long as everything else of this package.
     from importlib import metadata
 
-    found: dict[str, list[EntryPoint]] = defaultdict(list)
+    points: dict[str, list[EntryPoint]] = defaultdict(list)
     for point in metadata.entry_points(group=GROUP):
-        found[point.name].append(point)
-    return dict(found)
+        points[point.name].append(point)
+    return dict(points)
 
 
 def _load(point: "EntryPoint") -> MetricSpec:

@@ -382,13 +382,13 @@ def _numbers(parameter: Parameter, default: Any) -> list[Any]:
     candidates = [scale * s for s in (0.5, 2.0, 0.1, 3.0)] + [0.0, 0.5, 1.0, 2.0]
     # An end that only guards against overflow would drown the values of the metric in rounding.
     candidates += [end for end in (parameter.low, parameter.high) if abs(end) <= 1e6 * scale]
-    found = []
+    legal = []
     for number in candidates:
         value = to_kind(number)
         above = value > parameter.low if parameter.low_open else value >= parameter.low
         if above and value <= parameter.high:
-            found.append(value)
-    return found
+            legal.append(value)
+    return legal
 
 
 def _distinct(values: list[Any]) -> list[Any]:

@@ -202,8 +202,8 @@ class Ground:
             return float(np.median(self.costs[0]))
         values, counts = np.zeros(1), np.ones(1, dtype=np.int64)
         for cost in self.costs:
-            found, times = np.unique(cost, return_counts=True)
-            values, counts = np.add.outer(values, found).ravel(), np.multiply.outer(counts, times).ravel()
+            levels, times = np.unique(cost, return_counts=True)
+            values, counts = np.add.outer(values, levels).ravel(), np.multiply.outer(counts, times).ravel()
         order = np.argsort(values)
         below = np.cumsum(counts[order])
         total = int(below[-1])

@@ -38,7 +38,7 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Solution:
     """The saddle point; as the kernel for shorter series returns it."""
 
     status: int
@@ -59,7 +59,7 @@ class LongProblem:
         self.log_a, self.log_b = np.log(x.weights), np.log(y.weights)
         self.plan = Plan(x.values, x.times, y.values, y.times, p)
 
-    def solve(self, tol: float, max_iter: int) -> Found:
+    def solve(self, tol: float, max_iter: int) -> Solution:
         """Newton steps until the certified gap is reached."""
         state = self.sweep(self.evaluate(*self.start(max_iter)))
         steps = 0
@@ -74,7 +74,7 @@ class LongProblem:
             state = further
             value, gap = self.certify(state)
         status = int(gap > tol * max(1.0, abs(state.dual)) + 4e-13 * self.epsilon)
-        return Found(status, value, state.dual, gap, state.w, steps, state.f, state.g)
+        return Solution(status, value, state.dual, gap, state.w, steps, state.f, state.g)
 
     def start(self, max_iter: int) -> tuple[FloatArray, FloatArray, float]:
         """Potentials of the thinned problem, extended to all atoms."""
@@ -107,9 +107,9 @@ class LongProblem:
 
     def evaluate(self, f: FloatArray, g: FloatArray, w: float) -> State:
         """The sums of the plan, and the dual value."""
-        found = self.plan.sums(*self.exponents(f, g), w, self.epsilon)
-        dual = float(self.x.weights @ f + self.y.weights @ g - self.epsilon * (found[0].sum() - 1.0))
-        return State(f, g, w, *found, dual)
+        sums = self.plan.sums(*self.exponents(f, g), w, self.epsilon)
+        dual = float(self.x.weights @ f + self.y.weights @ g - self.epsilon * (sums[0].sum() - 1.0))
+        return State(f, g, w, *sums, dual)
 
     def sweep(self, state: State) -> State:
         """Maximise over g, then over f."""
@@ -205,11 +205,11 @@ class LongProblem:
             kl -= 2.0 * epsilon * rest * np.log(rest)
         return state.w * cost_a + (1.0 - state.w) * cost_b, max(cost_a, cost_b) + kl - state.dual
 
-    def dense_plan(self, found: Found) -> FloatArray:
+    def dense_plan(self, solution: Solution) -> FloatArray:
         """The plan as a matrix, for those who have the memory; its marginals are right to the gap."""
-        alpha, beta = self.exponents(found.f, found.g)
-        C = found.w * powers(self.x.values, self.y.values, self.p)
-        C += (1.0 - found.w) * powers(self.x.times[:, None], self.y.times[:, None], self.p)
+        alpha, beta = self.exponents(solution.f, solution.g)
+        C = solution.w * powers(self.x.values, self.y.values, self.p)
+        C += (1.0 - solution.w) * powers(self.x.times[:, None], self.y.times[:, None], self.p)
         C /= -self.epsilon
         C += alpha[:, None]
         C += beta

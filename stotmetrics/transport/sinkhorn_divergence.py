@@ -219,8 +219,8 @@ def _in_parts(problem: Problem, x: Frames, y: Frames, rows: IntArray, cols: IntA
     sides: Any = (x.mass, x.logmass, y.mass, y.logmass)
     parts = [slice(k, k + _COLUMNS) for k in range(0, len(rows), _COLUMNS)]
     index: Any = (rows, cols, v)
-    found = [solve_batch(problem, *sides, *(array[part] for array in index)) for part in parts]
-    return found[0] if len(found) == 1 else tuple(np.concatenate(arrays) for arrays in zip(*found, strict=True))
+    batches = [solve_batch(problem, *sides, *(array[part] for array in index)) for part in parts]
+    return batches[0] if len(batches) == 1 else tuple(np.concatenate(arrays) for arrays in zip(*batches, strict=True))
 
 
 def divergence(x: Frames, y: Frames, cross: Cross, *, positive: bool) -> tuple[FloatArray, FloatArray]:
@@ -274,7 +274,7 @@ def _leaders(problem: Problem, frames: Frames) -> IntArray:
     if not problem.follow:
         _, first, inverse = np.unique(frames.digest, return_index=True, return_inverse=True)
         return np.asarray(first[inverse], dtype=np.intp)
-    found = np.arange(len(frames.mass), dtype=np.intp)
+    leaders = np.arange(len(frames.mass), dtype=np.intp)
     allowed = problem.allowed(frames.total)
     recent: list[int] = []
     for i in range(len(frames.mass)):
@@ -285,7 +285,7 @@ def _leaders(problem: Problem, frames: Frames) -> IntArray:
         _, gap = _sinkhorn.certify(*sides, *state, **problem.constants)
         good = np.flatnonzero(0.5 * gap <= allowed[i])
         if len(good):
-            found[i] = candidates[good[0]]
-            recent.remove(int(found[i]))
-        recent = [int(found[i]), *recent][:16]
-    return found
+            leaders[i] = candidates[good[0]]
+            recent.remove(int(leaders[i]))
+        recent = [int(leaders[i]), *recent][:16]
+    return leaders
