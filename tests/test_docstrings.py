@@ -26,7 +26,7 @@ METRICS = [
 FUNCTIONS = [
     *of(stotmetrics, stotmetrics.__all__),
     *of(stotmetrics.testing, stotmetrics.testing.__all__),
-    *of(stotmetrics.transport, [name for name in vars(stotmetrics.transport) if name.startswith("sinkhorn")]),
+    *of(stotmetrics.transport, stotmetrics.transport.__all__),
     *METRICS,
 ]
 

@@ -52,6 +52,19 @@ def test_importing_the_package_imports_nothing_optional_and_no_metric():
     assert not [name for name in modules if name.startswith(("stotmetrics.metrics.", "stotmetrics.kernels."))]
 
 
+@pytest.mark.parametrize(("metric", "more"), [("softdtw", set()), ("tiot", set()), ("etiot", {"scipy"})])
+def test_a_first_distance_imports_what_it_needs_and_no_oracle(metric, more):
+    program = (
+        "import json, sys, stotmetrics; stotmetrics.distance([0.0, 1.0, 2.0], [0.0, 2.0, 1.0], metric=sys.argv[1]); "
+        "print(json.dumps(sorted(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", program, metric], capture_output=True, text=True, check=True)
+    modules = set(json.loads(done.stdout))
+    heavy = {"joblib", "matplotlib", "numba", "ot", "pandas", "scipy", "sklearn", "torch", "tqdm", "tslearn"}
+    assert heavy & {name.partition(".")[0] for name in modules} <= more
+    assert not modules & {"scipy.optimize", "scipy.sparse", "scipy.spatial", "scipy.stats", "stotmetrics.transport.pot"}
+
+
 def test_every_public_name_can_be_asked_for():
     for name in stotmetrics.__all__:
         assert getattr(stotmetrics, name) is not None

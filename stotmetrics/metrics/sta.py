@@ -17,8 +17,8 @@ from ..spec.metric import MetricSpec, Side
 from ..spec.parameters import parameter
 from ..spec.result import GradBatch, Result
 from ..spec.traits import Traits
+from ..transport.divergences import Frames, Problem, cross_terms, divergence, polish, self_terms
 from ..transport.ground_cost import Ground, as_ground, default_ground
-from ..transport.sinkhorn_divergence import Frames, Problem, cross_terms, divergence, polish, self_terms
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..arrays import BoolArray, FloatArray, IntArray, contiguous, finite_array, real_array
 from ..errors import ConvergenceWarning, InvalidParameterError, warn_user
 from ..kernels import _sinkhorn
-from .sinkhorn_divergence import Problem, solve_batch
+from .divergences import Problem, solve_batch
 
 Warmstart = tuple[npt.ArrayLike, npt.ArrayLike] | None
 

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 import stotmetrics
 from stotmetrics.kernels._sinkhorn import log_mass
-from stotmetrics.transport.sinkhorn_divergence import Problem, cross_terms, divergence, self_terms, solve_batch
+from stotmetrics.transport.divergences import Problem, cross_terms, divergence, self_terms, solve_batch
 
 GALLERY = Path(__file__).resolve().parents[2] / "docs" / "gallery"
 EPSILON, RHO, TOL = 10 / 642, 1.0, 1e-6

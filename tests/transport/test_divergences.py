@@ -5,8 +5,8 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from stotmetrics.kernels import _sinkhorn
+from stotmetrics.transport.divergences import Problem, cross_terms, divergence, self_terms
 from stotmetrics.transport.ground_cost import Ground
-from stotmetrics.transport.sinkhorn_divergence import Problem, cross_terms, divergence, self_terms
 
 
 @pytest.fixture(autouse=True, scope="module")
