@@ -56,11 +56,11 @@ CLAIMS = [
     ("etiot_hbcd", {}, {"nonnegative"} | CLOUD | FREE),
     ("tlp", {}, METRIC | CLOUD | FREE),
     ("tlp", {"standardize": True}, PSEUDOMETRIC | CLOUD | FREE),
-    ("gak", {}, PSEUDOMETRIC | ANY_SHAPE),
-    ("gak", {"form": "log"}, DIVERGENCE | ANY_SHAPE),
+    ("gak", {}, PSEUDOMETRIC | ANY_SHAPE | {"releases_gil"}),
+    ("gak", {"form": "log"}, DIVERGENCE | ANY_SHAPE | {"releases_gil"}),
     ("opw", {}, {"symmetric", "nonnegative", "uses_weights"} | ANY_SHAPE),
-    ("otw", {}, METRIC | {"multivariate"}),
-    ("otw", {"waste": 0.0}, PSEUDOMETRIC | {"multivariate"}),
+    ("otw", {}, METRIC | {"multivariate", "releases_gil"}),
+    ("otw", {"waste": 0.0}, PSEUDOMETRIC | {"multivariate", "releases_gil"}),
     ("euclidean", {}, METRIC | {"multivariate", "differentiable"} | FREE),
 ]
 
