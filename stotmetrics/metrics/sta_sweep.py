@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import FloatArray, IntArray, finite_array
-from ..engine.output import Destination
+from ..engine.destination import Destination
 from ..spec import parameters
 from ..spec.admission import as_sets
 from ..spec.bound import BoundMetric

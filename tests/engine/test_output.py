@@ -17,7 +17,7 @@ import pytest
 from scipy.spatial.distance import pdist, squareform
 
 from stotmetrics import MetricSpec, Traits, get_metric, pairwise
-from stotmetrics.engine import output
+from stotmetrics.engine import destination, output
 from stotmetrics.engine.tiles import tiles_of
 from stotmetrics.errors import InvalidParameterError
 
@@ -193,12 +193,12 @@ def test_a_distance_beyond_float32_is_an_error_and_not_infinity():
 
 
 def test_the_layout_of_the_triangle_has_every_pair_once():
-    layout = output.Layout(11, 11, condensed=True, mirror=True)
+    layout = destination.Layout(11, 11, condensed=True, mirror=True)
     count = np.zeros(layout.size, dtype=int)
     for tile in tiles_of(11, 11, 3, within=True, symmetric=True, zero_self=True):
         i, j = tile.pairs()
         (where,) = layout.index(i + tile.rows.start, j + tile.cols.start)
-        runs = [np.arange(span.start, span.start + output._length(span, tile)) for span in layout.spans(tile)]
+        runs = [np.arange(span.start, span.start + destination._length(span, tile)) for span in layout.spans(tile)]
         np.testing.assert_array_equal(np.concatenate([*runs, []]), where)
         count[where] += 1
     assert set(count) == {1}

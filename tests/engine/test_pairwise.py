@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from stotmetrics import ConvergenceWarning, InvalidSeriesError, MetricSpec, Result, Traits, pairwise
 from stotmetrics.engine import tiles as engine
-from stotmetrics.engine.output import Destination
+from stotmetrics.engine.destination import Destination
 from stotmetrics.errors import InvalidParameterError
 from stotmetrics.series import as_dataset
 from stotmetrics.spec.bound import bind

@@ -1,0 +1,106 @@
+"""A neighbour index in an ``.npz`` file, without pickle: the series as a few arrays, the metric as text."""
+
+import json
+import os
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DataFileError, InvalidParameterError, InvalidSeriesError
+from ..series import Series, as_series
+from ..spec import registry
+from ..spec.bound import BoundMetric
+from .journal import named
+from .packing import PackedSeries, pack, unpack
+
+OutPath = str | os.PathLike[str]
+
+_FORMAT = "stotmetrics neighbour index 1"
+
+
+def save(path: OutPath, metric: BoundMetric, series: Sequence[Series]) -> None:
+    """Write an index; a file that is there is replaced once the new one is whole."""
+    target = _npz_path(path)
+    if not registry.is_declared(metric.spec):
+        raise InvalidParameterError(
+            f"an index is saved with the name of its metric, and {metric.name!r} is one of this session, which another "
+            "does not know; pickle the index, or declare the metric in a package"
+        )
+    about = json.dumps({"format": _FORMAT, **metric.config()})
+    new = target.with_name(target.name + ".new")
+    try:
+        with new.open("wb") as file:
+            np.savez(file, about=np.frombuffer(about.encode(), dtype=np.uint8), **pack(series).arrays())  # type: ignore[arg-type]
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(target)
+    except OSError as error:
+        raise named(error, target) from error
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def load(path: OutPath) -> tuple[BoundMetric, PackedSeries]:
+    """Read an index, and refuse what is not one."""
+    source = Path(os.fspath(path))
+    try:
+        with np.load(source, allow_pickle=False) as file:
+            arrays = dict(file)
+        about = json.loads(bytes(arrays.pop("about")))
+        if about.pop("format") != _FORMAT:
+            raise DataFileError(f"{source}: an index of another version of stotmetrics; make it anew")
+        packed = PackedSeries(**{"times": None, "weights": None, **arrays})
+        _check(packed)
+    except OSError:
+        raise
+    except DataFileError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        raise DataFileError(f"{source}: not a neighbour index, or a damaged one ({error})") from error
+    return BoundMetric.from_config(about), packed
+
+
+def _check(packed: PackedSeries) -> None:
+    ends, count = packed.ends, len(packed.values)
+    _require(packed.values, "values", np.float64, (count, packed.values.shape[1]))
+    _require(ends, "ends", np.intp, (len(ends),))
+    if not len(ends) or ends[0] < 1 or (np.diff(ends) < 1).any() or ends[-1] != count:
+        raise ValueError("the ends of the series are not increasing up to the end of the values")
+    _require(packed.frames, "frames", np.intp, (len(ends), packed.frames.shape[1]))
+    if not np.isfinite(packed.values).all():
+        raise ValueError("the values are not finite")
+    for name in ("times", "weights"):
+        column = getattr(packed, name)
+        if column is not None:
+            _require(column, name, np.float64, (count,))
+    if packed.times is None and packed.weights is None:
+        return
+    try:
+        for one in unpack(packed):
+            as_series(
+                one.values,
+                times=one.times if one.has_times else None,
+                weights=one.weights if one.has_weights else None,
+                name="a series",
+            )
+    except InvalidSeriesError as error:
+        raise ValueError(str(error)) from error
+
+
+def _require(array: npt.NDArray[Any], name: str, dtype: Any, shape: tuple[int, ...]) -> None:
+    if array.dtype != np.dtype(dtype) or array.shape != shape:
+        raise ValueError(f"{name} is an array of {array.dtype} and shape {array.shape}")
+
+
+def _npz_path(path: Any) -> Path:
+    try:
+        text = os.fsdecode(path)
+    except TypeError:
+        text = ""
+    if Path(text).suffix != ".npz":
+        raise InvalidParameterError(f"path must be that of an .npz file; got {text or path!r}")
+    return Path(text)
