@@ -15,7 +15,8 @@ from ..series import Series, as_dataset, as_series
 from ..spec.admission import warn_of_doubts
 from ..spec.bound import Metric, get_metric, metric_comes_last
 from ..spec.result import GradBatch
-from .workers import Workers, Workload, one_blas_thread
+from .blas import one_blas_thread
+from .workers import Workers, Workload
 
 # The least mass to start from, relative to the mean: a logarithm cannot start at zero, nor move far from it.
 _LEAST_MASS = 1e-3

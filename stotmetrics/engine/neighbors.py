@@ -13,9 +13,10 @@ from ..series import Series, as_dataset
 from ..spec.admission import check_sets
 from ..spec.bound import BoundMetric, Metric, get_metric, metric_comes_last
 from ..spec.prepared import PreparedSet
+from .blas import one_blas_thread
 from .packing import PackedSeries, pack, unpack
 from .tiles import Progress, progress_bar
-from .workers import Workers, Workload, one_blas_thread
+from .workers import Workers, Workload
 
 # Queries in one task of a worker; in blocks as many as these cost-matrix entries take, within limits.
 _QUERIES = 8

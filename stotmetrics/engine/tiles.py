@@ -15,8 +15,9 @@ from ..errors import ConvergenceWarning
 from ..series import Series
 from ..spec.bound import BoundMetric
 from ..spec.result import Batch
+from .blas import one_blas_thread
 from .destination import Destination
-from .workers import Workers, Workload, one_blas_thread
+from .workers import Workers, Workload
 
 Progress = bool | Callable[[int, int], None]
 Advance = Callable[[int], object]

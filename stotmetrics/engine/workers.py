@@ -5,28 +5,24 @@ A task is a function of this package and a few indices. Everything else that it 
 once a worker. Series are prepared where the work is done, and kept there for the next task.
 """
 
-import sys
 import threading
 import time
 import uuid
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor
-from contextlib import contextmanager
-from functools import lru_cache
+from concurrent.futures import BrokenExecutor, CancelledError
 from typing import Any
 
 from joblib import Parallel, delayed, effective_n_jobs
 from joblib.parallel import get_active_backend
-from threadpoolctl import ThreadpoolController
 
 from ..arrays import is_integer
-from ..errors import InvalidParameterError
+from ..errors import InvalidParameterError, warn_user
 from ..kernels._interrupt import Stop
 from ..series import Series
 from ..spec.bound import BoundMetric
 from ..spec.prepared import PreparedSet
+from .blas import one_blas_thread
 from .packing import PackedSeries, pack, unpack
 
 # Seconds of work that are done at once, and that must be left, before workers are started: in this process, elsewhere.
@@ -154,7 +150,8 @@ class Workers:
         self._n_jobs = 1 if getattr(backend, "nesting_level", None) else check_jobs(n_jobs)
         # A cluster's client brings data to each of its workers, once; joblib's own way leaves them on one, which may
         # be lost.
-        self._client = getattr(backend, "client", None)
+        client = getattr(backend, "client", None)
+        self._client = client if hasattr(client, "scatter") else None
         self._several = effective_n_jobs(self._n_jobs) > 1 or self._client is not None
         self._here = bool(getattr(backend, "supports_sharedmem", False)) or not self._several
         self._sent: Any = None
@@ -189,11 +186,11 @@ class Workers:
         yield from self._hand_out(function, tasks)
 
     def _hand_out(self, function: Function, tasks: Iterator[tuple[Any, ...]]) -> Iterator[Any]:
-        load = self._load_for_workers()
         stop, out, turn = Stop(), dict[int, tuple[Any, ...]](), threading.Lock()
         numbered, again, losses = enumerate(tasks), list[tuple[int, tuple[Any, ...]]](), 0
 
         def handed() -> Iterator[Any]:
+            load = self._load_for_workers()
             while True:
                 with turn:  # joblib asks from several threads
                     number, task = again.pop() if again else next(numbered, (-1, ()))
@@ -210,11 +207,12 @@ class Workers:
                         losses = 0
                         yield result
                     return
-                except BrokenExecutor as error:
+                except (BrokenExecutor, CancelledError) as error:
                     losses += 1
                     if losses >= _LOSSES:
-                        raise
+                        raise _lost_for_good() from error
                     _warn_of_loss(error, len(out))
+                    self._sent = None  # it may have been lost as well
                     with turn:
                         again, out = list(out.items()), {}
         finally:
@@ -228,7 +226,8 @@ class Workers:
             return Parallel(n_jobs=self._n_jobs, prefer=self._prefer)
 
     def _load_for_workers(self) -> Any:
-        if not hasattr(self._client, "scatter"):
+        # With a single worker joblib does the tasks here.
+        if self._client is None or effective_n_jobs(self._n_jobs) == 1:
             return self.load
         if self._sent is None:
             self.load.comes_again = False
@@ -236,8 +235,10 @@ class Workers:
         return self._sent
 
 
-def _work(stop: Stop, load: Workload, function: Function, number: int, task: tuple[Any, ...]) -> tuple[int, Any]:
+def _work(stop: Stop, load: Any, function: Function, number: int, task: tuple[Any, ...]) -> tuple[int, Any]:
     """Do a task; in a worker thread, which hears no signal, until the call that it belongs to is given up."""
+    if not isinstance(load, Workload):  # it is on the cluster, and the task is not: workers went meanwhile
+        load = load.result()
     with one_blas_thread():
         if threading.current_thread() is threading.main_thread():
             return number, function(load, *task)
@@ -249,10 +250,13 @@ def _prepare(load: Workload, which: int, start: int, stop: int) -> tuple[int, li
 
 
 def _warn_of_loss(error: BaseException, tasks: int) -> None:
-    warnings.warn(
-        f"a worker process was lost ({type(error).__name__}); the {tasks} tasks in flight are done again",
-        RuntimeWarning,
-        stacklevel=2,
+    warn_user(f"a worker was lost ({type(error).__name__}); the {tasks} tasks in flight are done again", RuntimeWarning)
+
+
+def _lost_for_good() -> RuntimeError:
+    return RuntimeError(
+        f"workers were lost {_LOSSES} times without a task done in between: one of the tasks in flight crashes them, "
+        "or takes more memory than they have; n_jobs=1 shows which"
     )
 
 
@@ -263,43 +267,3 @@ def check_jobs(n_jobs: Any) -> int | None:
     if not is_integer(n_jobs) or n_jobs == 0:
         raise InvalidParameterError(f"n_jobs must be None or a non-zero integer (-1: all cores); got {n_jobs!r}")
     return int(n_jobs)
-
-
-@lru_cache(maxsize=1)
-def _thread_pools(modules: int) -> ThreadpoolController:
-    """The thread pools of the loaded libraries; looked for again when there are more modules, which bring more."""
-    return ThreadpoolController()
-
-
-class _Held:
-    """BLAS held to one thread by as many calls as there are at a time; the last one gives it back as it was."""
-
-    def __init__(self) -> None:
-        self._turn = threading.Lock()
-        self._calls = 0
-        self._limit: Any = None
-
-    def take(self) -> None:
-        with self._turn:
-            if self._calls == 0:
-                self._limit = _thread_pools(len(sys.modules)).limit(limits=1, user_api="blas")
-            self._calls += 1
-
-    def give(self) -> None:
-        with self._turn:
-            self._calls -= 1
-            if self._calls == 0:
-                self._limit.restore_original_limits()
-
-
-_held = _Held()
-
-
-@contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """Hold BLAS to one thread: the workers are the parallelism, and sums keep their order whatever their number."""
-    _held.take()
-    try:
-        yield
-    finally:
-        _held.give()
