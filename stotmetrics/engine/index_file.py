@@ -48,16 +48,14 @@ def load(path: OutPath) -> tuple[BoundMetric, PackedSeries]:
     """Read an index, and refuse what is not one."""
     source = Path(os.fspath(path))
     try:
-        with np.load(source, allow_pickle=False) as file:
-            arrays = dict(file)
+        with source.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            arrays = dict(stored)
         about = json.loads(bytes(arrays.pop("about")))
         if about.pop("format") != _FORMAT:
             raise DataFileError(f"{source}: an index of another version of stotmetrics; make it anew")
         packed = PackedSeries(**{"times": None, "weights": None, **arrays})
         _check(packed)
-    except OSError:
-        raise
-    except DataFileError:
+    except (OSError, DataFileError):
         raise
     except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise DataFileError(f"{source}: not a neighbour index, or a damaged one ({error})") from error
@@ -66,11 +64,11 @@ def load(path: OutPath) -> tuple[BoundMetric, PackedSeries]:
 
 def _check(packed: PackedSeries) -> None:
     ends, count = packed.ends, len(packed.values)
-    _require(packed.values, "values", np.float64, (count, packed.values.shape[1]))
-    _require(ends, "ends", np.intp, (len(ends),))
+    _require(packed.values, "values", np.float64, (count, None))
+    _require(ends, "ends", np.intp, (None,))
     if not len(ends) or ends[0] < 1 or (np.diff(ends) < 1).any() or ends[-1] != count:
         raise ValueError("the ends of the series are not increasing up to the end of the values")
-    _require(packed.frames, "frames", np.intp, (len(ends), packed.frames.shape[1]))
+    _require(packed.frames, "frames", np.intp, (len(ends), None))
     if not np.isfinite(packed.values).all():
         raise ValueError("the values are not finite")
     for name in ("times", "weights"):
@@ -91,8 +89,9 @@ def _check(packed: PackedSeries) -> None:
         raise ValueError(str(error)) from error
 
 
-def _require(array: npt.NDArray[Any], name: str, dtype: Any, shape: tuple[int, ...]) -> None:
-    if array.dtype != np.dtype(dtype) or array.shape != shape:
+def _require(array: npt.NDArray[Any], name: str, dtype: Any, shape: tuple[int | None, ...]) -> None:
+    fits = array.ndim == len(shape) and all(want in (None, size) for want, size in zip(shape, array.shape, strict=True))
+    if array.dtype != np.dtype(dtype) or not fits:
         raise ValueError(f"{name} is an array of {array.dtype} and shape {array.shape}")
 
 
