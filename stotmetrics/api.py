@@ -171,7 +171,8 @@ def pairwise(
     out : path, optional
         A ``.npy`` file to write the matrix to while it is computed. If the run is stopped, the same call with the same
         arguments does the rest; once it is finished, the same call returns it. A journal beside it,
-        ``matrix.npy.journal``, knows of which call it is and what is written: keep the two together.
+        ``matrix.npy.journal``, knows of which call it is and what is written: keep the two together. With zarr
+        installed, also a ``.zarr`` folder, whose chunks are the tiles; what is not computed yet reads there as NaN.
     overwrite : bool, default False
         Whether a file ``out`` that is of another call, or was changed, gives way. It is replaced as soon as there is
         space for the new one.
@@ -194,7 +195,7 @@ def pairwise(
     -------
     array of shape (n, m), or (n (n - 1) / 2,) if condensed
         If ``out`` is given, a memory map of the file that is copied where it is written to: the file stays as it is.
-        Of a shard, the blocks of its tiles one behind the other.
+        Of a shard, the blocks of its tiles one behind the other; of a Zarr store, its array, read-only.
 
     Raises
     ------
@@ -230,7 +231,7 @@ def pairwise(
     bound = get_metric(metric, **params)
     left, right = as_sets(X, Y, bound.traits, bound.name)
     workers.check_jobs(n_jobs)
-    side = tiles.tile_side(left, right or left)
+    side = output.side_for(out, left, right)
     with output.open_destination(
         out,
         bound,

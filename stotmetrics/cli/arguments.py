@@ -80,7 +80,7 @@ def parser() -> argparse.ArgumentParser:
     filling.add_argument("other", nargs="?", metavar="TEST", help="other series, one a column; by default the same")
     _add_metric(filling, default="softdtw")
     _add_work(filling)
-    filling.add_argument("--out", type=Path, metavar="FILE", help="D.npy, D.csv, or - for CSV to the output (default)")
+    filling.add_argument("--out", type=Path, metavar="FILE", help="D.npy, D.zarr, D.csv, or - for CSV to the output")
     filling.add_argument("--overwrite", action="store_true", help="start a .npy file anew, whatever it holds")
     filling.add_argument("--condensed", action="store_true", help="the upper triangle alone, as SciPy's squareform")
     filling.add_argument("--dtype", choices=["float64", "float32"], help="of a .npy file (default float64)")

@@ -60,15 +60,18 @@ def dist(options: argparse.Namespace) -> None:
 def matrix(options: argparse.Namespace) -> None:
     """Write the matrix of all distances within a set of series, or from each of one set to each of another.
 
-    As a .npy file, which a run that was stopped goes on with, or as comma-separated values. Array jobs write a share of
-    the .npy file each, with --shard, and --merge puts the shares together.
+    As a .npy file or a Zarr store, which a run that was stopped goes on with, or as comma-separated values. Array jobs
+    write a share of the .npy file each, with --shard, and --merge puts the shares together.
     """
     path = None if options.out is None or str(options.out) == "-" else options.out
     if path is not None:
-        if path.suffix.lower() not in (".npy", ".csv"):
-            raise InvalidParameterError(f"--out must end in .npy or .csv, or be - for the standard output; got {path}")
-        check_folder(path)
-    binary = path is not None and path.suffix.lower() == ".npy"
+        kind = path.suffix.lower()
+        if kind not in (".npy", ".zarr", ".csv"):
+            raise InvalidParameterError(
+                f"--out must end in .npy, .zarr or .csv, or be - for the standard output; got {path}"
+            )
+        check_folder(path, folder_too=kind == ".zarr")
+    binary = path is not None and path.suffix.lower() != ".csv"
     if not binary:
         _refuse_for_text(options)
     if options.merge:

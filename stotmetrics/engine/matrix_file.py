@@ -237,7 +237,7 @@ def npy_path(out: Any) -> str:
     except TypeError:
         path = ""
     if Path(path).suffix != ".npy":
-        raise InvalidParameterError(f"out must be the path of a .npy file; got {path or out!r}")
+        raise InvalidParameterError(f"out must be the path of a .npy file or a .zarr folder; got {path or out!r}")
     return path
 
 

@@ -14,6 +14,18 @@ from .destination import Destination, Layout, float_type, in_words
 from .identity import job_of
 from .matrix_file import FileDestination, OutPath
 from .matrix_shards import Grid, open_shard
+from .matrix_zarr import ZarrDestination, is_zarr_path
+from .tiles import tile_side
+
+# In a Zarr store every tile is a file: larger tiles of up to a second or so of work make fewer of them.
+_ZARR_CELLS, _ZARR_SIDES = 2**28, (16, 256)
+
+
+def side_for(out: Any, left: Sequence[Series], right: Sequence[Series] | None) -> int:
+    """Series on one side of a tile; the numbers do not depend on it."""
+    if is_zarr_path(out):
+        return tile_side(left, right or left, _ZARR_CELLS, _ZARR_SIDES)
+    return tile_side(left, right or left)
 
 
 def open_destination(
@@ -42,6 +54,12 @@ def open_destination(
         return Destination(np.zeros(layout.shape, dtype=kind), layout)
     job = job_of(metric, [left] if right is None else [left, right])
     job |= {"shape": repr(layout.shape), "dtype": str(kind), "tiles": str(side)}
+    if is_zarr_path(out):
+        if condensed or shard is not None:
+            raise InvalidParameterError(
+                "a Zarr store holds whole matrices; for condensed or shard pass out='matrix.npy'"
+            )
+        return ZarrDestination(out, layout, side, kind, job, overwrite=overwrite)
     if shard is None:
         return FileDestination(out, layout, kind, job, overwrite=overwrite)
     traits = metric.traits

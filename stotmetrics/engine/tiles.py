@@ -56,10 +56,12 @@ class Tile:
         return i, j
 
 
-def tile_side(left: Sequence[Series], right: Sequence[Series]) -> int:
+def tile_side(
+    left: Sequence[Series], right: Sequence[Series], most: int = _CELLS, sides: tuple[int, int] = _SIDES
+) -> int:
     """Series on one side of a tile. It depends on the data alone, so that the result cannot depend on the workers."""
     cells = np.mean([len(s) for s in left]) * np.mean([len(s) for s in right]) * left[0].dim
-    return int(np.clip(np.sqrt(_CELLS / cells), *_SIDES))
+    return int(np.clip(np.sqrt(most / cells), *sides))
 
 
 class Tiles(Sequence[Tile]):

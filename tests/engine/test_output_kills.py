@@ -14,7 +14,7 @@ import pytest
 
 from stotmetrics import pairwise
 
-KILLS = 10 if os.environ.get("CI") else 50
+KILLS = int(os.environ.get("STOTMETRICS_KILLS", 10 if os.environ.get("CI") else 50))
 N = 240
 SIDE = 24
 N_PAIRS, TILES = N * (N - 1) // 2, (N // SIDE) * (N // SIDE + 1) // 2
@@ -143,6 +143,32 @@ def test_the_lock_of_a_killed_process_is_taken_over(tmp_path):
     D = pairwise(np.arange(60.0)[:, None], metric="otw", out=out, progress=lambda d, t: told.append(d))
     assert told[0] > 0
     np.testing.assert_array_equal(D, pairwise(np.arange(60.0)[:, None], metric="otw"))
+
+
+def test_an_interrupt_inside_a_long_pair_is_heard_at_once_and_leaves_a_file_that_is_taken_up(tmp_path):
+    code = """
+        import sys
+        import numpy as np, stotmetrics
+        X = [np.arange(4.0) + k for k in range(60)] + [np.zeros(60000), np.ones(60000)]
+        def tell(done, total):
+            print(done, flush=True)
+            if len(sys.argv) > 2 and done:
+                sys.exit(f"taken up at {done}")
+        stotmetrics.pairwise(X, metric="dtw", out=sys.argv[1], progress=tell)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path / "D.npy")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while journalled(tmp_path) < 4:  # the fifth tile and all that follow hold pairs of minutes
+            time.sleep(0.01)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        start = time.monotonic()
+        process.wait(60)
+        assert time.monotonic() - start < 20  # two seconds, on a machine with nothing else to do
+        assert "KeyboardInterrupt" in process.stderr.read()
+    again = subprocess.run([*command, "stop"], capture_output=True, text=True, timeout=120)
+    assert again.stderr.startswith("taken up at "), again.stderr
+    assert int(again.stderr.split()[-1]) > 0
 
 
 def test_of_two_processes_that_start_together_one_does_the_work(tmp_path):
