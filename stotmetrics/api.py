@@ -231,7 +231,7 @@ def pairwise(
     bound = get_metric(metric, **params)
     left, right = as_sets(X, Y, bound.traits, bound.name)
     workers.check_jobs(n_jobs)
-    side = output.side_for(out, left, right)
+    side = output.side_for(out, bound, left, right)
     with output.open_destination(
         out,
         bound,

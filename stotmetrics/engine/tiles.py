@@ -23,9 +23,10 @@ Progress = bool | Callable[[int, int], None]
 Advance = Callable[[int], object]
 
 # Cost-matrix entries in one tile, and series on its side: milliseconds to seconds of work, enough to make handing out a
-# tile cheap, little enough for progress, balance and Ctrl-C.
-_CELLS = 2**24
-_SIDES = (4, 24)
+# tile cheap, little enough for progress, balance and Ctrl-C. Far fewer where a metric solves pair after pair: then
+# an entry costs more, up to a transport problem, and a larger tile gains nothing.
+CELLS, CELLS_ALONE = 2**24, 2**20
+_SIDES = (1, 24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +58,11 @@ class Tile:
 
 
 def tile_side(
-    left: Sequence[Series], right: Sequence[Series], most: int = _CELLS, sides: tuple[int, int] = _SIDES
+    left: Sequence[Series], right: Sequence[Series], cells: int = CELLS, sides: tuple[int, int] = _SIDES
 ) -> int:
     """Series on one side of a tile. It depends on the data alone, so that the result cannot depend on the workers."""
-    cells = np.mean([len(s) for s in left]) * np.mean([len(s) for s in right]) * left[0].dim
-    return int(np.clip(np.sqrt(most / cells), *sides))
+    of_a_pair = np.mean([len(s) for s in left]) * np.mean([len(s) for s in right]) * left[0].dim
+    return int(np.clip(np.sqrt(cells / of_a_pair), *sides))
 
 
 class Tiles(Sequence[Tile]):
