@@ -374,31 +374,42 @@ def _search(load: Workload, start: int, stop: int, k: int, bounded: bool) -> tup
     metric, train, queries = load.metric, load.prepared(0), load.prepared(1)[start:stop]
     bounds = _bounds(metric, queries, train) if bounded else np.full((len(queries), len(train)), -np.inf)
     order = np.argsort(bounds, axis=1, kind="stable")
+    bounds = np.take_along_axis(bounds, order, axis=1)
+    # What is known so far, in this order: only the first done[i] candidates of query i were looked at.
     distances = np.full(bounds.shape, np.inf)
+    nearest = np.full((len(queries), k), np.inf)
     done = np.zeros(len(queries), dtype=np.intp)
     abandoned = failed = 0
     bulk = _in_bulk(metric)
     size = max(k, metric.spec.lanes if bounded and metric.spec.lower_bounds is not None else _MOST if bulk else 1)
     while True:
-        farthest = np.partition(distances, k - 1, axis=1)[:, k - 1]
+        farthest = nearest[:, k - 1]
         # Values and bounds are right to rounding only, and a tie is solved.
         reach = np.where(np.isfinite(farthest), farthest + 1e-9 * np.abs(farthest), np.inf)
-        ends = np.maximum(done, np.minimum((bounds <= reach[:, None]).sum(axis=1), done + size))
+        near = [np.searchsorted(row, most, side="right") for row, most in zip(bounds, reach, strict=True)]
+        ends = np.maximum(done, np.minimum(near, done + size))
         if (ends == done).all():
             break
         rows = np.repeat(np.arange(len(queries)), ends - done)
-        cols = np.concatenate([order[i, done[i] : ends[i]] for i in range(len(queries))])
+        places = [slice(*span) for span in zip(done.tolist(), ends.tolist(), strict=True)]
+        cols = np.concatenate([order[i, place] for i, place in enumerate(places)])
         batch = metric.block(queries, train, rows, cols, reach[rows])
         given_up = np.zeros(len(rows), dtype=np.bool_) if batch.abandoned is None else batch.abandoned
-        distances[rows, cols] = np.where(given_up, np.inf, batch.values)
+        found = np.split(np.where(given_up, np.inf, batch.values), np.cumsum(ends - done)[:-1])
+        for i, place in enumerate(places):
+            distances[i, place] = found[i]
+            nearest[i] = np.sort(np.concatenate([nearest[i], found[i]]))[:k]
         abandoned += int(given_up.sum())
         if batch.converged is not None:
             failed += int((~batch.converged & ~given_up).sum())
         done = ends
         size = min(_GROWTH * size, max(k, _MOST)) if bulk else 1
-    best = np.argsort(distances, axis=1, kind="stable")[:, :k]
-    values = np.take_along_axis(distances, best, axis=1)
-    return start, _Nearest(best, values, int(done.sum()) - abandoned, abandoned, failed)
+    indices, values = np.empty((len(queries), k), dtype=np.intp), np.empty((len(queries), k))
+    for i, end in enumerate(done.tolist()):
+        # Of two at the same distance, the one that comes first in the training set.
+        best = np.lexsort((order[i, :end], distances[i, :end]))[:k]
+        indices[i], values[i] = order[i, best], distances[i, best]
+    return start, _Nearest(indices, values, int(done.sum()) - abandoned, abandoned, failed)
 
 
 def _bounds(metric: BoundMetric, queries: Sequence[Any], train: Sequence[Any]) -> FloatArray:
