@@ -15,18 +15,16 @@ from .identity import job_of
 from .matrix_file import FileDestination, OutPath
 from .matrix_shards import Grid, open_shard
 from .matrix_zarr import ZarrDestination, is_zarr_path
-from .tiles import CELLS, CELLS_ALONE, tile_side
+from .tiles import tile_side
 
-# In a Zarr store every tile is a file: larger tiles, of up to some seconds of work, make fewer of them.
-_ZARR_TIMES, _ZARR_SIDES = 16, (16, 256)
+# In a Zarr store every tile is a file: larger tiles make fewer of them.
+_ZARR_TIMES, _ZARR_LEAST = 4, 16
 
 
 def side_for(out: Any, metric: BoundMetric, left: Sequence[Series], right: Sequence[Series] | None) -> int:
     """Series on one side of a tile; the numbers do not depend on it."""
-    cells = CELLS_ALONE if metric.spec.block is None else CELLS
-    if is_zarr_path(out):
-        return tile_side(left, right or left, _ZARR_TIMES * cells, _ZARR_SIDES)
-    return tile_side(left, right or left, cells)
+    side = tile_side(left, right or left, "pair" if metric.spec.block is None else "block")
+    return max(_ZARR_TIMES * side, _ZARR_LEAST) if is_zarr_path(out) else side
 
 
 def open_destination(

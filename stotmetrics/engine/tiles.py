@@ -22,11 +22,11 @@ from .workers import Workers, Workload
 Progress = bool | Callable[[int, int], None]
 Advance = Callable[[int], object]
 
-# Cost-matrix entries in one tile, and series on its side: milliseconds to seconds of work, enough to make handing out a
-# tile cheap, little enough for progress, balance and Ctrl-C. Far fewer where a metric solves pair after pair: then
-# an entry costs more, up to a transport problem, and a larger tile gains nothing.
-CELLS, CELLS_ALONE = 2**24, 2**20
-_SIDES = (1, 24)
+# Cost-matrix entries in one tile, and series on its side at most: ten milliseconds of work and more, enough to make
+# handing out a tile cheap, little enough for progress, balance and Ctrl-C. Fewer where a metric solves pair after pair:
+# then an entry costs more, up to a transport problem, and a larger tile gains nothing.
+_CELLS = {"block": 2**24, "pair": 2**20}
+_SIDES = {"block": 64, "pair": 24}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +57,13 @@ class Tile:
         return i, j
 
 
-def tile_side(
-    left: Sequence[Series], right: Sequence[Series], cells: int = CELLS, sides: tuple[int, int] = _SIDES
-) -> int:
-    """Series on one side of a tile. It depends on the data alone, so that the result cannot depend on the workers."""
+def tile_side(left: Sequence[Series], right: Sequence[Series], by: str = "block") -> int:
+    """Series on one side of a tile of a metric that solves a block of pairs at once, or pair after pair.
+
+    It depends on the data alone, so that the result cannot depend on the workers.
+    """
     of_a_pair = np.mean([len(s) for s in left]) * np.mean([len(s) for s in right]) * left[0].dim
-    return int(np.clip(np.sqrt(cells / of_a_pair), *sides))
+    return int(np.clip(np.sqrt(_CELLS[by] / of_a_pair), 1, _SIDES[by]))
 
 
 class Tiles(Sequence[Tile]):

@@ -124,6 +124,7 @@ def test_killed_fifty_times_it_ends_with_the_bytes_of_an_undisturbed_run(tmp_pat
     assert journalled(tmp_path) == TILES
     # One tile at a time is in flight: no more than one is begun in vain for every kill.
     redone = log.stat().st_size - N_PAIRS
+    print(f"{killed} kills; {redone} of {N_PAIRS} pairs were solved again")  # pytest -s, for the guide to long runs
     assert 0 < redone <= killed * SIDE**2
 
 

@@ -10,12 +10,19 @@ from hypothesis import strategies as st
 
 import stotmetrics
 from stotmetrics import MetricSpec, Traits, merge_shards, pairwise
+from stotmetrics.engine import tiles
 from stotmetrics.engine.matrix_shards import Grid, ShardLayout, shard_path
 from stotmetrics.errors import DataFileError, InvalidParameterError
 
 X = np.random.default_rng(3).normal(size=(61, 7))
 Y = X[:35] + 1.0
 SYMMETRIC = Traits(symmetric=True, zero_self=True)
+
+
+@pytest.fixture(autouse=True)
+def several_tiles(monkeypatch):
+    """Small tiles: the default is for more series."""
+    monkeypatch.setitem(tiles._SIDES, "block", 24)
 
 
 def plain(x, y, params):
@@ -41,18 +48,18 @@ def test_the_blocks_of_all_shards_cover_the_matrix_without_a_gap(
     n, m, side, within, symmetric, zero_self, condensed, count
 ):
     grid = Grid(n, n if within else m, side, within, symmetric, zero_self, condensed)
-    tiles = grid.tiles()
+    all_tiles = grid.tiles()
     seen = []
     for index in range(1, count + 1):
         layout = ShardLayout(grid, index, count)
         at = 0
-        for k in layout.share(tiles):
-            (span,) = layout.spans(tiles[k])
+        for k in layout.share(all_tiles):
+            (span,) = layout.spans(all_tiles[k])
             assert span.start == at
-            at += layout.read(np.zeros(layout.shape), tiles[k]).size
+            at += layout.read(np.zeros(layout.shape), all_tiles[k]).size
             seen.append(k)
         assert layout.shape == (at,)
-    assert seen == list(range(len(tiles)))
+    assert seen == list(range(len(all_tiles)))
 
 
 @pytest.mark.parametrize("count", [1, 3, 30])
