@@ -147,7 +147,8 @@ class Workers:
         self._eager = eager
         self._prefer = "threads" if load.metric.traits.releases_gil else "processes"
         backend, _ = get_active_backend(prefer=self._prefer)
-        self._n_jobs = 1 if getattr(backend, "nesting_level", None) else check_jobs(n_jobs)
+        jobs = check_jobs(n_jobs)
+        self._n_jobs = 1 if getattr(backend, "nesting_level", None) else jobs
         # A cluster's client brings data to each of its workers, once; joblib's own way leaves them on one, which may
         # be lost.
         client = getattr(backend, "client", None)
