@@ -238,9 +238,9 @@ def test_another_job_is_refused_until_it_may_overwrite(tmp_path, change, differs
 
 
 def test_other_parameters_are_refused(tmp_path):
-    stopped(tmp_path / "D.npy", metric=get_metric("softdtw", gamma=1.0))
+    stopped(tmp_path / "D.npy", metric=get_metric("gak", sigma=1.0))
     with pytest.raises(FileExistsError, match="another parameters"):
-        pairwise(X, metric="softdtw", gamma=2.0, out=tmp_path / "D.npy")
+        pairwise(X, metric="gak", sigma=2.0, out=tmp_path / "D.npy")
 
 
 def test_another_version_is_refused(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """A run that is killed at random moments, again and again, ends with the bytes of one that was left alone."""
 
+import contextlib
 import os
 import random
 import signal
@@ -67,15 +68,35 @@ def server(tmp_path):
         process.stdin.close()
 
 
-def run(server, seconds):
-    """Start a run and kill it after so many seconds; its status."""
+def run(server, wait=None):
+    """Start a run and kill it when ``wait`` has waited for what it waits for; its status."""
     server.stdin.write("run\n")
     server.stdin.flush()
     pid = int(server.stdout.readline())
-    if seconds is not None:
-        time.sleep(seconds)
-        os.kill(pid, signal.SIGKILL)  # its server has not waited for it yet, or does so now: the number is not reused
+    if wait is not None:
+        wait(pid)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)  # nobody else on this machine gets its number within the moment
     return server.stdout.readline().strip()
+
+
+def seconds(count):
+    """Wait for so long."""
+    return lambda pid: time.sleep(count)
+
+
+def one_more_tile(folder, pause):
+    """Wait until a tile more is written, or the run is over, and then for a while."""
+    before = journalled(folder)
+
+    def wait(pid):
+        with contextlib.suppress(ProcessLookupError):
+            while journalled(folder) <= before:
+                os.kill(pid, 0)
+                time.sleep(0.001)
+            time.sleep(pause)
+
+    return wait
 
 
 def journalled(folder):
@@ -106,14 +127,16 @@ def test_killed_fifty_times_it_ends_with_the_bytes_of_an_undisturbed_run(tmp_pat
     longest = 2 * seconds_to_start(server, log) + 0.1
     draw, written, killed = random.Random(0), [journalled(tmp_path)], 1
     while killed < KILLS:
-        if run(server, draw.uniform(0, longest)) == "0":
+        # At any moment at all, and where it surely is at work.
+        anywhere, at_work = seconds(draw.uniform(0, longest)), one_more_tile(tmp_path, draw.uniform(0, 0.02))
+        if run(server, at_work if killed % 4 == 0 else anywhere) == "0":
             break  # it was done before it could be killed
         killed += 1
         written.append(journalled(tmp_path))
     assert killed == KILLS or out.read_bytes() == undisturbed.read_bytes()
     assert written == sorted(written)
     assert written[-1] > 0
-    assert run(server, None) == "0"
+    assert run(server) == "0"
     assert out.read_bytes() == undisturbed.read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "D.npy",
