@@ -63,18 +63,18 @@ def load(path: OutPath) -> tuple[BoundMetric, PackedSeries]:
 
 
 def _check(packed: PackedSeries) -> None:
-    ends, count = packed.ends, len(packed.values)
-    _require(packed.values, "values", np.float64, (count, None))
-    _require(ends, "ends", np.intp, (None,))
-    if not len(ends) or ends[0] < 1 or (np.diff(ends) < 1).any() or ends[-1] != count:
-        raise ValueError("the ends of the series are not increasing up to the end of the values")
-    _require(packed.frames, "frames", np.intp, (len(ends), None))
+    _require(packed.shapes, "shapes", np.intp, (None, 2))
+    n, times = len(packed.shapes), int(packed.shapes[:, 0].sum())
+    if n == 0 or (packed.shapes < 1).any():
+        raise ValueError("the shapes of the series are not positive")
+    _require(packed.values, "values", np.float64, (int(packed.shapes.prod(axis=1).sum()),))
+    _require(packed.frames, "frames", np.intp, (n, None))
     if not np.isfinite(packed.values).all():
         raise ValueError("the values are not finite")
     for name in ("times", "weights"):
         column = getattr(packed, name)
         if column is not None:
-            _require(column, name, np.float64, (count,))
+            _require(column, name, np.float64, (times,))
     if packed.times is None and packed.weights is None:
         return
     try:

@@ -17,10 +17,10 @@ class PackedSeries:
 
     Parameters
     ----------
-    values : array of shape (sum of T, d)
-        All values.
-    ends : array of shape (n,)
-        Where each series ends.
+    values : array of shape (sum of T * d,)
+        All values, those of one time together.
+    shapes : array of shape (n, 2)
+        Times and values at one time of each series.
     times, weights : array of shape (sum of T,), optional
         Those of the series that have them, NaN elsewhere; None if no series has them.
     frames : array of shape (n, ndim)
@@ -28,14 +28,14 @@ class PackedSeries:
     """
 
     values: FloatArray
-    ends: IntArray
+    shapes: IntArray
     times: FloatArray | None
     weights: FloatArray | None
     frames: IntArray
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The arrays that are there, by name."""
-        named = {name: getattr(self, name) for name in ("values", "ends", "times", "weights", "frames")}
+        named = {name: getattr(self, name) for name in ("values", "shapes", "times", "weights", "frames")}
         return {name: array for name, array in named.items() if array is not None}
 
 
@@ -52,8 +52,8 @@ def pack(series: Sequence[Series]) -> PackedSeries:
         shape = one.frame_shape or ()
         frames[k, : len(shape)] = shape
     return PackedSeries(
-        np.concatenate([one.values for one in series]),
-        np.cumsum([len(one) for one in series], dtype=np.intp),
+        np.concatenate([one.values.ravel() for one in series]),
+        np.array([one.values.shape for one in series], dtype=np.intp),
         columns["times"],
         columns["weights"],
         frames,
@@ -64,12 +64,13 @@ def unpack(packed: PackedSeries) -> list[Series]:
     """The series again, as views of the arrays."""
     for array in packed.arrays().values():
         array.flags.writeable = False  # what nobody can write to is not copied
-    found, start = [], 0
-    for end, frame in zip(packed.ends.tolist(), packed.frames.tolist(), strict=True):
-        here = slice(start, end)
+    found, at, time = [], 0, 0
+    for (length, dim), frame in zip(packed.shapes.tolist(), packed.frames.tolist(), strict=True):
+        values = packed.values[at : at + length * dim].reshape(length, dim)
+        here = slice(time, time + length)
         shape = tuple(size for size in frame if size) or None
-        found.append(Series(packed.values[here], _part(packed.times, here), _part(packed.weights, here), shape))
-        start = end
+        found.append(Series(values, _part(packed.times, here), _part(packed.weights, here), shape))
+        at, time = at + length * dim, time + length
     return found
 
 

@@ -58,7 +58,7 @@ def test_an_index_answers_as_kneighbors_here_on_the_way_and_from_its_file(tmp_pa
 def test_the_file_holds_no_pickle(tmp_path):
     NeighborIndex(TRAIN, "dtw").save(tmp_path / "index.npz")
     with np.load(tmp_path / "index.npz", allow_pickle=False) as file:
-        assert set(file) == {"about", "values", "ends", "frames"}
+        assert set(file) == {"about", "values", "shapes", "frames"}
         assert b'"metric": "dtw"' in bytes(file["about"])
 
 
@@ -157,13 +157,15 @@ def changed(path, **changes):
         {"about": np.frombuffer(b'{"format": "another"}', dtype=np.uint8)},
         {"about": np.frombuffer(b"[1]", dtype=np.uint8)},
         {"values": None},
-        {"values": np.zeros(5)},
-        {"values": np.zeros((5, 1), dtype=np.float32)},
-        {"values": np.full((10, 1), np.nan)},
-        {"ends": np.array([5, 5, 10])},
-        {"ends": np.array([0, 10])},
-        {"ends": np.array([5, 9])},
-        {"ends": np.array([], dtype=np.intp)},
+        {"values": np.zeros(9)},
+        {"values": np.zeros((10, 1))},
+        {"values": np.zeros(10, dtype=np.float32)},
+        {"values": np.full(10, np.nan)},
+        {"shapes": np.array([[5, 1], [5, 0]])},
+        {"shapes": np.array([[5, 1], [-5, -1]])},
+        {"shapes": np.array([[5, 1], [6, 1]])},
+        {"shapes": np.array([5, 5])},
+        {"shapes": np.zeros((0, 2), dtype=np.intp)},
         {"times": np.arange(10.0)[::-1].copy()},
         {"times": np.arange(9.0)},
         {"weights": -np.ones(10)},

@@ -42,11 +42,13 @@ def load_of(metric="euclidean", n=5):
 
 @st.composite
 def sets_of_series(draw):
-    dim, frames = draw(st.sampled_from([(1, None), (3, None), (4, (2, 2)), (6, (3, 2))]))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     found = []
     for _ in range(draw(st.integers(1, 5))):
-        n = int(rng.integers(1, 5))
+        n, (dim, frames) = (
+            int(rng.integers(1, 5)),
+            draw(st.sampled_from([(1, None), (3, None), (4, (2, 2)), (6, (3, 2))])),
+        )
         values = rng.normal(size=(n, *(frames or (dim,))))
         times = rng.normal() + np.cumsum(rng.uniform(0.1, 1, n)) if draw(st.booleans()) else None
         found.append(as_series(values, times=times, weights=rng.uniform(0.1, 1, n) if draw(st.booleans()) else None))
@@ -68,7 +70,7 @@ def test_series_come_out_of_their_packing_as_they_went_in(series):
 def test_a_workload_travels_as_a_few_arrays_and_the_name_of_its_metric():
     load = Workload(get_metric("dtw"), [as_series(np.zeros(10)) for _ in range(1000)])
     size = len(pickle.dumps(load))
-    assert 80_000 < size < 95_000
+    assert 80_000 < size < 100_000
     assert b"stotmetrics.metrics.dtw" in pickle.dumps(load)  # the parameters; its functions are found by the name
     assert b"lower_bounds" not in pickle.dumps(load)
 
