@@ -207,15 +207,17 @@ class Workers:
                         del out[number]
                         losses = 0
                         yield result
-                    return
+                    # A thread of joblib that outlived a loss may have taken a task with it.
+                    if not out:
+                        return
                 except (BrokenExecutor, CancelledError) as error:
                     losses += 1
                     if losses >= _LOSSES:
                         raise _lost_for_good() from error
                     _warn_of_loss(error, len(out))
                     self._sent = None  # it may have been lost as well
-                    with turn:
-                        again, out = list(out.items()), {}
+                with turn:
+                    again, out = list(out.items()), {}
         finally:
             # After Ctrl-C, an error or a caller that has had enough, no thread goes on for nobody.
             stop.ask()
