@@ -22,7 +22,8 @@ from .spec.traits import Traits
 
 if TYPE_CHECKING:
     from .engine.barycenters import Barycenter, barycenter
-    from .engine.neighbors import Neighbors, kneighbors
+    from .engine.matrix_shards import merge_shards
+    from .engine.neighbors import NeighborIndex, Neighbors, kneighbors
     from .metrics.dtw import dtw
     from .metrics.etiot import etiot
     from .metrics.etiot_hbcd import etiot_hbcd
@@ -47,6 +48,7 @@ __version__ = "0.1.0"
 _LAZY = {
     "Barycenter": ".engine.barycenters",
     "Ground": ".transport.ground_cost",
+    "NeighborIndex": ".engine.neighbors",
     "Neighbors": ".engine.neighbors",
     "barycenter": ".engine.barycenters",
     "dtw": ".metrics.dtw",
@@ -55,6 +57,7 @@ _LAZY = {
     "euclidean": ".metrics.euclidean",
     "gak": ".metrics.gak",
     "kneighbors": ".engine.neighbors",
+    "merge_shards": ".engine.matrix_shards",
     "opw": ".metrics.opw",
     "otw": ".metrics.otw",
     "show_versions": ".versions",
@@ -82,6 +85,7 @@ __all__ = [
     "InvalidSeriesError",
     "MetricLoadError",
     "MetricSpec",
+    "NeighborIndex",
     "Neighbors",
     "Result",
     "Series",
@@ -99,6 +103,7 @@ __all__ = [
     "get_metric",
     "kneighbors",
     "list_metrics",
+    "merge_shards",
     "opw",
     "otw",
     "pairwise",

@@ -13,11 +13,10 @@ from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec, Side
 from ..spec.parameters import parameter
-from ..spec.prepared import packed
 from ..spec.result import Batch, GradBatch, Result
 from ..spec.traits import Traits
 from . import value_costs as costs
-from .dtw_bounds import LANES, radius_of, soft_bounds, stack
+from .dtw_bounds import LANES, radius_of, soft_bounds, stacks
 
 BAND_DOC = "Sakoe-Chiba radius around the rescaled diagonal, in steps of the shorter series; None: no band"
 
@@ -63,7 +62,7 @@ def values(
 ) -> FloatArray:
     """Soft-DTW of the pairs ``(left[rows[k]], right[cols[k]])``."""
     gammas = gammas_of(left, right, rows, cols, gamma)
-    return _softdtw.values(*packed(left, stack), *packed(right, stack), rows, cols, gammas, radius_of(band))
+    return _softdtw.values(*stacks(left, right, rows, cols), gammas, radius_of(band))
 
 
 def pair(x: Series, y: Series, params: Parameters) -> Result:
@@ -101,9 +100,7 @@ def gradients(
     left: Sequence[Series], right: Sequence[Series], rows: IntArray, cols: IntArray, params: Parameters, side: Side
 ) -> GradBatch:
     gammas = gammas_of(left, right, rows, cols, params.gamma)
-    values, grad_x, grad_y = _softdtw.gradients(
-        *packed(left, stack), *packed(right, stack), rows, cols, gammas, radius_of(params.band)
-    )
+    values, grad_x, grad_y = _softdtw.gradients(*stacks(left, right, rows, cols), gammas, radius_of(params.band))
     ends_x = np.cumsum([len(left[i]) for i in rows])
     ends_y = np.cumsum([len(right[j]) for j in cols])
     return GradBatch(values, np.split(grad_x, ends_x[:-1]), np.split(grad_y, ends_y[:-1]))
