@@ -12,6 +12,7 @@ from .errors import (
     MetricLoadError,
     UnknownMetricError,
 )
+from .paths import as_paths
 from .series import Series, as_dataset, as_series
 from .spec.bound import BoundMetric, get_metric
 from .spec.metric import MetricSpec
@@ -23,6 +24,7 @@ from .spec.traits import Traits
 if TYPE_CHECKING:
     from .engine.barycenters import Barycenter, barycenter
     from .engine.neighbors import Neighbors, kneighbors
+    from .metrics.aot import aot
     from .metrics.dtw import dtw
     from .metrics.etiot import etiot
     from .metrics.etiot_hbcd import etiot_hbcd
@@ -48,6 +50,7 @@ _LAZY = {
     "Barycenter": ".engine.barycenters",
     "Ground": ".transport.ground_cost",
     "Neighbors": ".engine.neighbors",
+    "aot": ".metrics.aot",
     "barycenter": ".engine.barycenters",
     "dtw": ".metrics.dtw",
     "etiot": ".metrics.etiot",
@@ -87,7 +90,9 @@ __all__ = [
     "Series",
     "Traits",
     "UnknownMetricError",
+    "aot",
     "as_dataset",
+    "as_paths",
     "as_series",
     "barycenter",
     "distance",

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..arrays import FloatArray, IntArray, is_integer
 from ..errors import ConvergenceWarning, InvalidParameterError
-from ..series import as_dataset
+from ..series import read_dataset
 from ..spec.admission import check_sets
 from ..spec.bound import BoundMetric, Metric, get_metric, metric_comes_last
 
@@ -112,7 +112,10 @@ def kneighbors(
 
     metric_comes_last("kneighbors(X_train, X_query, metric={})", X_train, X_query)
     bound = get_metric(metric, **params)
-    train, queries = as_dataset(X_train, name="X_train"), as_dataset(X_query, name="X_query")
+    alike = not bound.traits.compares_paths
+    train, queries = (
+        read_dataset(X, name, share=False, alike=alike) for X, name in ((X_train, "X_train"), (X_query, "X_query"))
+    )
     if not (is_integer(k) and 1 <= k <= len(train)):
         raise InvalidParameterError(
             f"k must be an integer from 1 to {len(train)}, the number of series in X_train; got {k!r}"
