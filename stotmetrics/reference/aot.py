@@ -23,7 +23,7 @@ def aot(x: TimeSeries, y: TimeSeries, params: Any) -> Answer:
 
 
 def backward_induction(x: Process, y: Process, p: float) -> Answer:
-    """``V_t(i, j) = min over P of sum over children k, l of P_kl (|x_k - y_l| ** p + V_(t+1)(k, l))``; V_0 of the roots."""
+    """``V_t(i, j)`` is the least mean of ``|x_k - y_l| ** p + V_(t+1)(k, l)`` over plans between children; V_0 of the roots."""
     ahead: dict[tuple[Hashable, Hashable], float] = {}
     gap = 0.0
     for t in reversed(range(len(x.steps))):

@@ -140,7 +140,7 @@ def estimate(L, M, paths, seed, **params):
 def test_value_of_autoregressions_is_near_the_closed_form(steps, markovian):
     L, M = autoregression(0.2, steps), 1.5 * autoregression(0.9, steps)
     found = np.mean([estimate(L, M, 1000, seed, markovian=markovian) for seed in range(3)])
-    assert found == pytest.approx(cholesky_distance(L, M), rel=0.12)
+    assert found == pytest.approx(cholesky_distance(L, M), rel=0.04)
 
 
 def test_the_estimate_converges_to_the_closed_form():
