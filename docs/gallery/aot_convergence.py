@@ -37,9 +37,8 @@ def closed_form(L: np.ndarray, M: np.ndarray) -> float:
 def estimates(L: np.ndarray, M: np.ndarray, paths: int, repeats: int, **params: object) -> list[float]:
     found = []
     for seed in range(repeats):
-        x, y = (
-            factor @ np.random.default_rng([seed, k]).normal(size=(len(factor), paths)) for k, factor in enumerate((L, M))
-        )
+        noises = (np.random.default_rng([seed, k]).normal(size=(len(L), paths)) for k in range(2))
+        x, y = (factor @ noise for factor, noise in zip((L, M), noises, strict=True))
         found.append(stotmetrics.distance(x, y, metric="aot", **params))
     return found
 

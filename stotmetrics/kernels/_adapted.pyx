@@ -1,14 +1,14 @@
 """Optimal transport between two processes by plans that do not look ahead: backward induction over pairs of nodes.
 
-A process is a graph of nodes, one layer for each time and the root before them: a node is what is known at its time. The
-value of a pair of nodes is that of one transport problem between their children, whose cost is what the next values
+A process is a graph of nodes, one layer for each time and the root before them: a node is what is known at its time.
+The value of a pair of nodes is that of one transport problem between their children, whose cost is what the next values
 cost and the value of the next pair.
 """
 
-from libc.math cimport INFINITY, fabs, pow, sqrt
+from libc.math cimport fabs, pow, sqrt
 
 from ._core cimport NOT_CONVERGED, OK
-from ._interrupt cimport SLICE, heard, interrupted, turn
+from ._interrupt cimport SLICE, heard, turn
 from ._network cimport Network, network_doubles, optimise, pivot_limit, place, set_potentials, staircase
 
 import numpy as np
@@ -77,28 +77,29 @@ cdef double along_line(const Job *job, Py_ssize_t i, Py_ssize_t j) noexcept nogi
     """The last step on a line, where nothing comes after: the coupling of the children in their order is optimal."""
     cdef const double *x = job.x.value + job.x.layer[job.steps]
     cdef const double *y = job.y.value + job.y.layer[job.steps]
-    cdef Py_ssize_t k = job.x.first[i], k_end = job.x.first[i + 1], l = job.y.first[j], l_end = job.y.first[j + 1]
-    cdef long long supply = job.x.whole[k], demand = job.y.whole[l], moved
+    cdef Py_ssize_t row = job.x.first[i], column = job.y.first[j]
+    cdef long long supply = job.x.whole[row], demand = job.y.whole[column], moved
     cdef double total = 0.0
     while True:
         moved = min(supply, demand)
-        total += moved * ground(x + job.x.child[k], y + job.y.child[l], 1, job.inverse, job.p)
+        total += moved * ground(x + job.x.child[row], y + job.y.child[column], 1, job.inverse, job.p)
         supply -= moved
         demand -= moved
         if supply == 0:
-            k += 1
-            if k == k_end:
+            row += 1
+            if row == job.x.first[i + 1]:
                 return total * UNIT
-            supply = job.x.whole[k]
+            supply = job.x.whole[row]
         if demand == 0:
-            l += 1
-            if l == l_end:
+            column += 1
+            if column == job.y.first[j + 1]:
                 return total * UNIT
-            demand = job.y.whole[l]
+            demand = job.y.whole[column]
 
 
-cdef double mean(const double *costs, Py_ssize_t stride, const Py_ssize_t *child, const long long *whole,
-                 Py_ssize_t count) noexcept nogil:
+cdef double mean(
+    const double *costs, Py_ssize_t stride, const Py_ssize_t *child, const long long *whole, Py_ssize_t count
+) noexcept nogil:
     """The only coupling with a single node."""
     cdef Py_ssize_t k
     cdef double total = 0.0
@@ -107,16 +108,24 @@ cdef double mean(const double *costs, Py_ssize_t stride, const Py_ssize_t *child
     return total * UNIT
 
 
-cdef double gather(const double *costs, Py_ssize_t across, Py_ssize_t along, const Py_ssize_t *rows, Py_ssize_t n,
-                   const Py_ssize_t *columns, Py_ssize_t m, double *block) noexcept nogil:
+cdef double gather(
+    const double *costs,
+    Py_ssize_t across,
+    Py_ssize_t along,
+    const Py_ssize_t *rows,
+    Py_ssize_t n,
+    const Py_ssize_t *columns,
+    Py_ssize_t m,
+    double *block,
+) noexcept nogil:
     """Copy the block of some rows and columns, whose neighbours lie `across` and `along` apart; its largest entry."""
-    cdef Py_ssize_t k, l
+    cdef Py_ssize_t row, column
     cdef double largest = 0.0, entry
-    for k in range(n):
-        for l in range(m):
-            entry = costs[rows[k] * across + columns[l] * along]
+    for row in range(n):
+        for column in range(m):
+            entry = costs[rows[row] * across + columns[column] * along]
             largest = max(largest, entry)
-            block[k * m + l] = entry
+            block[row * m + column] = entry
     return largest
 
 
@@ -124,19 +133,19 @@ cdef double two_sources(const double *block, Py_ssize_t m, long long supply, con
     """Two sources: the first serves the sinks where it saves most, until it has nothing left."""
     cdef int[MOST_SORTED] order
     cdef const double *other = block + m
-    cdef Py_ssize_t k, l
+    cdef Py_ssize_t k, at
     cdef int sink
     cdef long long moved
     cdef double total = 0.0, saved
-    for l in range(m):
-        saved = block[l] - other[l]
-        k = l
-        while k > 0 and block[order[k - 1]] - other[order[k - 1]] > saved:
-            order[k] = order[k - 1]
-            k -= 1
-        order[k] = <int>l
-    for l in range(m):
-        sink = order[l]
+    for k in range(m):
+        saved = block[k] - other[k]
+        at = k
+        while at > 0 and block[order[at - 1]] - other[order[at - 1]] > saved:
+            order[at] = order[at - 1]
+            at -= 1
+        order[at] = <int>k
+    for k in range(m):
+        sink = order[k]
         moved = min(supply, demands[sink])
         supply -= moved
         total += moved * block[sink] + (demands[sink] - moved) * other[sink]
@@ -155,7 +164,9 @@ cdef double moved_cost(const Network *net) noexcept nogil:
     return total * UNIT
 
 
-cdef int simplex(Network *net, const long long *a, const long long *b, const int *natural, double largest) noexcept nogil:
+cdef int simplex(
+    Network *net, const long long *a, const long long *b, const int *natural, double largest
+) noexcept nogil:
     """The network simplex from the coupling in order, until no pivot is found with fresh potentials."""
     cdef Py_ssize_t before
     staircase(net, a, b, natural, natural)
@@ -168,18 +179,19 @@ cdef int simplex(Network *net, const long long *a, const long long *b, const int
             return OK
 
 
-cdef double between(Job *job, Py_ssize_t i, Py_ssize_t j, const double *ahead, Py_ssize_t columns, Outcome *found
-                    ) noexcept nogil:
+cdef double between(
+    Job *job, Py_ssize_t i, Py_ssize_t j, const double *ahead, Py_ssize_t columns, Outcome *found
+) noexcept nogil:
     """The value of nodes i and j: transport between their children at the costs ahead, (., columns)."""
-    cdef Py_ssize_t k = job.x.first[i], l = job.y.first[j], n, m
-    cdef const Py_ssize_t *rows = job.x.child + k
-    cdef const Py_ssize_t *sinks = job.y.child + l
-    cdef const long long *a = job.x.whole + k
-    cdef const long long *b = job.y.whole + l
+    cdef Py_ssize_t row = job.x.first[i], column = job.y.first[j], n, m
+    cdef const Py_ssize_t *rows = job.x.child + row
+    cdef const Py_ssize_t *sinks = job.y.child + column
+    cdef const long long *a = job.x.whole + row
+    cdef const long long *b = job.y.whole + column
     cdef double value, largest
     cdef Network net
-    n = job.x.first[i + 1] - k
-    m = job.y.first[j + 1] - l
+    n = job.x.first[i + 1] - row
+    m = job.y.first[j + 1] - column
     if n == 1:
         value = mean(ahead + rows[0] * columns, 1, sinks, b, m)
         largest = value
@@ -207,32 +219,32 @@ cdef double between(Job *job, Py_ssize_t i, Py_ssize_t j, const double *ahead, P
     return value
 
 
+cdef inline Py_ssize_t pairs(const Job *job, Py_ssize_t layer) noexcept nogil:
+    """How many pairs of nodes a layer has."""
+    return (job.x.layer[layer + 1] - job.x.layer[layer]) * (job.y.layer[layer + 1] - job.y.layer[layer])
+
+
 cdef int step(Job *job, Py_ssize_t layer, const double *ahead, double *here, Outcome *found) noexcept nogil:
     """The values of all pairs of nodes of a layer; without costs ahead, along the line."""
-    cdef Py_ssize_t columns = job.y.layer[layer + 2] - job.y.layer[layer + 1], i, j
+    cdef Py_ssize_t columns = job.y.layer[layer + 2] - job.y.layer[layer + 1], i, j, n, m
     cdef double before = found.error
     found.error = 0.0
     for i in range(job.x.layer[layer], job.x.layer[layer + 1]):
+        n = job.x.first[i + 1] - job.x.first[i]
         for j in range(job.y.layer[layer], job.y.layer[layer + 1]):
-            if turn(&job.left, 16 + (job.x.first[i + 1] - job.x.first[i]) * (job.y.first[j + 1] - job.y.first[j])):
+            m = job.y.first[j + 1] - job.y.first[j]
+            if turn(&job.left, 16 + n * m):
                 return NOT_CONVERGED
             if ahead == NULL:
                 here[0] = along_line(job, i, j)
-                found.error = max(
-                    found.error, (8.0 + job.x.first[i + 1] - job.x.first[i]
-                                  + job.y.first[j + 1] - job.y.first[j]) * EPSILON * here[0])
+                found.error = max(found.error, (8.0 + n + m) * EPSILON * here[0])
             else:
                 here[0] = between(job, i, j, ahead, columns, found)
             here += 1
     # What the next values are off by is passed on by a mean.
     found.error += before
-    found.problems += (job.x.layer[layer + 1] - job.x.layer[layer]) * (job.y.layer[layer + 1] - job.y.layer[layer])
+    found.problems += pairs(job, layer)
     return OK
-
-
-cdef inline Py_ssize_t pairs(const Job *job, Py_ssize_t layer) noexcept nogil:
-    """How many pairs of nodes a layer has."""
-    return (job.x.layer[layer + 1] - job.x.layer[layer]) * (job.y.layer[layer + 1] - job.y.layer[layer])
 
 
 cdef int induct(Job *job, double *first, double *second, double *kept, Outcome *found) noexcept nogil:

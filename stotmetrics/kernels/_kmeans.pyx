@@ -25,8 +25,16 @@ cdef inline double spread(const Line *line, Py_ssize_t start, Py_ssize_t end) no
     return max(line.square[end] - line.square[start] - moment * moment / (line.mass[end] - line.mass[start]), 0.0)
 
 
-cdef int fill(Line *line, const double *before, double *here, int *cut, Py_ssize_t low, Py_ssize_t high,
-              Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+cdef int fill(
+    Line *line,
+    const double *before,
+    double *here,
+    int *cut,
+    Py_ssize_t low,
+    Py_ssize_t high,
+    Py_ssize_t first,
+    Py_ssize_t last,
+) noexcept nogil:
     """The costs of the first `end` points, low <= end < high, with one more cell, which begins in first..last.
 
     Of equally good cells the one that begins first is taken.

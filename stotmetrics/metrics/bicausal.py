@@ -91,11 +91,8 @@ def bicausal_plan(x: PathLaw, y: PathLaw, costs: list[FloatArray]) -> BicausalPl
         parts = [_step(work, x, y, t, int(i), int(j), cost) for i, j in reached]
         kernels.append(Kernel(*(np.concatenate(columns) for columns in zip(*parts, strict=True))))
         reached = np.unique(np.column_stack([kernels[-1].to_x, kernels[-1].to_y]), axis=0)
-    return BicausalPlan(
-        tuple(kernels),
-        *(tuple(law.value[law.nodes(t)] for t in range(len(costs))) for law in (x, y)),
-        *(_all_paths(law) for law in (x, y)),
-    )
+    values_x, values_y = (tuple(law.value[law.nodes(t)] for t in range(len(costs))) for law in (x, y))
+    return BicausalPlan(tuple(kernels), values_x, values_y, _all_paths(x), _all_paths(y))
 
 
 def _step(

@@ -6,6 +6,7 @@ cell of its time alone, and the law is that of the chain with the observed trans
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from ..arrays import FloatArray, IntArray
 from ..kernels._kmeans import cut_line
 from ..paths import shape_of_paths
 from ..series import Series
+
+# Layers, first children, children, masses and values, as the kernel takes them: see PathLaw.
+Graph = tuple[IntArray, IntArray, IntArray, IntArray, FloatArray]
 
 # Conditional masses are integers of this total.
 TOTAL = 2**60
@@ -24,7 +28,7 @@ TIE = 1e-9
 ROUNDS = 100
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False)
 class PathLaw:
     """A process as a graph: one layer of nodes for each time, and the root before them.
 
@@ -68,9 +72,21 @@ class PathLaw:
     high: FloatArray
 
     @property
-    def arrays(self) -> tuple[IntArray, IntArray, IntArray, IntArray, FloatArray]:
+    def arrays(self) -> Graph:
         """What the kernel takes."""
         return self.layer, self.first, self.child, self.whole, self.value
+
+    @cached_property
+    def marginals(self) -> list[Graph]:
+        """The law of the values at each time alone, as a process of one step; of one value at each time."""
+        return [self._marginal(t) for t in range(len(self.path))]
+
+    def _marginal(self, t: int) -> Graph:
+        values, at = np.unique(self.value[self.nodes(t), 0], return_inverse=True)
+        n, ends = len(values), np.array([0, len(values)], dtype=np.intp)
+        masses = np.asarray(np.bincount(at[self.path[t]], weights=self.mass), dtype=np.float64)
+        layer = np.array([0, 1, n + 1], dtype=np.intp)
+        return layer, ends, np.arange(n, dtype=np.intp), _whole(masses, ends), np.append(0.0, values)[:, None]
 
     def nodes(self, t: int) -> slice:
         """The nodes at time t."""
@@ -106,11 +122,10 @@ def quantised(values: FloatArray, mass: FloatArray, cells: int | None, quantizer
     at = at.reshape(-1)
     if cells is None or len(points) <= cells:
         return at, points
-    weights = np.bincount(at, weights=mass)
+    weights = np.asarray(np.bincount(at, weights=mass), dtype=np.float64)
     # Centred, and in units of the largest: squares keep their digits and their range.
     centred = points - points[0]
-    unit = float(np.abs(centred).max())
-    labels = _labels(centred / unit, weights, cells, quantizer)
+    labels = _labels(centred / np.abs(centred).max(), weights, cells, quantizer)
     # A cell that Lloyd's method left empty is no cell.
     labels = np.unique(labels, return_inverse=True)[1].reshape(-1)
     total = np.bincount(labels, weights=weights)

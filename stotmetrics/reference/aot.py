@@ -23,7 +23,10 @@ def aot(x: TimeSeries, y: TimeSeries, params: Any) -> Answer:
 
 
 def backward_induction(x: Process, y: Process, p: float) -> Answer:
-    """``V_t(i, j)`` is the least mean of ``|x_k - y_l| ** p + V_(t+1)(k, l)`` over plans between children; V_0 of the roots."""
+    """The value of the roots, where that of two nodes at time t is a transport problem between their children k, l.
+
+    ``V_t(i, j) = min over P of sum of P_kl (|x_k - y_l| ** p + V_(t+1)(k, l))``, and nothing after the last time.
+    """
     ahead: dict[tuple[Hashable, Hashable], float] = {}
     gap = 0.0
     for t in reversed(range(len(x.steps))):
