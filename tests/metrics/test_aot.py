@@ -338,6 +338,24 @@ def test_the_number_of_paths_may_differ_and_that_of_times_not():
         stotmetrics.pairwise([x, y], metric="tiot")
 
 
+def test_the_bound_of_marginals_is_that_of_transport_at_each_time():
+    (x, a), (y, b) = tree(3, 3, 7), tree(4, 3, 5)
+    metric = stotmetrics.get_metric("aot", cells=None, p=1.5, root=False)
+    prepared = [metric.prepare(read(one)) for one in ((x, a), (y, b))]
+    one, other = np.zeros(1, dtype=np.intp), np.ones(1, dtype=np.intp)
+    wanted = sum(transport((x[t : t + 1], a), (y[t : t + 1], b), 1.5) for t in range(3))
+    assert metric.lower_bounds(prepared, prepared, one, other)[0] == pytest.approx(wanted, rel=1e-9)
+
+
+def test_nearest_processes_are_those_of_brute_force():
+    train = [RNG.normal(size=(3, n)) + shift for n, shift in ((20, 0.0), (30, 0.5), (25, 4.0), (20, 8.0))]
+    queries = [RNG.normal(size=(3, 22)) + 0.2, RNG.normal(size=(3, 30)) + 7.0]
+    found = stotmetrics.kneighbors(train, queries, metric="aot")
+    wanted = np.argmin(stotmetrics.pairwise(queries, train, metric="aot"), axis=1)
+    assert found.indices[:, 0].tolist() == wanted.tolist()
+    assert found.solved < len(train) * len(queries)
+
+
 def test_weights_are_those_of_paths():
     x = RNG.normal(size=(3, 3))
     with pytest.raises(stotmetrics.InvalidSeriesError, match=r"as_paths\(x, weights=\.\.\.\) gives each path one"):
