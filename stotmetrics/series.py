@@ -231,7 +231,7 @@ def read_series(
     frame_shape = array.shape[1:] if array.ndim == 3 else None
     values = contiguous(array.reshape(array.shape[0], -1))
     length = values.shape[0]
-    doubts = NO_DOUBTS if stated or content.axes_named or array.ndim != 2 else _doubts_of(*array.shape)
+    doubts = NO_DOUBTS if stated or content.axes_named else _doubts_of(array.shape)
     indexed = times is None and content.times is not None
     if times is not None:
         times = containers.times_of(times, f"times of {name}")
@@ -334,18 +334,20 @@ def _rows(X: FloatArray, name: str, share: bool) -> Iterator[Series]:
     X.flags.writeable = False
     frame_shape = X.shape[2:] if X.ndim == 4 else None
     values = X.reshape(*X.shape[:2], -1)
-    doubts = _doubts_of(*X.shape[1:]) if X.ndim == 3 else NO_DOUBTS
+    doubts = _doubts_of(X.shape[1:])
     for i, one in enumerate(values):
         if not math.isfinite(np.vdot(one, one)):
             one = _cut_padding(one, f"{name}[{i}]")
         yield _series(one, None, None, frame_shape, doubts)
 
 
-def _doubts_of(rows: int, columns: int) -> Doubts:
+def _doubts_of(shape: tuple[int, ...]) -> Doubts:
     """What may be doubted of an array of this shape whose rows are read as times."""
-    if columns == 1:
+    if len(shape) == 1 or shape[1] == 1:
         return NO_DOUBTS
-    return _AXES if rows == 1 else _TALL if rows > columns else NO_DOUBTS
+    if shape[0] > shape[1]:
+        return _TALL
+    return _AXES if shape[0] == 1 and len(shape) == 2 else NO_DOUBTS
 
 
 def same_channels(x: Series, y: Series, x_name: str, y_name: str) -> None:

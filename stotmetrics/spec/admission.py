@@ -61,8 +61,8 @@ def warn_of_doubts(series: Sequence[Series], traits: Traits, metric: str) -> Non
         )
     if traits.compares_paths and any(one.tall for one in doubts):
         warn_user(
-            f"{metric} reads an array of shape (T, N) as N sample paths at T times, and got more times than paths; "
-            "pass x.T where the paths are rows. If it is right, say so by as_paths(x)",
+            f"{metric} reads an array of shape (T, N) or (T, N, d) as N sample paths at T times, and got more times than "
+            "paths; pass x.swapaxes(0, 1) where the paths are rows. If it is right, say so by as_paths(x)",
             AxisWarning,
         )
     if not traits.uses_times and any(one.times_of_index and not one.even_numbers for one in doubts):

@@ -315,11 +315,13 @@ def test_result_says_how_far_it_may_be_from_the_truth():
 
 def test_more_times_than_paths_are_asked_about():
     x, y = RNG.normal(size=(2, 9, 4))
-    with pytest.warns(stotmetrics.AxisWarning, match=r"pass x\.T where the paths are rows"):
+    with pytest.warns(stotmetrics.AxisWarning, match=r"pass x\.swapaxes\(0, 1\) where the paths are rows"):
         found = stotmetrics.aot(x, y)
     assert stotmetrics.aot(as_paths(x), as_paths(y)) == found
     with pytest.warns(stotmetrics.AxisWarning, match="more times than paths"):
         stotmetrics.pairwise([x, y], metric="aot")
+    with pytest.warns(stotmetrics.AxisWarning, match="more times than paths"):
+        stotmetrics.pairwise(RNG.normal(size=(2, 4, 3, 2)), metric="aot")
     # Other metrics read many times of a few channels every day.
     assert math.isfinite(stotmetrics.tiot(x, y))
 
