@@ -59,7 +59,7 @@ def any_array_will_do(metric: BoundMetric, x: Series, y: Series) -> None:
     left, right = np.ceil(x.values), np.ceil(y.values)
     wanted = value(metric, Series(left), Series(right))
     forms = dict(_FORMS)
-    if x.dim == 1:
+    if x.dim == y.dim == 1:  # processes may differ in the number of their paths
         forms["one dimension"] = lambda v: v[:, 0]
     for name, form in forms.items():
         try:
