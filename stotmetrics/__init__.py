@@ -12,6 +12,7 @@ from .errors import (
     MetricLoadError,
     UnknownMetricError,
 )
+from .paths import as_paths
 from .series import Series, as_dataset, as_series
 from .spec.bound import BoundMetric, get_metric
 from .spec.metric import MetricSpec
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .engine.barycenters import Barycenter, barycenter
     from .engine.matrix_shards import merge_shards
     from .engine.neighbors import NeighborIndex, Neighbors, kneighbors
+    from .metrics.aot import aot
     from .metrics.dtw import dtw
     from .metrics.etiot import etiot
     from .metrics.etiot_hbcd import etiot_hbcd
@@ -50,6 +52,7 @@ _LAZY = {
     "Ground": ".transport.ground_cost",
     "NeighborIndex": ".engine.neighbors",
     "Neighbors": ".engine.neighbors",
+    "aot": ".metrics.aot",
     "barycenter": ".engine.barycenters",
     "dtw": ".metrics.dtw",
     "etiot": ".metrics.etiot",
@@ -91,7 +94,9 @@ __all__ = [
     "Series",
     "Traits",
     "UnknownMetricError",
+    "aot",
     "as_dataset",
+    "as_paths",
     "as_series",
     "barycenter",
     "distance",

@@ -12,7 +12,7 @@ FLOORS = [
     {"errors", "kernels"},
     {"arrays"},
     {"containers"},
-    {"series", "datasets", "textfiles", "versions"},
+    {"series", "paths", "datasets", "textfiles", "versions"},
     {"spec"},
     {"transport"},
     {"engine"},

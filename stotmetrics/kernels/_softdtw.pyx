@@ -404,8 +404,8 @@ def minus_log_kernels(
 ):
     """-log of the global alignment kernel of the pairs as in `values`.
 
-    That is soft-DTW at gamma = 1 of the costs ``q + log(2 - exp(-q))``, where q is ``factor`` times the squared distance
-    of two points after their differences are multiplied by ``scale`` twice, and at most ``most``.
+    That is soft-DTW at gamma = 1 of the costs ``q + log(2 - exp(-q))``, where q is ``factor`` times the squared
+    distance of two points after their differences are multiplied by ``scale`` twice, and at most ``most``.
     """
     cdef sdtw_problem p
     cdef Py_ssize_t k, i, j, until = SLICE, n = np.diff(left_at).max(), m = np.diff(right_at).max()
