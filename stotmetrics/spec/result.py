@@ -168,6 +168,28 @@ class GradBatch:
     gap: FloatArray | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PairGradient:
+    """The value of one pair with its certified error, and its gradients in both series."""
+
+    value: float
+    left: FloatArray
+    right: FloatArray
+    converged: bool = True
+    gap: float = 0.0
+
+
+def grad_batch_of(found: Sequence[PairGradient], side: str) -> GradBatch:
+    """Gradients of single pairs side by side, of the sides asked for."""
+    return GradBatch(
+        np.array([one.value for one in found], dtype=np.float64),
+        None if side == "right" else [one.left for one in found],
+        None if side == "left" else [one.right for one in found],
+        converged=np.array([one.converged for one in found], dtype=np.bool_),
+        gap=np.array([one.gap for one in found], dtype=np.float64),
+    )
+
+
 def batch_of(results: Sequence[Result]) -> Batch:
     """Single results side by side."""
     return Batch(
