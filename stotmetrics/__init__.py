@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from .api import distance, list_metrics, pairwise, solve, value_and_grad
+from .api import alignment_path, distance, list_metrics, pairwise, solve, value_and_grad
 from .errors import (
     AxisWarning,
     ConvergenceWarning,
@@ -22,6 +22,7 @@ from .spec.traits import Traits
 
 if TYPE_CHECKING:
     from .engine.barycenters import Barycenter, barycenter
+    from .engine.bounds import envelope, lower_bound, lower_bounds
     from .engine.neighbors import Neighbors, kneighbors
     from .metrics.dtw import dtw
     from .metrics.etiot import etiot
@@ -50,11 +51,14 @@ _LAZY = {
     "Neighbors": ".engine.neighbors",
     "barycenter": ".engine.barycenters",
     "dtw": ".metrics.dtw",
+    "envelope": ".engine.bounds",
     "etiot": ".metrics.etiot",
     "etiot_hbcd": ".metrics.etiot_hbcd",
     "euclidean": ".metrics.euclidean",
     "gak": ".metrics.gak",
     "kneighbors": ".engine.neighbors",
+    "lower_bound": ".engine.bounds",
+    "lower_bounds": ".engine.bounds",
     "opw": ".metrics.opw",
     "otw": ".metrics.otw",
     "show_versions": ".versions",
@@ -87,11 +91,13 @@ __all__ = [
     "Series",
     "Traits",
     "UnknownMetricError",
+    "alignment_path",
     "as_dataset",
     "as_series",
     "barycenter",
     "distance",
     "dtw",
+    "envelope",
     "etiot",
     "etiot_hbcd",
     "euclidean",
@@ -99,6 +105,8 @@ __all__ = [
     "get_metric",
     "kneighbors",
     "list_metrics",
+    "lower_bound",
+    "lower_bounds",
     "opw",
     "otw",
     "pairwise",

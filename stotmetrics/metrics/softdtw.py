@@ -74,7 +74,11 @@ def pair(x: Series, y: Series, params: Parameters) -> Result:
 
     return Result(
         _softdtw.pair_value(x.values, y.values, gamma, radius),
-        extras={"alignment": alignment, "cost": lambda: costs.squared_euclidean(x.values, y.values)},
+        extras={
+            "alignment": alignment,
+            "path": lambda: costs.cheapest_path(costs.squared_euclidean(x.values, y.values), radius),
+            "cost": lambda: costs.squared_euclidean(x.values, y.values),
+        },
     )
 
 
@@ -152,7 +156,7 @@ def softdtw_from_cost(C: npt.ArrayLike, gamma: float = 1.0, band: int | None = N
     Returns
     -------
     Result
-        ``value``, and ``alignment``: its gradient in C.
+        ``value``, ``alignment``: its gradient in C, and ``path``: one cheapest alignment.
 
     Raises
     ------
@@ -189,6 +193,7 @@ def softdtw_from_cost(C: npt.ArrayLike, gamma: float = 1.0, band: int | None = N
         value,
         extras={
             "alignment": lambda: _softdtw.value_and_alignment(cost, smoothing, radius)[1],
+            "path": lambda: costs.cheapest_path(cost, radius),
             "cost": lambda: cost,
         },
     )

@@ -19,6 +19,8 @@ from ..spec.result import GradBatch, PairGradient, Result, grad_batch_of
 from ..spec.traits import Traits
 from ..transport.divergences import Frames, Problem, cross_terms, divergence, polish, self_terms
 from ..transport.ground_cost import Ground, as_ground, default_ground
+from ..transport.divergences import Frames, Problem, cross_terms, divergence, polish, self_terms
+from . import value_costs
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,7 @@ def pair(x: Prepared, y: Prepared, params: Parameters) -> Result:
     extras = {
         "cost": lambda: alone.value,
         "alignment": lambda: _softdtw.value_and_alignment(alone.value, params.gamma)[1],
+        "path": lambda: value_costs.cheapest_path(alone.value),
     }
     bounds = [cost.bounds(params.gamma) for cost in costs]
     return Result(

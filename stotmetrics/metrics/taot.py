@@ -22,6 +22,7 @@ from ..transport.point_clouds import (
     cost_matrices,
     dense_plan,
     prepare_cloud,
+    spread_pairs,
     spread_plan,
     spread_potentials,
 )
@@ -82,6 +83,8 @@ def _exact(x: Cloud, y: Cloud, C: FloatArray, mix: Mixture, params: Parameters) 
         gap=max(0.0, value - below),
         extras={
             "plan": lambda: spread_plan(dense_plan(coupling, x, y), x, y),
+            "path": lambda: spread_pairs(coupling, x, y),
+            "masses": lambda: coupling[2],
             "objective": lambda: value,
             "potentials": lambda: spread_potentials(f, g, x, y, mix, params.p),
             "cost": lambda: C,
@@ -168,9 +171,7 @@ def _gradient(
         status, total, below, _ = work.transport(C, x.weights, x.order, y.weights, y.order, x.uniform and y.uniform)
         converged, gap, slopes = status == 0, total - below, Cells(*work.coupling())
     else:
-        status, total, objective, gap, _ = work.sinkhorn(
-            C, x.weights, y.weights, params.epsilon, tight(TOL), MAX_ITER
-        )
+        status, total, objective, gap, _ = work.sinkhorn(C, x.weights, y.weights, params.epsilon, tight(TOL), MAX_ITER)
         converged = status == 0 or gap <= TOL * max(1.0, abs(objective))
         slopes = entropic_slopes(C, *work.potentials(), x, y, params.epsilon)
     if params.scale == "median" and C.any():
@@ -197,7 +198,7 @@ def _with_median(slopes: Cells | FloatArray, C: FloatArray) -> Cells | FloatArra
             np.concatenate([slopes.slopes, moved * middle.slopes]),
         )
     moved = -float(np.vdot(slopes, C))
-    slopes[middle.rows, middle.columns] += moved * middle.slopes
+    np.add.at(slopes, (middle.rows, middle.columns), moved * middle.slopes)
     return slopes
 
 

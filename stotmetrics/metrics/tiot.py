@@ -16,7 +16,14 @@ from ..spec.result import Batch, GradBatch, PairGradient, Result, grad_batch_of,
 from ..spec.traits import Traits
 from ..transport.cloud_gradients import Cells, value_gradients
 from ..transport.line_bounds import transport_bounds
-from ..transport.point_clouds import Cloud, dense_plan, prepare_cloud, spread_plan, spread_potentials
+from ..transport.point_clouds import (
+    Cloud,
+    dense_plan,
+    prepare_cloud,
+    spread_pairs,
+    spread_plan,
+    spread_potentials,
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,8 @@ def _pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
         gap=gap,
         extras={
             "plan": lambda: spread_plan(dense_plan(coupling, x, y), x, y),
+            "path": lambda: spread_pairs(coupling, x, y),
+            "masses": lambda: coupling[2],
             "w": lambda: w,
             "objective": lambda: objective,
             "potentials": lambda: spread_potentials(f, g, x, y, lambda A, B: w * A + (1.0 - w) * B, params.p),

@@ -172,7 +172,8 @@ class BoundMetric:
         """For each pair of prepared series a number that is never above its value; -inf where nothing is known."""
         if self._spec.lower_bounds is None:
             return np.full(len(rows), -np.inf)
-        return self._spec.lower_bounds(left, right, rows, cols, self._params)
+        bounds = self._spec.lower_bounds(left, right, rows, cols, self._params)
+        return np.maximum(bounds, 0.0) if self._traits.nonnegative else bounds
 
     def reference(self, x: Series, y: Series) -> Result:
         """What the reference implementation says about two series: a number, or anything with a value and a gap."""

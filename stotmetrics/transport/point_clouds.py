@@ -176,6 +176,12 @@ def dense_plan(coupling: tuple[IntArray, IntArray, FloatArray], x: Cloud, y: Clo
     return plan
 
 
+def spread_pairs(coupling: tuple[IntArray, IntArray, FloatArray], x: Cloud, y: Cloud) -> IntArray:
+    """The pairs of times (k, 2) of two series between which a coupling of their clouds moves mass."""
+    rows, columns, _ = coupling
+    return np.stack([x.support[rows], y.support[columns]], axis=1)
+
+
 def spread_potentials(
     f: FloatArray,
     g: FloatArray,
