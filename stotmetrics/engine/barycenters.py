@@ -11,9 +11,9 @@ from scipy.optimize import minimize
 
 from ..arrays import FloatArray, real_array
 from ..errors import ConvergenceWarning, InvalidParameterError
-from ..series import Series, as_dataset, as_series
+from ..series import Series, as_dataset
 from ..spec.admission import warn_of_doubts
-from ..spec.bound import Metric, get_metric, metric_comes_last
+from ..spec.bound import BoundMetric, Metric, get_metric, metric_comes_last
 
 # The least mass to start from, relative to the mean: a logarithm cannot start at zero, nor move far from it.
 _LEAST_MASS = 1e-3
@@ -30,11 +30,13 @@ class Barycenter:
     objective : float
         The weighted mean of the metric between the barycenter and the series.
     converged : bool
-        Whether the optimiser met its tolerance.
+        Whether the gradient met its tolerance.
     n_iter : int
         Steps of the optimiser.
     message : str
         Why it stopped.
+    times : array of shape (T,), optional
+        Its times, for a metric that uses them, where the series or ``init`` have any; None: 0, 1, ..., T-1.
     """
 
     values: FloatArray
@@ -42,6 +44,7 @@ class Barycenter:
     converged: bool
     n_iter: int
     message: str
+    times: FloatArray | None = None
 
 
 def barycenter(
@@ -58,7 +61,8 @@ def barycenter(
     """The series that minimises its weighted mean distance to a set of series, by L-BFGS.
 
     The problem is not convex: the result is a local minimum near ``init``. Under a metric of histograms the search is
-    over the logarithms of their masses, so that every mass of the barycenter is positive.
+    over the logarithms of their masses, so that every mass of the barycenter is positive. Where the metric has kinks,
+    as ``tiot`` and ``taot`` without epsilon, the search may end at one, and says that it has not converged.
 
     Parameters
     ----------
@@ -68,9 +72,10 @@ def barycenter(
         A differentiable metric.
     weights : array_like of shape (n,), optional
         Non-negative; only their proportions matter. By default all are equal.
-    init : array_like of shape (T,) or (T, d), or int, optional
+    init : array_like of shape (T,) or (T, d), Series, or int, optional
         Where to start, which also fixes the length of the barycenter; or its length. By default the mean of the
-        series, each first stretched to their median length.
+        series, each first stretched to their median length. Its times, if it is a Series that has any, are those of the
+        barycenter; otherwise the times of the series are averaged like their values. Its weights stay as well.
     max_iter : int, default 200
         Limit of L-BFGS steps.
     tol : float, default 1e-6
@@ -118,7 +123,8 @@ def barycenter(
     series = [bound.accept(one, f"X[{k}]") for k, one in enumerate(as_dataset(X))]
     warn_of_doubts(series, bound.traits, bound.name)
     shares = _shares(weights, len(series))
-    start = _start(init, series, shares)
+    first = _start(init, series, shares, bound)
+    start = first.values.copy()
     prepared = bound.prepare_all(series)
     rows, cols = np.zeros(len(series), dtype=np.intp), np.arange(len(series), dtype=np.intp)
     masses = bound.traits.needs_mass
@@ -130,7 +136,7 @@ def barycenter(
     def value_and_slope(flat: FloatArray) -> tuple[float, FloatArray]:
         point = flat.reshape(start.shape)
         point = np.exp(point) if masses else point
-        left = bound.prepare(Series(np.ascontiguousarray(point), frame_shape=series[0].frame_shape))
+        left = bound.prepare(_with_values(first, np.ascontiguousarray(point)))
         batch = bound.gradients([left], prepared, rows, cols, "left")
         assert batch.left is not None
         slope = np.zeros(start.shape)
@@ -156,14 +162,15 @@ def barycenter(
             ConvergenceWarning,
             stacklevel=2,
         )
-    # Without a stop on the value, the line search may end at the last digit before the gradient meets its tolerance.
+    # The optimiser also calls it a success when the last digit of the value stands still, as next to a kink.
     slope = float(np.abs(found.jac).max())
     return Barycenter(
         values=np.exp(found.x.reshape(start.shape)) if masses else found.x.reshape(start.shape),
         objective=float(found.fun),
-        converged=bool(found.success) or slope <= tol * scale,
+        converged=slope <= tol * scale,
         n_iter=int(found.nit),
         message=str(found.message),
+        times=first.times if first.has_times else None,
     )
 
 
@@ -178,18 +185,44 @@ def _shares(weights: npt.ArrayLike | None, n: int) -> FloatArray:
     return np.asarray(shares / shares.sum(), dtype=np.float64)
 
 
-def _start(init: npt.ArrayLike | int | None, series: Sequence[Series], shares: FloatArray) -> FloatArray:
+def _start(
+    init: npt.ArrayLike | Series | int | None, series: Sequence[Series], shares: FloatArray, metric: BoundMetric
+) -> Series:
+    """Where to start: values, and the times and weights that the barycenter keeps."""
+    shape = series[0].frame_shape
     if init is not None and not isinstance(init, (int, np.integer)):
-        start = as_series(init, name="init").values
-        if start.shape[1] != series[0].dim:
+        given = metric.accept(init, "init")
+        if given.dim != series[0].dim:
             raise InvalidParameterError(
-                f"init must have as many dimensions as the series, {series[0].dim}; got {start.shape[1]}"
+                f"init must have as many dimensions as the series, {series[0].dim}; got {given.dim}"
             )
-        return start.copy()
+        times = given.times if given.has_times else _mean_times(series, shares, len(given))
+        return Series(given.values, times, given.weights if given.has_weights else None, shape)
     length = int(np.median([len(one) for one in series])) if init is None else int(init)
     if length < 1 or isinstance(init, bool):
         raise InvalidParameterError(f"init must be a series or its length >= 1; got {init!r}")
+    return Series(_mean(series, shares, length), _mean_times(series, shares, length), None, shape)
+
+
+def _with_values(series: Series, values: FloatArray) -> Series:
+    times, weights = series.times if series.has_times else None, series.weights if series.has_weights else None
+    return Series(values, times, weights, series.frame_shape)
+
+
+def _mean(series: Sequence[Series], shares: FloatArray, length: int) -> FloatArray:
     return np.asarray(sum(share * _stretch(one.values, length) for share, one in zip(shares, series, strict=True)))
+
+
+def _mean_times(series: Sequence[Series], shares: FloatArray, length: int) -> FloatArray | None:
+    """Increasing, as those of the series are; None where no series has times."""
+    if not any(one.has_times for one in series):
+        return None
+    if all(np.array_equal(one.times, series[0].times) for one in series) and length == len(series[0]):
+        return series[0].times
+    # Around those of the first series: a large offset costs the differences no digits.
+    origin = series[0].times[0]
+    moved = [_stretch((one.times - origin)[:, None], length)[:, 0] for one in series]
+    return np.asarray(origin + sum(share * times for share, times in zip(shares, moved, strict=True)))
 
 
 def _stretch(values: FloatArray, length: int) -> FloatArray:
