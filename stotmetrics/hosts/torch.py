@@ -201,6 +201,71 @@ class STALoss(SeriesLoss):
         super().__init__("sta", reduction=reduction, **params)
 
 
+class TiOTLoss(SeriesLoss):
+    """Time-integrated optimal transport of each pair of series, exact.
+
+    The times of a series are 0, 1, 2, ... A loss without a balance to tune; its gradient is one of several where plans
+    tie, and zero between equal series.
+
+    Parameters
+    ----------
+    reduction : {"mean", "sum", "none"}, default "mean"
+        Of the values of the batch.
+    **params
+        Parameters of :func:`stotmetrics.tiot`. A forecast needs ``standardize=False``: z-scores forget its level and
+        its scale.
+
+    References
+    ----------
+    Nguyen, Chu, Toh. *Time-integrated Optimal Transport: A Robust Minimax Framework*, 2025.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from stotmetrics.hosts.torch import TiOTLoss
+    >>> x = torch.tensor([[0.0, 3.0]], requires_grad=True)
+    >>> loss = TiOTLoss(standardize=False, root=False)(x, torch.tensor([[0.0, 1.0]]))
+    >>> loss.backward()
+    >>> loss.item(), x.grad.tolist()
+    (2.0, [[0.0, 2.0]])
+    """
+
+    def __init__(self, *, reduction: str = "mean", **params: Any) -> None:
+        super().__init__("tiot", reduction=reduction, **params)
+
+
+class ETiOTLoss(SeriesLoss):
+    """Entropic time-integrated optimal transport of each pair of series, smooth in both.
+
+    The times of a series are 0, 1, 2, ... The value is that of :func:`stotmetrics.etiot`, the cost of the plan without
+    its entropy, and the gradient is that of the value.
+
+    Parameters
+    ----------
+    reduction : {"mean", "sum", "none"}, default "mean"
+        Of the values of the batch.
+    **params
+        Parameters of :func:`stotmetrics.etiot`. A forecast needs ``standardize=False``: z-scores forget its level and
+        its scale.
+
+    References
+    ----------
+    Nguyen, Chu, Toh. *Time-integrated Optimal Transport: A Robust Minimax Framework*, 2025.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from stotmetrics.hosts.torch import ETiOTLoss
+    >>> x = torch.tensor([[0.0, 3.0, 1.0]], dtype=torch.float64)
+    >>> loss = ETiOTLoss(epsilon=0.1, reduction="none")
+    >>> torch.autograd.gradcheck(loss, (x.requires_grad_(), x.detach() ** 2))
+    True
+    """
+
+    def __init__(self, *, reduction: str = "mean", **params: Any) -> None:
+        super().__init__("etiot", reduction=reduction, **params)
+
+
 class _PairwiseValues(torch.autograd.Function):
     """The values of the pairs of two batches; their gradients are found on the way, and kept for ``backward``."""
 
