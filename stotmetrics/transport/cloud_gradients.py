@@ -13,8 +13,8 @@ from scipy.linalg import cho_factor, cho_solve
 from ..arrays import FloatArray, IntArray
 from .point_clouds import Cloud, powers
 
-# What keeps the linear system definite where a plan falls apart into blocks that share no mass.
-_RIDGE = 1e-13
+# What keeps the linear system definite where a plan falls apart into blocks that share no mass; for each of its rows.
+_RIDGE = 1e-15
 # No gap is asked to be closer than rounding allows.
 _TIGHTEST = 1e-14
 # Below this part of its square, what is left of a difference of costs is rounding.
@@ -88,12 +88,12 @@ def tight(tol: float) -> float:
 
 
 def median_slopes(cost: FloatArray) -> Cells:
-    """Slopes of the median of a cost matrix in its cells; one of them where cells tie."""
+    """Slopes of the median of a cost matrix in its cells; cells that tie share them."""
     middle = cost.size // 2
     places = [middle] if cost.size % 2 else [middle - 1, middle]
-    at = np.argpartition(cost, places, axis=None)[places]
-    rows, columns = np.divmod(at, cost.shape[1])
-    return Cells(rows, columns, np.full(len(places), 1.0 / len(places)))
+    at = [np.nonzero(cost == value) for value in np.partition(cost, places, axis=None)[places]]
+    shares = [np.full(len(rows), 1.0 / (len(places) * len(rows))) for rows, _ in at]
+    return Cells(*(np.concatenate([cells[axis] for cells in at]) for axis in (0, 1)), np.concatenate(shares))
 
 
 def entropic_slopes(cost: FloatArray, f: FloatArray, g: FloatArray, x: Cloud, y: Cloud, epsilon: float) -> FloatArray:
@@ -142,11 +142,12 @@ def _residuals(plan: FloatArray, fields: list[FloatArray]) -> list[FloatArray]:
     rows, columns = np.sqrt(plan.sum(axis=1)), np.sqrt(plan.sum(axis=0))
     scaled = plan / rows[:, None] / columns
     # Without functions of rows; the last term stands for the constant, which rows and columns share.
-    normal = (1.0 + _RIDGE) * np.eye(len(columns)) - scaled.T @ scaled + np.outer(columns, columns) / (columns @ columns)
+    normal = (1.0 + _RIDGE * len(rows)) * np.eye(len(columns)) - scaled.T @ scaled
+    normal += np.outer(columns, columns) / (columns @ columns)
+    if not np.isfinite(normal).all():  # the potentials are out of range, and the caller says so
+        return [np.full_like(field, np.nan) for field in fields]
     of_rows = np.stack([np.einsum("ij,ij->i", plan, field) for field in fields], axis=1) / rows[:, None]
     of_columns = np.stack([np.einsum("ij,ij->j", plan, field) for field in fields], axis=1) / columns[:, None]
-    u = cho_solve(cho_factor(normal, lower=True), of_columns - scaled.T @ of_rows)
+    u = cho_solve(cho_factor(normal, lower=True, check_finite=False), of_columns - scaled.T @ of_rows)
     v = of_rows - scaled @ u
-    return [
-        field - (v[:, k] / rows)[:, None] - u[:, k] / columns for k, field in enumerate(fields)
-    ]
+    return [field - (v[:, k] / rows)[:, None] - u[:, k] / columns for k, field in enumerate(fields)]
