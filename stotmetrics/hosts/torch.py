@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..errors import ConvergenceWarning, InvalidParameterError
 from ..series import Series
-from ..spec.admission import check_pair
+from ..spec.admission import check_pair, check_series
 from ..spec.bound import BoundMetric, Metric, get_metric
 
 _REDUCTIONS = ("mean", "sum", "none")
@@ -311,17 +311,24 @@ class _PairwiseValues(torch.autograd.Function):
 
 def _series(batch: Tensor, lengths: list[int], metric: BoundMetric, name: str) -> list[Series]:
     """The series of a batch, in double precision, without their padding."""
-    values = batch.detach().to("cpu", torch.float64).numpy()
+    values = np.array(batch.detach().to("cpu", torch.float64).numpy(), order="C")
     frame_shape = values.shape[2:] if values.ndim == 4 else None
-    series = []
-    for k, length in enumerate(lengths):
-        own = metric.accept(values[k, :length], f"{name}[{k}]")
-        series.append(Series(own.values, frame_shape=frame_shape))
+    if values.size == 0 or not np.isfinite(values).all():
+        read = [metric.accept(values[k, :length], f"{name}[{k}]") for k, length in enumerate(lengths)]
+        return [Series(own.values, frame_shape=frame_shape) for own in read]
+    # Read at once, a batch of numbers leaves each series no doubt but its traits.
+    values.flags.writeable = False
+    values = values.reshape(*values.shape[:2], -1)
+    series = [Series(values[k, :length], frame_shape=frame_shape) for k, length in enumerate(lengths)]
+    for k, own in enumerate(series):
+        check_series(own, metric.traits, metric.name, f"{name}[{k}]")
     return series
 
 
 def _padded(slopes: list[Any], like: Tensor) -> Tensor:
     """The gradients as one batch, zero on what was padding."""
+    if len({len(slope) for slope in slopes}) == 1 and len(slopes[0]) == like.shape[1]:
+        return torch.as_tensor(np.stack(slopes).reshape(tuple(like.shape))).to(like)
     whole = np.zeros(tuple(like.shape))
     for k, slope in enumerate(slopes):
         whole[k, : len(slope)] = slope.reshape(len(slope), *like.shape[2:])

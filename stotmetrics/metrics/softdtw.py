@@ -108,9 +108,17 @@ def gradients(
     values, grad_x, grad_y = _softdtw.gradients(
         *packed(left, stack), *packed(right, stack), rows, cols, gammas, radius_of(params.band)
     )
-    ends_x = np.cumsum([len(left[i]) for i in rows])
-    ends_y = np.cumsum([len(right[j]) for j in cols])
-    return GradBatch(values, np.split(grad_x, ends_x[:-1]), np.split(grad_y, ends_y[:-1]))
+    return GradBatch(
+        values,
+        None if side == "right" else split(grad_x, packed(left, stack)[1], rows),
+        None if side == "left" else split(grad_y, packed(right, stack)[1], cols),
+    )
+
+
+def split(gradients: FloatArray, at: IntArray, wanted: IntArray) -> list[FloatArray]:
+    """The gradients of the series ``wanted``, which stand one behind the other."""
+    ends = np.cumsum(np.diff(at)[wanted]).tolist()
+    return [gradients[start:end] for start, end in zip([0, *ends], ends)]  # noqa: B905  one start too many
 
 
 def traits(params: Parameters) -> Traits:

@@ -93,7 +93,8 @@ def median_slopes(cost: FloatArray) -> Cells:
     places = [middle] if cost.size % 2 else [middle - 1, middle]
     at = [np.nonzero(cost == value) for value in np.partition(cost, places, axis=None)[places]]
     shares = [np.full(len(rows), 1.0 / (len(places) * len(rows))) for rows, _ in at]
-    return Cells(*(np.concatenate([cells[axis] for cells in at]) for axis in (0, 1)), np.concatenate(shares))
+    rows, columns = (np.concatenate([cells[axis] for cells in at]) for axis in (0, 1))
+    return Cells(rows, columns, np.concatenate(shares))
 
 
 def entropic_slopes(cost: FloatArray, f: FloatArray, g: FloatArray, x: Cloud, y: Cloud, epsilon: float) -> FloatArray:
