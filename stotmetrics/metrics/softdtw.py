@@ -118,7 +118,7 @@ def gradients(
 def split(gradients: FloatArray, at: IntArray, wanted: IntArray) -> list[FloatArray]:
     """The gradients of the series ``wanted``, which stand one behind the other."""
     ends = np.cumsum(np.diff(at)[wanted]).tolist()
-    return [gradients[start:end] for start, end in zip([0, *ends], ends)]  # noqa: B905  one start too many
+    return [gradients[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
 
 def traits(params: Parameters) -> Traits:
