@@ -339,9 +339,7 @@ class TimeSeriesKMeans(_Clusters):
             return center
         own = [one for one, is_mine in zip(series, mine, strict=True) if is_mine]
         # A start among the series may have come from far: the barycenter begins where the center is.
-        found = barycenter(
-            own, self.metric_, weights=weights[mine], init=center, max_iter=self.max_iter_barycenter
-        )
+        found = barycenter(own, self.metric_, weights=weights[mine], init=center, max_iter=self.max_iter_barycenter)
         own_weights = center.weights if center.has_weights else None
         return Series(np.ascontiguousarray(found.values), found.times, own_weights, center.frame_shape)
 

@@ -257,6 +257,11 @@ def etiot(
     ConvergenceWarning
         If ``max_iter`` is reached before ``tol``.
 
+    Notes
+    -----
+    :func:`value_and_grad` gives the slopes of this value, not of the regularised objective: the plan moves with the
+    series. It stores a few matrices of the size of the costs.
+
     References
     ----------
     Nguyen, Chu, Toh. Time-integrated Optimal Transport: A Robust Minimax Framework. 2025. Section 3; convergence to

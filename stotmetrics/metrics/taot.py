@@ -174,7 +174,7 @@ def _gradient(
         status, total, objective, gap, _ = work.sinkhorn(C, x.weights, y.weights, params.epsilon, tight(TOL), MAX_ITER)
         converged = status == 0 or gap <= TOL * max(1.0, abs(objective))
         slopes = entropic_slopes(C, *work.potentials(), x, y, params.epsilon)
-    if params.scale == "median" and C.any():
+    if params.scale == "median" and costs.median(C) > 0:
         slopes = _with_median(slopes, C)
     value, gap = rooted(max(total, 0.0), max(gap, 0.0), power)
     grad_x, grad_y = value_gradients(x, y, params.p, _times(slopes, of_values), value if power != 1.0 else None)
@@ -302,6 +302,11 @@ def taot(
     ------
     InvalidSeriesError, InvalidParameterError
         See :func:`distance`.
+
+    Notes
+    -----
+    :func:`value_and_grad` gives the slopes of this value, which at ``epsilon > 0`` is without the entropy. At
+    ``epsilon = 0`` it has a kink where plans tie, and the gradient is one of several.
 
     References
     ----------

@@ -184,6 +184,12 @@ def tiot(x: ArrayLike, y: ArrayLike, p: float = 2.0, standardize: bool = True, r
     InvalidSeriesError, InvalidParameterError
         See :func:`distance`.
 
+    Notes
+    -----
+    The plan and the gradient are those of the saddle point: the cost of its plan is the same at every w, unless the
+    maximum is at w = 0 or w = 1. Where several plans are optimal the value has a kink, and :func:`value_and_grad` gives
+    the slope of one of them; between equal series it gives zero.
+
     References
     ----------
     Nguyen, Chu, Toh. Time-integrated Optimal Transport: A Robust Minimax Framework. 2025. Definition in Section 2,

@@ -180,6 +180,17 @@ def test_long_series_have_the_gradient_of_short_ones(monkeypatch):
             np.testing.assert_allclose(one, other, atol=1e-6)
 
 
+def test_a_median_of_zero_divides_nothing_and_moves_nothing():
+    x, y = [[1.0, 1.0, 1.0, 1.0, 5.0], [1.0, 1.0, 1.0, 1.0, 2.0]]
+    x, y = (as_series(values, times=np.arange(5)) for values in (x, y))
+    params = {"w": 1.0, "standardize": False}
+    for epsilon in (0.0, 0.1):
+        plain = stotmetrics.value_and_grad(x, y, metric="taot", epsilon=epsilon, **params)
+        scaled = stotmetrics.value_and_grad(x, y, metric="taot", scale="median", epsilon=epsilon, **params)
+        for one, other in zip(plain, scaled, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
 def test_offsets_cost_the_gradient_no_digits():
     (x, y), _ = draw(6)
     for name, params in METRICS:
