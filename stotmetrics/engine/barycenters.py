@@ -52,7 +52,7 @@ def barycenter(
     metric: Metric = "softdtw",
     *,
     weights: npt.ArrayLike | None = None,
-    init: npt.ArrayLike | int | None = None,
+    init: npt.ArrayLike | Series | int | None = None,
     max_iter: int = 200,
     tol: float = 1e-6,
     metric_params: Mapping[str, Any] | None = None,

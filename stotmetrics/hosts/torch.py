@@ -261,8 +261,8 @@ class _PairwiseValues(torch.autograd.Function):
         ctx: Any, source: Tensor, target: Tensor, metric: BoundMetric, lengths: tuple[list[int], list[int]]
     ) -> Tensor:
         moves = source.requires_grad, target.requires_grad
-        arrays = (batch.detach().to("cpu", torch.float64).numpy() for batch in (source, target))
-        values, slopes = values_and_slopes(metric, *arrays, lengths, moves, stacklevel=3)
+        x, y = (batch.detach().to("cpu", torch.float64).numpy() for batch in (source, target))
+        values, slopes = values_and_slopes(metric, x, y, lengths, moves, stacklevel=3)
         ctx.save_for_backward(
             *(None if own is None else torch.as_tensor(own).to(like) for own, like in zip(slopes, (source, target)))
         )
