@@ -8,7 +8,6 @@ of the regularised objective O, so that the same theorem, applied twice, leaves 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 
 from ..arrays import FloatArray, IntArray
 from .point_clouds import Cloud, powers
@@ -138,6 +137,8 @@ def _residuals(plan: FloatArray, fields: list[FloatArray]) -> list[FloatArray]:
 
     That is what the potentials do when costs or epsilon change: they keep the marginals.
     """
+    from scipy.linalg import cho_factor, cho_solve  # longer to import than a distance may take
+
     if plan.shape[1] > plan.shape[0]:
         return [left.T for left in _residuals(plan.T, [field.T for field in fields])]
     rows, columns = np.sqrt(plan.sum(axis=1)), np.sqrt(plan.sum(axis=0))
