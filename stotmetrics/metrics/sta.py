@@ -19,7 +19,6 @@ from ..spec.result import GradBatch, PairGradient, Result, grad_batch_of
 from ..spec.traits import Traits
 from ..transport.divergences import Frames, Problem, cross_terms, divergence, polish, self_terms
 from ..transport.ground_cost import Ground, as_ground, default_ground
-from ..transport.divergences import Frames, Problem, cross_terms, divergence, polish, self_terms
 from . import value_costs
 
 
