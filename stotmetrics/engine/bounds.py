@@ -89,11 +89,11 @@ def lower_bounds(X: Any, Y: Any = None, metric: Metric = "softdtw", **params: An
     left, right = as_sets(X, Y, bound.traits, bound.name)
     rows = bound.prepare_all(left)
     columns = rows if right is None else bound.prepare_all(right)
-    found = np.empty((len(rows), len(columns)))
+    bounds = np.empty((len(rows), len(columns)))
     every = np.arange(len(rows), dtype=np.intp)
     for j in range(len(columns)):
-        found[:, j] = bound.lower_bounds(rows, columns, every, np.full_like(every, j))
-    return found
+        bounds[:, j] = bound.lower_bounds(rows, columns, every, np.full_like(every, j))
+    return bounds
 
 
 def envelope(x: Any, band: int | None = None) -> tuple[FloatArray, FloatArray]:

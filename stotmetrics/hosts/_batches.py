@@ -65,19 +65,19 @@ def values_and_slopes(
     sets = metric.prepare_all(left), metric.prepare_all(right)
     slopes: list[FloatArray | None] = [None, None]
     if any(moves):
-        found: Any = metric.gradients(*sets, pairs, pairs, "both" if all(moves) else "left" if moves[0] else "right")
-        for side, own in enumerate((found.left, found.right)):
+        batch: Any = metric.gradients(*sets, pairs, pairs, "both" if all(moves) else "left" if moves[0] else "right")
+        for side, own in enumerate((batch.left, batch.right)):
             slopes[side] = _padded(own, (source, target)[side].shape) if moves[side] else None
     else:
-        found = metric.block(*sets, pairs, pairs)
-    failed = 0 if found.converged is None else int((~found.converged).sum())
+        batch = metric.block(*sets, pairs, pairs)
+    failed = 0 if batch.converged is None else int((~batch.converged).sum())
     if failed:
         warnings.warn(
             f"{metric.name} did not converge for {failed} of {len(pairs)} pairs; raise max_iter or tol",
             ConvergenceWarning,
             stacklevel=stacklevel,
         )
-    return found.values, slopes
+    return batch.values, slopes
 
 
 def _series(batch: FloatArray, lengths: list[int], metric: BoundMetric, name: str) -> list[Series]:

@@ -70,12 +70,12 @@ def path(const double[:, ::1] cost, Py_ssize_t radius=-1):
     cdef Py_ssize_t[::1] first = np.zeros(n, dtype=np.intp), last = np.full(n, m - 1, dtype=np.intp)
     cdef double[::1] sums = np.empty(2 * (m + 1))
     cdef unsigned char[::1] steps = np.empty(n * m, dtype=np.uint8)
-    found = np.empty((n + m, 2), dtype=np.intp)
-    cdef Py_ssize_t[:, ::1] cells = found
+    backwards = np.empty((n + m, 2), dtype=np.intp)
+    cdef Py_ssize_t[:, ::1] cells = backwards
     with nogil:
         if radius >= 0:
             set_band(n, m, radius, &first[0], &last[0])
         if fill(&cost[0, 0], n, m, &first[0], &last[0], &sums[0], &steps[0]) < INFINITY:
             count = follow(n, m, &steps[0], &cells[0, 0])
     heard()
-    return np.ascontiguousarray(found[:count][::-1])
+    return np.ascontiguousarray(backwards[:count][::-1])

@@ -338,8 +338,8 @@ cdef class Workspace:
                     cells[count] = node * m + parent - n if node < n else parent * m + node - n
                     moved[count] = share * (plan.flow[node] * self.unit)
                     count += 1
-        found, at = np.unique(np.asarray(cells[:count]), return_inverse=True)
-        return found // m, found % m, np.bincount(at, weights=np.asarray(moved[:count]))
+        used, at = np.unique(np.asarray(cells[:count]), return_inverse=True)
+        return used // m, used % m, np.bincount(at, weights=np.asarray(moved[:count]))
 
     def potentials(self):
         """(f, g) of the last basis, those of the rows made feasible exactly."""

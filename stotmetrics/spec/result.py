@@ -193,14 +193,14 @@ class PairGradient:
     gap: float = 0.0
 
 
-def grad_batch_of(found: Sequence[PairGradient], side: str) -> GradBatch:
+def grad_batch_of(pairs: Sequence[PairGradient], side: str) -> GradBatch:
     """Gradients of single pairs side by side, of the sides asked for."""
     return GradBatch(
-        np.array([one.value for one in found], dtype=np.float64),
-        None if side == "right" else [one.left for one in found],
-        None if side == "left" else [one.right for one in found],
-        converged=np.array([one.converged for one in found], dtype=np.bool_),
-        gap=np.array([one.gap for one in found], dtype=np.float64),
+        np.array([one.value for one in pairs], dtype=np.float64),
+        None if side == "right" else [one.left for one in pairs],
+        None if side == "left" else [one.right for one in pairs],
+        converged=np.array([one.converged for one in pairs], dtype=np.bool_),
+        gap=np.array([one.gap for one in pairs], dtype=np.float64),
     )
 
 
