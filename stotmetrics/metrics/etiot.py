@@ -18,7 +18,7 @@ from ..spec.result import Batch, GradBatch, PairGradient, Result, grad_batch_of,
 from ..spec.traits import Traits
 from ..transport.cloud_gradients import saddle_slopes, tight, value_gradients
 from ..transport.line_bounds import transport_bounds
-from ..transport.matrix_free import Found, LongProblem
+from ..transport.matrix_free import LongProblem, Solution
 from ..transport.point_clouds import Cloud, cost_matrices, prepare_cloud, spread_plan, spread_potentials
 from . import tiot
 
@@ -59,7 +59,7 @@ def _solve(work: Workspace, x: Cloud, y: Cloud, params: Parameters) -> tuple[int
     return status, max(value, 0.0), objective, max(gap, 0.0), w, steps
 
 
-def _solve_long(x: Cloud, y: Cloud, params: Parameters) -> Found:
+def _solve_long(x: Cloud, y: Cloud, params: Parameters) -> Solution:
     return LongProblem(x, y, params.p, params.epsilon).solve(params.tol, params.max_iter)
 
 
