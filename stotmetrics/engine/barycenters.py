@@ -1,7 +1,8 @@
 """The barycenter of a set of series under a differentiable metric."""
 
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+import math
+import numbers
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from ..arrays import FloatArray, real_array
-from ..errors import ConvergenceWarning, InvalidParameterError
-from ..series import Series, as_dataset, as_series
+from ..arrays import FloatArray, in_any_host, is_integer, real_array
+from ..errors import ConvergenceWarning, InvalidParameterError, warn_user
+from ..series import Series, as_dataset
 from ..spec.admission import warn_of_doubts
-from ..spec.bound import Metric, get_metric, metric_comes_last
+from ..spec.bound import BoundMetric, Metric, get_metric, metric_comes_last
 from ..spec.result import GradBatch
 from .blas import one_blas_thread
 from .workers import Workers, Workload
@@ -36,11 +37,13 @@ class Barycenter:
     objective : float
         The weighted mean of the metric between the barycenter and the series.
     converged : bool
-        Whether the optimiser met its tolerance.
+        Whether the gradient met its tolerance.
     n_iter : int
         Steps of the optimiser.
     message : str
         Why it stopped.
+    times : array of shape (T,), optional
+        Its times, for a metric that uses them, where the series or ``init`` have any; None: 0, 1, ..., T-1.
     """
 
     values: FloatArray
@@ -48,14 +51,16 @@ class Barycenter:
     converged: bool
     n_iter: int
     message: str
+    times: FloatArray | None = None
 
 
+@in_any_host
 def barycenter(
     X: Any,
     metric: Metric = "softdtw",
     *,
     weights: npt.ArrayLike | None = None,
-    init: npt.ArrayLike | int | None = None,
+    init: npt.ArrayLike | Series | int | None = None,
     max_iter: int = 200,
     tol: float = 1e-6,
     n_jobs: int | None = None,
@@ -65,7 +70,8 @@ def barycenter(
     """The series that minimises its weighted mean distance to a set of series, by L-BFGS.
 
     The problem is not convex: the result is a local minimum near ``init``. Under a metric of histograms the search is
-    over the logarithms of their masses, so that every mass of the barycenter is positive.
+    over the logarithms of their masses, so that every mass of the barycenter is positive. Where the metric has kinks,
+    as ``tiot`` and ``taot`` without epsilon, the search may end at one, and says that it has not converged.
 
     Parameters
     ----------
@@ -75,14 +81,15 @@ def barycenter(
         A differentiable metric.
     weights : array_like of shape (n,), optional
         Non-negative; only their proportions matter. By default all are equal.
-    init : array_like of shape (T,) or (T, d), or int, optional
+    init : array_like of shape (T,) or (T, d), Series, or int, optional
         Where to start, which also fixes the length of the barycenter; or its length. By default the mean of the
-        series, each first stretched to their median length.
+        series, each first stretched to their median length. Its times, if it is a Series that has any, are those of the
+        barycenter; otherwise the times of the series are averaged like their values. Its weights stay as well.
     max_iter : int, default 200
-        Limit of L-BFGS steps.
+        Limit of L-BFGS steps; at 0 the result is ``init``.
     tol : float, default 1e-6
         Largest entry of the gradient (in the logarithms of masses), relative to the largest at the start, at which to
-        stop.
+        stop. The steps do not depend on the unit of the data.
     n_jobs : int, optional
         Workers, as joblib counts them, which share the series of every step. The result does not depend on them.
     metric_params : mapping, optional
@@ -99,7 +106,7 @@ def barycenter(
     InvalidSeriesError
         If a series cannot be used.
     InvalidParameterError
-        If a parameter of the metric, ``weights`` or ``init`` cannot be used.
+        If a parameter of the metric, ``weights``, ``init``, ``max_iter`` or ``tol`` cannot be used.
     NotImplementedError
         If the metric has no gradient at these parameters.
     FloatingPointError
@@ -127,70 +134,130 @@ def barycenter(
     series = [bound.accept(one, f"X[{k}]") for k, one in enumerate(as_dataset(X))]
     warn_of_doubts(series, bound.traits, bound.name)
     shares = _shares(weights, len(series))
-    start = _start(init, series, shares)
-    masses = bound.traits.needs_mass
-    if masses:
-        start = np.log(np.maximum(start, _LEAST_MASS * start.mean()))
-    workers = Workers(Workload(bound, series), n_jobs)
-    failed = [0]
-
-    def value_and_slope(flat: FloatArray) -> tuple[float, FloatArray]:
-        point = flat.reshape(start.shape)
-        point = np.exp(point) if masses else point
-        spans = [(point, k, min(k + _TOGETHER, len(series))) for k in range(0, len(series), _TOGETHER)]
-        parts = dict(workers.run(_slopes, spans, len(spans)))
-        # Summed in the order of the series, so that the result does not depend on the workers.
-        slope, value = np.zeros(start.shape), 0.0
-        for first, batch in sorted(parts.items()):
-            assert batch.left is not None
-            for share, own in zip(shares[first:], batch.left):
-                slope += share * own
-            value += float(shares[first : first + len(batch.values)] @ batch.values)
-            if batch.converged is not None:
-                failed[0] += int((~batch.converged).sum())
-        return value, (slope * point if masses else slope).ravel()
-
+    max_iter, tol = _limits(max_iter, tol)
+    start = _start(init, series, shares, bound)
+    search = _Search(bound, series, shares, start, n_jobs)
     with one_blas_thread():
-        workers.prepare()
-        found, slope, least = _minimize(value_and_slope, start, max_iter, tol)
-    if failed[0]:
-        warnings.warn(
-            f"{bound.name} did not converge for {failed[0]} gradients on the way; raise its max_iter or tol, "
+        value, slopes = search.value_and_slope(search.start)
+        scale = float(np.abs(slopes).max())
+        if max_iter == 0 or scale == 0.0:
+            end = _Stopped(search.start, value, slopes)
+        else:
+            end = search.minimise(scale, max_iter, tol)
+    if search.failed:
+        warn_user(
+            f"{bound.name} did not converge for {search.failed} gradients on the way; raise its max_iter or tol, "
             "as in metric_params={'max_iter': ...}",
             ConvergenceWarning,
-            stacklevel=2,
         )
     return Barycenter(
-        values=np.exp(found.x.reshape(start.shape)) if masses else found.x.reshape(start.shape),
-        objective=float(found.fun),
-        converged=bool(found.success) or slope <= least,
-        n_iter=int(found.nit),
-        message=str(found.message),
+        values=search.point(end.at),
+        objective=end.value,
+        # The optimiser also calls it a success when the last digit of the value stands still, as next to a kink.
+        converged=float(np.abs(end.slope).max()) <= tol * scale,
+        n_iter=end.n_iter,
+        message=end.message,
+        times=start.times if start.has_times else None,
     )
 
 
-def _minimize(
-    value_and_slope: Callable[[FloatArray], tuple[float, FloatArray]], start: FloatArray, max_iter: int, tol: float
-) -> tuple[Any, float, float]:
-    """What L-BFGS found, its largest slope and that which was asked for."""
-    least = tol * max(float(np.abs(value_and_slope(start.ravel())[1]).max()), np.finfo(float).tiny)
-    found = minimize(
-        value_and_slope,
-        start.ravel(),
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": max_iter, "maxfun": 20 * max_iter, "gtol": least, "ftol": 0.0},
-    )
-    # Without a stop on the value, the line search may end at the last digit before the gradient meets its tolerance.
-    return found, float(np.abs(found.jac).max()), least
+@dataclass(frozen=True, slots=True)
+class _Stopped:
+    """Where the search ended: coordinates, value, slope."""
+
+    at: FloatArray
+    value: float
+    slope: FloatArray
+    n_iter: int = 0
+    message: str = "no step was asked for, or the start has no slope"
 
 
-def _slopes(load: Workload, point: FloatArray, start: int, stop: int) -> tuple[int, GradBatch]:
+class _Search:
+    """The weighted mean of a metric to a set of series, as a function of coordinates without a unit.
+
+    They are the logarithms of masses, or the values as multiples of the ``unit`` of the data from the start on: L-BFGS
+    takes its first step from the coordinates as they are, and so would take another one in another unit.
+    """
+
+    def __init__(
+        self, bound: BoundMetric, series: Sequence[Series], shares: FloatArray, start: Series, n_jobs: int | None
+    ) -> None:
+        self.shares, self.like = shares, start
+        self.masses = bound.traits.needs_mass
+        values = start.values
+        self.origin = np.maximum(values, _LEAST_MASS * values.mean()) if self.masses else values
+        self.unit = 1.0 if self.masses else _unit(series, values)
+        self.start = np.zeros(values.size)
+        self.failed = 0
+        self.workers = Workers(Workload(bound, series), n_jobs)
+        with one_blas_thread():
+            self.workers.prepare()
+
+    def point(self, at: FloatArray) -> FloatArray:
+        """The series at some coordinates."""
+        moved = at.reshape(self.origin.shape)
+        return np.ascontiguousarray(self.origin * np.exp(moved) if self.masses else self.origin + self.unit * moved)
+
+    def value_and_slope(self, at: FloatArray) -> tuple[float, FloatArray]:
+        """The objective, and its derivatives in the coordinates."""
+        point = self.point(at)
+        left = _with_values(self.like, point)
+        spans = [(left, k, min(k + _TOGETHER, len(self.shares))) for k in range(0, len(self.shares), _TOGETHER)]
+        parts = dict(self.workers.run(_slopes, spans, len(spans)))
+        # Summed in the order of the series, so that the result does not depend on the workers.
+        slope, value = np.zeros(point.shape), 0.0
+        for first, batch in sorted(parts.items()):
+            assert batch.left is not None
+            shares = self.shares[first : first + len(batch.values)]
+            for share, own in zip(shares, batch.left, strict=True):
+                slope += share * own
+            value += float(shares @ batch.values)
+            if batch.converged is not None:
+                self.failed += int((~batch.converged).sum())
+        return value, (slope * (point if self.masses else self.unit)).ravel()
+
+    def minimise(self, scale: float, max_iter: int, tol: float) -> _Stopped:
+        """L-BFGS on the objective in the unit in which the largest slope at the start is 1."""
+
+        def in_unit(at: FloatArray) -> tuple[float, FloatArray]:
+            value, slope = self.value_and_slope(at)
+            return value / scale, slope / scale
+
+        found = minimize(
+            in_unit,
+            self.start,
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": max_iter, "maxfun": 20 * max_iter, "gtol": tol, "ftol": 0.0},
+        )
+        return _Stopped(
+            found.x,
+            float(found.fun) * scale,
+            found.jac * scale,
+            int(found.nit),
+            str(found.message),
+        )
+
+
+def _slopes(load: Workload, point: Series, start: int, stop: int) -> tuple[int, GradBatch]:
     """Values and gradients in the point, which is the left series, of some of the series."""
-    series = load.prepared(0)
-    left = load.metric.prepare(Series(np.ascontiguousarray(point), frame_shape=load.series(0)[0].frame_shape))
     rows, cols = np.zeros(stop - start, dtype=np.intp), np.arange(start, stop, dtype=np.intp)
-    return start, load.metric.gradients([left], series, rows, cols, "left")
+    return start, load.metric.gradients([load.metric.prepare(point)], load.prepared(0), rows, cols, "left")
+
+
+def _unit(series: Sequence[Series], start: FloatArray) -> float:
+    """How far the values of the series are from those of the start, at most; 1 where they are all the same."""
+    low, high = min(one.values.min() for one in series), max(one.values.max() for one in series)
+    reach = float(max(high - start.min(), start.max() - low))
+    return reach if 0.0 < reach < np.inf else 1.0
+
+
+def _limits(max_iter: Any, tol: Any) -> tuple[int, float]:
+    if not is_integer(max_iter) or max_iter < 0:
+        raise InvalidParameterError(f"max_iter must be an integer >= 0; got {max_iter!r}")
+    if isinstance(tol, (bool, np.bool_)) or not isinstance(tol, numbers.Real) or not 0 <= tol < math.inf:
+        raise InvalidParameterError(f"tol must be a number >= 0; got {tol!r}")
+    return int(max_iter), float(tol)
 
 
 def _shares(weights: npt.ArrayLike | None, n: int) -> FloatArray:
@@ -204,18 +271,44 @@ def _shares(weights: npt.ArrayLike | None, n: int) -> FloatArray:
     return np.asarray(shares / shares.sum(), dtype=np.float64)
 
 
-def _start(init: npt.ArrayLike | int | None, series: Sequence[Series], shares: FloatArray) -> FloatArray:
+def _start(
+    init: npt.ArrayLike | Series | int | None, series: Sequence[Series], shares: FloatArray, metric: BoundMetric
+) -> Series:
+    """Where to start: values, and the times and weights that the barycenter keeps."""
+    shape = series[0].frame_shape
     if init is not None and not isinstance(init, (int, np.integer)):
-        start = as_series(init, name="init").values
-        if start.shape[1] != series[0].dim:
+        given = metric.accept(init, "init")
+        if given.dim != series[0].dim:
             raise InvalidParameterError(
-                f"init must have as many dimensions as the series, {series[0].dim}; got {start.shape[1]}"
+                f"init must have as many dimensions as the series, {series[0].dim}; got {given.dim}"
             )
-        return start.copy()
+        times = given.times if given.has_times else _mean_times(series, shares, len(given))
+        return Series(given.values, times, given.weights if given.has_weights else None, shape)
     length = int(np.median([len(one) for one in series])) if init is None else int(init)
     if length < 1 or isinstance(init, bool):
         raise InvalidParameterError(f"init must be a series or its length >= 1; got {init!r}")
+    return Series(_mean(series, shares, length), _mean_times(series, shares, length), None, shape)
+
+
+def _with_values(series: Series, values: FloatArray) -> Series:
+    times, weights = series.times if series.has_times else None, series.weights if series.has_weights else None
+    return Series(values, times, weights, series.frame_shape)
+
+
+def _mean(series: Sequence[Series], shares: FloatArray, length: int) -> FloatArray:
     return np.asarray(sum(share * _stretch(one.values, length) for share, one in zip(shares, series, strict=True)))
+
+
+def _mean_times(series: Sequence[Series], shares: FloatArray, length: int) -> FloatArray | None:
+    """Increasing, as those of the series are; None where no series has times."""
+    if not any(one.has_times for one in series):
+        return None
+    if all(np.array_equal(one.times, series[0].times) for one in series) and length == len(series[0]):
+        return series[0].times
+    # Around those of the first series: a large offset costs the differences no digits.
+    origin = series[0].times[0]
+    moved = [_stretch((one.times - origin)[:, None], length)[:, 0] for one in series]
+    return np.asarray(origin + sum(share * times for share, times in zip(shares, moved, strict=True)))
 
 
 def _stretch(values: FloatArray, length: int) -> FloatArray:

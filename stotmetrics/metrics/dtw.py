@@ -35,7 +35,11 @@ def pair(x: Series, y: Series, params: Parameters) -> Result:
     total = _softdtw.pair_value(x.values, y.values, 0.0, radius_of(params.band))
     return Result(
         total if params.squared else np.sqrt(total),
-        extras={"alignment": alignment, "cost": lambda: costs.squared_euclidean(x.values, y.values)},
+        extras={
+            "alignment": alignment,
+            "path": lambda: costs.cheapest_path(costs.squared_euclidean(x.values, y.values), radius_of(params.band)),
+            "cost": lambda: costs.squared_euclidean(x.values, y.values),
+        },
     )
 
 

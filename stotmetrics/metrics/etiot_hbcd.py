@@ -88,7 +88,7 @@ SPEC = MetricSpec(
     block=_block,
     params=Parameters,
     # The sweeps treat x and y in turn, and stop far from where the order no longer matters.
-    traits=replace(etiot.TRAITS, symmetric=False),
+    traits=replace(etiot.TRAITS, symmetric=False, differentiable=False),
     prepare=_prepare,
     reference="stotmetrics.reference.etiot_hbcd:etiot_hbcd",
     summary="eTiOT by the algorithm and the loose stopping rule of its paper, as published tables have it.",

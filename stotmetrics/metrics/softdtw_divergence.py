@@ -48,7 +48,7 @@ def pair(x: Prepared, y: Prepared, params: Parameters) -> Result:
     joint = soft.pair(x.series, y.series, params)
     gamma = gamma_of(x.series, y.series, params.gamma)
     own_x, own_y = (own_term(p.series, gamma, params.band) if p.own is None else p.own for p in (x, y))
-    extras = {"alignment": lambda: joint.alignment, "cost": lambda: joint.cost}
+    extras = {"alignment": lambda: joint.alignment, "path": lambda: joint.path, "cost": lambda: joint.cost}
     return Result(joint.value - 0.5 * (own_x + own_y), extras=extras)
 
 

@@ -25,7 +25,12 @@ def alignment_and_cost(x: Series, y: Series, params: Parameters) -> tuple[FloatA
 
 def pair(x: Series, y: Series, params: Parameters) -> Result:
     alignment, cost = alignment_and_cost(x, y, params)
-    return Result(float(np.vdot(alignment, cost)), extras={"alignment": lambda: alignment, "cost": lambda: cost})
+    extras = {
+        "alignment": lambda: alignment,
+        "path": lambda: costs.cheapest_path(cost, radius_of(params.band)),
+        "cost": lambda: cost,
+    }
+    return Result(float(np.vdot(alignment, cost)), extras=extras)
 
 
 def block(

@@ -115,7 +115,7 @@ class BoundMetric:
 
     def prepare_all(self, series: Sequence[Series]) -> PreparedSet:
         """Each series prepared, as one set."""
-        return PreparedSet(self.prepare(s) for s in series)
+        return PreparedSet(series if self._spec.prepare is None else map(self.prepare, series))
 
     @_in_any_host
     def pair(self, x: Any, y: Any) -> Result:
@@ -162,9 +162,8 @@ class BoundMetric:
         if not np.isfinite(batch.values).all():
             raise self._out_of_scale(batch.values[~np.isfinite(batch.values)][0])
         for slopes in (batch.left, batch.right):
-            for slope in slopes or ():
-                if not np.isfinite(slope).all():
-                    raise self._out_of_scale(slope[~np.isfinite(slope)][0], "a gradient with ")
+            if slopes and not np.isfinite(whole := np.concatenate(slopes)).all():
+                raise self._out_of_scale(whole[~np.isfinite(whole)][0], "a gradient with ")
         return batch
 
     @_in_any_host
@@ -172,7 +171,8 @@ class BoundMetric:
         """For each pair of prepared series a number that is never above its value; -inf where nothing is known."""
         if self._spec.lower_bounds is None:
             return np.full(len(rows), -np.inf)
-        return self._spec.lower_bounds(left, right, rows, cols, self._params)
+        bounds = self._spec.lower_bounds(left, right, rows, cols, self._params)
+        return np.maximum(bounds, 0.0) if self._traits.nonnegative else bounds
 
     def reference(self, x: Series, y: Series) -> Result:
         """What the reference implementation says about two series: a number, or anything with a value and a gap."""

@@ -17,7 +17,7 @@ FREE = {"releases_gil"}
 DIVERGENCE = {"symmetric", "zero_self", "nonnegative"}
 PSEUDOMETRIC = {*DIVERGENCE, "triangle"}
 METRIC = {*PSEUDOMETRIC, "separates"}
-CLOUD = {*ANY_SHAPE, "uses_times", "time_invariant", "uses_weights"}
+CLOUD = {*ANY_SHAPE, "uses_times", "time_invariant", "uses_weights", "differentiable"}
 SQUARE = 1.0 - np.eye(4)
 INDEFINITE = np.abs(np.subtract.outer(np.arange(5), np.arange(5))) ** 3.0
 
@@ -53,7 +53,7 @@ CLAIMS = [
     ("tiot", {"root": False}, DIVERGENCE | CLOUD | FREE),
     ("tiot", {"root": False, "p": 1.0}, PSEUDOMETRIC | CLOUD | FREE),
     ("etiot", {}, {"symmetric", "nonnegative"} | CLOUD | FREE),
-    ("etiot_hbcd", {}, {"nonnegative"} | CLOUD | FREE),
+    ("etiot_hbcd", {}, ({"nonnegative"} | CLOUD | FREE) - {"differentiable"}),
     ("tlp", {}, METRIC | CLOUD | FREE),
     ("tlp", {"standardize": True}, PSEUDOMETRIC | CLOUD | FREE),
     ("gak", {}, PSEUDOMETRIC | ANY_SHAPE | {"releases_gil"}),

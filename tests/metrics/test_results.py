@@ -296,7 +296,7 @@ def test_cost_is_what_was_given_or_compared():
     C = np.array([[0.0, 1.0], [2.0, 0.5]])
     np.testing.assert_array_equal(stotmetrics.softdtw_from_cost(C).cost, C)
     frames = np.random.default_rng(0).normal(size=(2, 3, 4))
-    assert stotmetrics.solve(*frames, metric="sta", signed="abs").available == ("cost", "alignment")
+    assert stotmetrics.solve(*frames, metric="sta", signed="abs").available == ("cost", "alignment", "path")
     # Two cost matrices are averaged: neither is that of the value.
     assert stotmetrics.solve(*frames, metric="sta", signed="split").available == ()
 
