@@ -54,9 +54,7 @@ def test_between_shifted_copies_tiot_is_the_larger_shift(seed, size, delay, p):
 @given(SEEDS, st.floats(-3, 3), st.floats(-3, 3), st.floats(0, 1), st.floats(0, 1), POWERS)
 def test_between_two_point_measures_tiot_moves_what_one_has_more(seed, height, gap, share, other, p):
     h, tau = 10**height, 10**gap
-    x, y = (
-        stotmetrics.as_series([0.0, h], times=[0.0, tau], weights=[alpha, 1 - alpha]) for alpha in (share, other)
-    )
+    x, y = (stotmetrics.as_series([0.0, h], times=[0.0, tau], weights=[alpha, 1 - alpha]) for alpha in (share, other))
     truth = abs(share - other) ** (1 / p) * max(h, tau)
     # The shares sum to one but for a rounding, and that moves too.
     slack = (4 * 2.0**-53) ** (1 / p) * max(h, tau)
@@ -74,7 +72,9 @@ def test_between_samples_of_gaussians_transport_of_values_has_their_closed_form(
     assert raw("taot", x, y, w=1.0) == pytest.approx(truth, rel=1e-10, abs=1e-12 * (s + t) ** 2)
 
 
-@pytest.mark.parametrize(("mean", "spreads", "epsilon"), [(0.5, (1.0, 0.6), 0.5), (0.0, (0.8, 0.8), 2.0), (2, (0.7, 1), 1)])
+@pytest.mark.parametrize(
+    ("mean", "spreads", "epsilon"), [(0.5, (1.0, 0.6), 0.5), (0.0, (0.8, 0.8), 2.0), (2, (0.7, 1), 1)]
+)
 def test_entropic_transport_between_gaussians_has_its_closed_form(mean, spreads, epsilon):
     """Janati, Muzellec, Peyre, Cuturi (2020), Theorem 1, for epsilon = 2 sigma^2; a grid stands for the densities."""
     grid = np.arange(-7.0, 9.0, 0.125)

@@ -1,7 +1,7 @@
 """Values against arithmetic without rounding: fractions for linear programs, forty digits for entropic problems."""
 
 from fractions import Fraction
-from itertools import permutations, product
+from itertools import pairwise, permutations, product
 
 import mpmath
 import numpy as np
@@ -43,7 +43,7 @@ def optimal_plan(cost, supply, demand):
         while before[path[-1]] is not None:
             path.append(before[path[-1]])
         path.reverse()
-        steps = [(a, b - n, 1) if a < n else (b, a - n, -1) for a, b in zip(path, path[1:], strict=False)]
+        steps = [(a, b - n, 1) if a < n else (b, a - n, -1) for a, b in pairwise(path)]
         amount = min([left[path[0]], wanted[end - n], *(flow[i, j] for i, j, sign in steps if sign < 0)])
         for i, j, sign in steps:
             flow[i, j] += sign * amount

@@ -1,4 +1,4 @@
-"""The figures that the authors of both papers published, where their data are at hand."""
+"""The figures that the authors of TiOT published, where their data are at hand; those of STA are in test_sta.py."""
 
 import csv
 import math
@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import stotmetrics
-from stotmetrics.transport.ground_cost import Ground
 
 EPSILONS = [k / 100 for k in range(1, 11)]
 # The sets of Table 1 whose data are small enough to be at hand, and how long one takes next to another.
@@ -92,22 +91,3 @@ def test_every_lag_of_delhi(shared, temperature):
         for column, w in columns.items():
             found = math.sqrt(max(stotmetrics.taot(x, y, w=w), 0.0))
             assert found == pytest.approx(float(row[column]), abs=1e-9)
-
-
-@pytest.mark.published
-def test_every_pair_of_the_cortex(shared):
-    """Divergences and STA of brain signals, to the accuracy that the tolerance certifies."""
-    figures = np.load(shared / "reference" / "sta_cortex_pairs.npz")
-    distance = np.load(shared / "data" / "brain" / "cortex642.npz")["geodesic_distance"]
-    ground = Ground.from_cost(distance**2).normalized()
-    names = sorted(name.removeprefix("S_") for name in figures.files if name.startswith("S_"))
-    assert len(names) > 3
-    for name in names:
-        i, j = map(int, name.split("_"))
-        params = {"ground": ground, "epsilon": 10 / 642, "tol": 2e-8}
-        x, y = (np.ascontiguousarray(figures["frames"][k]) for k in (i, j))
-        found = stotmetrics.get_metric("sta", **params).solve(x, y)
-        np.testing.assert_allclose(found.cost, figures[f"S_{name}"], rtol=0, atol=1e-7)
-        for gamma, expected in zip(figures["gammas"], figures[f"sta_{name}"], strict=True):
-            value = stotmetrics.softdtw_from_cost(found.cost, float(gamma)).value
-            assert value == pytest.approx(expected, abs=1e-6)

@@ -54,6 +54,8 @@ def traits(params: Parameters) -> Traits:
         separates=params.waste > 0,
         nonnegative=True,
         triangle=True,
+        continuous=True,
+        degree=1.0,
         multivariate=True,
     )
 

@@ -73,6 +73,7 @@ def traits(params: Parameters) -> Traits:
         # At gamma > 0 soft-DTW rewards that many alignments are good: it is negative between equal series.
         zero_self=params.gamma == 0 and positive,
         nonnegative=params.gamma == 0 and positive,
+        continuous=True,
         unequal_length=True,
         releases_gil=True,
         multivariate=True,

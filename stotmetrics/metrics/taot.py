@@ -167,6 +167,11 @@ def _traits(params: Parameters) -> Traits:
         zero_self=exact,
         separates=exact and not params.standardize and _sees_both(params),
         nonnegative=True,
+        # A z-score has no unit, and jumps where a feature becomes constant; so does a median where it becomes zero.
+        continuous=not params.standardize and params.scale is None,
+        unit_free=params.standardize,
+        value_invariant=True,
+        degree=params.p if exact and not params.standardize and params.scale is None else None,
         triangle=exact and params.scale is None and params.p == 1.0,
         unequal_length=True,
         releases_gil=True,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from hypothesis.strategies import SearchStrategy
 
+from ..arrays import FloatArray
 from ..errors import ConvergenceWarning
 from ..series import Series
 from ..spec.bound import BoundMetric
@@ -110,6 +111,13 @@ def fresh(series: Series) -> Series:
         series.weights.copy() if series.has_weights else None,
         series.frame_shape,
     )
+
+
+def changed(series: Series, values: FloatArray, times: FloatArray | None = None) -> Series:
+    """The series with other values, and other times where they are given; its weights and frames are kept."""
+    if times is None and series.has_times:
+        times = series.times
+    return Series(values, times, series.weights if series.has_weights else None, series.frame_shape)
 
 
 def evaluate(metric: BoundMetric, x: Series, y: Series) -> Result:

@@ -46,9 +46,7 @@ def test_proposition_1_the_dual_has_the_value_of_the_primal_and_its_optimum_is_t
     n, m = rng.integers(1, 6, 2)
     x, y, M = masses(rng, n, zeros=zeros), masses(rng, m, zeros=zeros), rng.uniform(0, 2, (n, m))
     K, omega = np.exp(-M / epsilon), rho / (rho + epsilon)
-    P, log = sinkhorn_unbalanced(
-        x, y, M, epsilon, rho, reg_type="entropy", stopThr=1e-11, numItermax=100_000, log=True
-    )
+    P, log = sinkhorn_unbalanced(x, y, M, epsilon, rho, reg_type="entropy", stopThr=1e-11, numItermax=100_000, log=True)
     a, b = np.exp(log["logu"]), np.exp(log["logv"])
     with np.errstate(divide="ignore"):
         u, v = epsilon * np.log(a), epsilon * np.log(b)
