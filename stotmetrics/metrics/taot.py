@@ -21,6 +21,7 @@ from ..transport.point_clouds import (
     cost_matrices,
     dense_plan,
     prepare_cloud,
+    spread_cost,
     spread_plan,
     spread_potentials,
 )
@@ -83,7 +84,7 @@ def _exact(x: Cloud, y: Cloud, C: FloatArray, mix: Mixture, params: Parameters) 
             "plan": lambda: spread_plan(dense_plan(coupling, x, y), x, y),
             "objective": lambda: value,
             "potentials": lambda: spread_potentials(f, g, x, y, mix, params.p),
-            "cost": lambda: C,
+            "cost": lambda: spread_cost(x, y, mix, params.p),
         },
     )
 
@@ -101,7 +102,7 @@ def _entropic(x: Cloud, y: Cloud, C: FloatArray, mix: Mixture, params: Parameter
             "plan": lambda: spread_plan(work.plan(), x, y),
             "objective": lambda: objective,
             "potentials": lambda: spread_potentials(f, g, x, y, mix, params.p, params.epsilon),
-            "cost": lambda: C,
+            "cost": lambda: spread_cost(x, y, mix, params.p),
         },
     )
 
