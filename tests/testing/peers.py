@@ -10,10 +10,7 @@ import argparse
 import importlib
 import warnings
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-
-import numpy as np
 
 from stotmetrics import MetricSpec, Traits
 from stotmetrics.testing import check_metric
@@ -99,7 +96,7 @@ def judge(spec, max_examples=30):
 
 
 def row(spec, report):
-    claims = [name for name in ("symmetric", "zero_self", "nonnegative", "triangle", "unequal_length", "multivariate")]
+    claims = ("symmetric", "zero_self", "nonnegative", "triangle", "unequal_length", "multivariate")
     claimed = ", ".join(name for name in claims if getattr(spec.traits, name))
     broken = ", ".join(f"`{name}`" for name in report.failures) or "nothing"
     kept = ", ".join(f"`{name}`" for name in report.weaker) or ""
