@@ -68,7 +68,7 @@ def alignments_visit_every_time(metric: BoundMetric, x: Series, y: Series) -> No
     require(visits >= 1 - 1e-8, f"a time is visited {visits!r} times")
 
 
-@check(pair, trait="uses_weights", share=0.5)
+@check(pair, when=lambda metric: metric.traits.uses_weights, share=0.5)
 def plans_move_the_weights(metric: BoundMetric, x: Series, y: Series) -> None:
     """A plan that is offered is not negative, and moves the weights of x, divided by their sum, to those of y.
 

@@ -8,6 +8,7 @@ Run: python tests/testing/peers.py --out docs/peers.md
 
 import argparse
 import importlib
+import json
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +21,7 @@ SYMBOLIC = ("dft_sfa", "paa_sax", "sax", "sfa")
 # Metrics by the papers that define them.
 AXIOMS = ("euclidean", "manhattan", "minkowski", "erp", "twe", "msm")
 # No distances in this sense: soft minima may be negative, and are not 0 between equal series.
-SOFT = ("soft_dtw", "gamma_soft_dtw")
-# The same metric under another call, or no function of two series.
-SKIPPED_OF_TSLEARN = ("lb_keogh",)
+SOFT = ("soft_dtw",)
 
 
 @dataclass(frozen=True)
@@ -65,27 +64,24 @@ def of_aeon():
             yield MetricSpec(name=f"aeon_{name}", pair=Aeon(name), traits=traits)
 
 
+# Functions of two series in tslearn.metrics, and whether they are similarities.
 TSLEARN = {
     "dtw": False,
     "ctw": False,
     "frechet": False,
     "soft_dtw": False,
     "soft_dtw_normalized": False,
-    "gamma_soft_dtw": None,
     "gak": True,
     "lcss": True,
 }
 
 
 def of_tslearn():
-    """Every function of two series in tslearn.metrics that gives a number."""
+    """Every function of tslearn that gives a number for two series."""
     for name, similarity in TSLEARN.items():
-        if similarity is not None:
-            soft = name in SOFT
-            traits = Traits(
-                symmetric=True, unequal_length=True, multivariate=True, zero_self=not soft, nonnegative=not soft
-            )
-            yield MetricSpec(name=f"tslearn_{name}", pair=Tslearn(name, similarity), traits=traits)
+        hard = name not in SOFT
+        traits = Traits(symmetric=True, unequal_length=True, multivariate=True, zero_self=hard, nonnegative=hard)
+        yield MetricSpec(name=f"tslearn_{name}", pair=Tslearn(name, similarity), traits=traits)
 
 
 def judge(spec, max_examples=30):
@@ -99,27 +95,47 @@ def row(spec, report):
     claims = ("symmetric", "zero_self", "nonnegative", "triangle", "unequal_length", "multivariate")
     claimed = ", ".join(name for name in claims if getattr(spec.traits, name))
     broken = ", ".join(f"`{name}`" for name in report.failures) or "nothing"
-    kept = ", ".join(f"`{name}`" for name in report.weaker) or ""
+    kept = ", ".join(f"`{name}`" for name in report.weaker)
     return f"| `{spec.name.partition('_')[2]}` | {claimed} | {broken} | {kept} |"
+
+
+def first(outcome):
+    """The finding, and the example to paste."""
+    return f"{outcome.check.name}: {outcome.message}\n{outcome.counterexample}"
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--out", type=Path)
-    options.add_argument("--only", nargs="+")
-    options.add_argument("--verbose", action="store_true")
+    options.add_argument("--out", type=Path, help="the page whose tables get the rows")
+    options.add_argument("--rows", type=Path, default=Path("build/peers.json"), help="what is judged already")
+    options.add_argument("--only", nargs="+", help="names, such as aeon_dtw")
     given = options.parse_args()
-    for specs in (of_aeon(), of_tslearn()):
-        for spec in specs:
-            if given.only and spec.name not in given.only:
-                continue
-            report = judge(spec)
-            print(row(spec, report), f"{report.seconds:.0f}s", flush=True)
-            if given.verbose:
-                for outcome in report.outcomes:
-                    if outcome.status != "passed":
-                        print("   ", outcome.check.name, outcome.status, outcome.message[:200], flush=True)
-                        print("       ", outcome.counterexample.replace("\n", "\n        ")[:900], flush=True)
+    rows = json.loads(given.rows.read_text()) if given.rows.exists() else {}
+    specs = {spec.name: spec for spec in (*of_aeon(), *of_tslearn())}
+    for name in given.only or [name for name in specs if name not in rows]:
+        report = judge(specs[name])
+        rows[name] = row(specs[name], report)
+        print(rows[name], f"{report.seconds:.0f} s", flush=True)
+        for outcome in report.outcomes:
+            if outcome.bad:
+                print(first(outcome), flush=True)
+        given.rows.parent.mkdir(parents=True, exist_ok=True)
+        given.rows.write_text(json.dumps(rows, indent=1))
+    if given.out:
+        given.out.write_text(updated(given.out.read_text(), rows))
+
+
+def updated(page, rows):
+    """The page with new rows in the tables under the heading of each host, in the order of the host."""
+    parts = page.split("\n## ")
+    for k, part in enumerate(parts):
+        host = part.split("\n", 1)[0].split(" ")[0]
+        found = [line for name, line in rows.items() if name.startswith(f"{host}_")]
+        if found:
+            lines = [line for line in part.splitlines() if not line.startswith("| `")]
+            rule = lines.index("|---|---|---|---|")
+            parts[k] = "\n".join([*lines[: rule + 1], *found, *lines[rule + 1 :], ""])
+    return "\n## ".join(parts)
 
 
 if __name__ == "__main__":
