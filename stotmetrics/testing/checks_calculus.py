@@ -34,10 +34,10 @@ def _moved(series: Series, step: float, direction: FloatArray) -> Series:
 
 
 def _jogged(metric: BoundMetric, series: Series, seed: int) -> Series:
-    """The series with all that counts moved by 1e-8 or so; masses only grow, so that none is negative."""
+    """The series with all that counts moved by 1e-8 or so; masses by parts of themselves, so that none is negative."""
     rng, step = np.random.default_rng(seed), 1e-8
     values, noise = series.values, rng.uniform(-1.0, 1.0, size=series.values.shape)
-    moved = values + step * (noise + 1.0) if metric.traits.needs_mass else values + step * noise
+    moved = values + step * noise * (values if metric.traits.needs_mass else 1.0)
     times = series.times + step * rng.uniform(-1.0, 1.0, len(series)) if series.has_times else None
     if not series.has_weights:
         return changed(series, moved, times)

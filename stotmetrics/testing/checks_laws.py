@@ -38,6 +38,7 @@ _CHANGES: dict[str, Callable[[BoundMetric], bool]] = {
     "one sample": lambda metric: True,
     "reversed": lambda metric: metric.traits.min_length > 0,
     "repeated sample": lambda metric: metric.traits.unequal_length,
+    "one sample more": lambda metric: metric.traits.unequal_length,
     "other times": lambda metric: metric.traits.uses_times,
     "other weights": lambda metric: metric.traits.uses_weights,
 }
@@ -55,6 +56,8 @@ def _change(series: Series, how: str) -> Series:
         values = values[::-1].copy()
     elif how == "repeated sample":
         return Series(np.concatenate([values[:1], values]))
+    elif how == "one sample more":
+        return Series(np.concatenate([values, values[-1:] + 1.0]))
     elif how == "other times":
         times = 2.0 * times + 1.0
     else:
@@ -130,8 +133,8 @@ def triangle_inequality(metric: BoundMetric, x: Series, y: Series, z: Series) ->
 
 @check(_changed, trait="separates")
 def separation(metric: BoundMetric, x: Series, y: Series) -> None:
-    """d(x, y) > 0 where x and y differ: one rescaled, offset, reversed, with a sample changed or repeated, at other
-    times or with other weights where the metric uses them.
+    """d(x, y) > 0 where x and y differ: one rescaled, offset, reversed, with a sample changed, repeated or more, at
+    other times or with other weights where the metric uses them.
 
     Tolerance: 1e-12 of the scale (squares of the largest value), and the certified gap.
     """

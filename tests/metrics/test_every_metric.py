@@ -91,6 +91,7 @@ UNITS = [
     ("opw", {}, SHIFTS | SMOOTH, None),
     ("otw", {}, SMOOTH, 1.0),
     ("sta", {}, SMOOTH, None),
+    ("sta", {"signed": "abs"}, set(), None),
     ("taot", {}, SHIFTS | OWN_UNITS, None),
     ("taot", {"scale": "median"}, SHIFTS | OWN_UNITS, None),
     ("taot", {"scale": "median", **RAW}, SHIFTS, None),
