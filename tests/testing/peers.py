@@ -20,6 +20,8 @@ from stotmetrics.testing import check_metric
 SYMBOLIC = ("dft_sfa", "paa_sax", "sax", "sfa")
 # Metrics by the papers that define them.
 AXIOMS = ("euclidean", "manhattan", "minkowski", "erp", "twe", "msm")
+# They take second differences, and fail on less than three samples.
+DERIVATIVES = ("ddtw", "wddtw")
 # No distances in this sense: soft minima may be negative, and are not 0 between equal series.
 SOFT = ("soft_dtw",)
 
@@ -60,6 +62,7 @@ def of_aeon():
                 zero_self=name not in SOFT,
                 nonnegative=name not in SOFT,
                 triangle=name in AXIOMS,
+                min_length=3 if name in DERIVATIVES else 1,
             )
             yield MetricSpec(name=f"aeon_{name}", pair=Aeon(name), traits=traits)
 
