@@ -186,26 +186,25 @@ def gil_is_released(metric: BoundMetric) -> None:
 def either_order_costs_the_same(metric: BoundMetric) -> None:
     """``block`` takes as long for (long, short) as for (short, long), within a factor of 4, at the default parameters.
 
-    Measured on lengths 8 and 160: of ten attempts one must show it, since a busy machine may delay either.
+    Measured on lengths 8 and 160, in time of the processor: the least of five runs of each, so that a busy machine does
+    not matter.
     """
     long, short = (_random(metric, length) for length in (160, 8))
-    one, count = np.zeros(1, dtype=np.intp), 1
+    pairs = np.zeros(1, dtype=np.intp)
     try:
-        metric.block([long], [short], one, one)
-        metric.block([short], [long], one, one)
+        metric.block([long], [short], pairs, pairs)
+        metric.block([short], [long], pairs, pairs)
     except Exception as error:
         raise Undecided(str(error)) from error
     # Enough work to be measured.
-    while _seconds(partial(metric.block, [long], [short], np.repeat(one, count), np.repeat(one, count))) < 2e-3:
-        count *= 2
-    pairs, ratio = np.repeat(one, count), 0.0
-    for _ in range(10):
-        forth = _seconds(partial(metric.block, [long], [short], pairs, pairs))
-        back = _seconds(partial(metric.block, [short], [long], pairs, pairs))
-        ratio = back / forth
-        if 0.25 <= ratio <= 4.0:
-            return
-    require(False, f"(short, long) takes {ratio:.1f} times as long as (long, short)")
+    while _processor_seconds(partial(metric.block, [long], [short], pairs, pairs)) < 2e-3:
+        pairs = np.tile(pairs, 2)
+    forth, back = (
+        min(_processor_seconds(partial(metric.block, left, right, pairs, pairs)) for _ in range(5))
+        for left, right in (([long], [short]), ([short], [long]))
+    )
+    ratio = back / forth
+    require(0.25 <= ratio <= 4.0, f"(short, long) takes {ratio:.2g} times as long as (long, short)")
 
 
 def thread_speedup(metric: BoundMetric) -> float:
@@ -265,6 +264,13 @@ def _share_free(metric: BoundMetric, prepared: list[object]) -> float:
     gaps = np.diff(moments)
     # A thread that need not wait for the lock wakes up every tenth of a millisecond or sooner.
     return float(gaps[gaps < 3e-4].sum() / (end - start))
+
+
+def _processor_seconds(work: Callable[[], object]) -> float:
+    """What the calling thread alone takes."""
+    start = time.thread_time()
+    work()
+    return max(time.thread_time() - start, 1e-9)
 
 
 def _seconds(work: Callable[[], object]) -> float:
