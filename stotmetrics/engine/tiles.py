@@ -184,10 +184,12 @@ def run(
             spent = time.perf_counter() - start
             if spent > _ALONE[threads] and spent * (count - done) > _ALONE[threads] * done:
                 break
+    # As many as joblib's own "2 * n_jobs", which it has parsed as Python: the parser of 3.11 fails in several threads.
+    ahead = 2 * effective_n_jobs(n_jobs)
     try:
-        parallel = Parallel(n_jobs=n_jobs, prefer=prefer, return_as="generator_unordered")
+        parallel = Parallel(n_jobs=n_jobs, prefer=prefer, pre_dispatch=ahead, return_as="generator_unordered")
     except ValueError:  # a backend that can only return everything at the end
-        parallel = Parallel(n_jobs=n_jobs, prefer=prefer)
+        parallel = Parallel(n_jobs=n_jobs, prefer=prefer, pre_dispatch=ahead)
     stop = Stop()
     try:
         yield from parallel(delayed(_heeding)(stop, *task) for task in tasks)

@@ -33,7 +33,7 @@ class Aeon:
     name: str
 
     def __call__(self, x, y, params):
-        distance = importlib.import_module("aeon.distances").__dict__[f"{self.name}_distance"]
+        distance = importlib.import_module("aeon.distances._distance").DISTANCES_DICT[self.name]["distance"]
         return float(distance(x.values.T.copy(), y.values.T.copy()))
 
 
@@ -125,7 +125,7 @@ def main() -> None:
         given.rows.parent.mkdir(parents=True, exist_ok=True)
         given.rows.write_text(json.dumps(rows, indent=1))
     if given.out:
-        given.out.write_text(updated(given.out.read_text(), rows))
+        given.out.write_text(updated(given.out.read_text(), {name: rows[name] for name in specs if name in rows}))
 
 
 def updated(page, rows):
