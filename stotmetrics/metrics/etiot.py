@@ -180,24 +180,35 @@ def _prepare(series: Series, params: Parameters) -> Cloud:
     return prepare_cloud(series, params.standardize)
 
 
-TRAITS = Traits(
-    symmetric=True,
-    nonnegative=True,
-    unequal_length=True,
-    multivariate=True,
-    differentiable=True,
-    uses_times=True,
-    time_invariant=True,
-    uses_weights=True,
-    releases_gil=True,
-)
+def claims(standardize: bool) -> Traits:
+    """The traits of every solver of this problem."""
+    return Traits(
+        symmetric=True,
+        nonnegative=True,
+        # A z-score has no unit, and jumps where a feature becomes constant.
+        continuous=not standardize,
+        unit_free=standardize,
+        value_invariant=True,
+        unequal_length=True,
+        multivariate=True,
+        differentiable=True,
+        uses_times=True,
+        time_invariant=True,
+        uses_weights=True,
+        releases_gil=True,
+    )
+
+
+def _traits(params: Parameters) -> Traits:
+    return claims(params.standardize)
+
 
 SPEC = MetricSpec(
     name="etiot",
     pair=_pair,
     block=_block,
     params=Parameters,
-    traits=TRAITS,
+    traits=_traits,
     prepare=_prepare,
     reference="stotmetrics.reference.etiot:etiot",
     lower_bounds=_lower_bounds,

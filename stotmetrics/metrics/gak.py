@@ -113,6 +113,8 @@ def traits(params: Parameters) -> Traits:
         zero_self=True,
         nonnegative=True,
         triangle=params.form == "feature",
+        continuous=True,
+        value_invariant=True,
         unequal_length=True,
         multivariate=True,
         releases_gil=True,

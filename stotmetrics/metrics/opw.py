@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arrays import FloatArray
+from ..arrays import FloatArray, IntArray
 from ..kernels._entropic import Workspace
 from ..series import Series
 from ..spec.bound import bind
@@ -35,19 +35,25 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """The samples of a series that carry mass: values, places in (0, 1], weights, and the length of the series."""
+    """The samples of a series that carry mass: values, places in (0, 1], weights; and the series they are part of."""
 
     values: FloatArray
     places: FloatArray
     weights: FloatArray
-    length: int
+    support: IntArray
+    series: Series
+
+    @property
+    def length(self) -> int:
+        """The length of the series."""
+        return len(self.series)
 
 
 def prepare(series: Series, params: Parameters) -> Samples:
     kept = np.flatnonzero(series.weights > 0)
     weights = series.weights[kept] / series.weights[kept].max()
-    length = len(series)
-    return Samples(np.ascontiguousarray(series.values[kept]), (kept + 1) / length, weights / weights.sum(), length)
+    places = (kept + 1) / len(series)
+    return Samples(np.ascontiguousarray(series.values[kept]), places, weights / weights.sum(), kept, series)
 
 
 def order_cost(x: Samples, y: Samples, params: Parameters) -> FloatArray:
@@ -65,12 +71,22 @@ def pair(x: Samples, y: Samples, params: Parameters) -> Result:
         cost, x.weights, y.weights, params.epsilon, params.tol, params.max_iter
     )
     plan = work.plan()
+
+    def whole_plan() -> FloatArray:
+        whole = np.zeros((x.length, y.length))
+        whole[np.ix_(x.support, y.support)] = plan
+        return whole
+
     return Result(
         float((plan * distances).sum()),
         converged=status == 0,
         n_iter=steps,
         gap=max(0.0, gap),
-        extras={"plan": lambda: plan, "objective": lambda: objective, "cost": lambda: cost},
+        extras={
+            "plan": whole_plan,
+            "objective": lambda: objective,
+            "cost": lambda: costs.squared_euclidean(x.series.values, y.series.values),
+        },
     )
 
 
@@ -78,7 +94,15 @@ SPEC = MetricSpec(
     name="opw",
     pair=pair,
     params=Parameters,
-    traits=Traits(symmetric=True, nonnegative=True, unequal_length=True, multivariate=True, uses_weights=True),
+    traits=Traits(
+        symmetric=True,
+        nonnegative=True,
+        continuous=True,
+        value_invariant=True,
+        unequal_length=True,
+        multivariate=True,
+        uses_weights=True,
+    ),
     prepare=prepare,
     reference="stotmetrics.reference.opw:opw",
     summary="Entropic transport of the samples of two series that is drawn to the diagonal, so that order is kept.",

@@ -127,6 +127,10 @@ def traits(params: Parameters) -> Traits:
         nonnegative=hard,
         unequal_length=True,
         releases_gil=True,
+        continuous=True,
+        value_invariant=True,
+        # At any other gamma the unit of the values matters: gamma has the unit of their squares.
+        degree=2.0 if hard or params.gamma == "median" else None,
         multivariate=True,
         differentiable=not hard and params.gamma != "median",
     )

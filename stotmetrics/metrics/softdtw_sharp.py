@@ -76,6 +76,9 @@ def traits(params: Parameters) -> Traits:
         nonnegative=True,
         unequal_length=True,
         releases_gil=True,
+        continuous=True,
+        value_invariant=True,
+        degree=2.0 if hard or params.gamma == "median" else None,
         multivariate=True,
         differentiable=not hard and params.gamma != "median",
     )

@@ -74,6 +74,8 @@ def traits(params: Parameters) -> Traits:
         # At gamma > 0 soft-DTW rewards that many alignments are good: it is negative between equal series.
         zero_self=params.gamma == 0 and positive,
         nonnegative=params.gamma == 0 and positive,
+        # Next to a frame without mass the value is a root of high order of what mass there is.
+        continuous=params.signed == "refuse",
         unequal_length=True,
         releases_gil=True,
         multivariate=True,

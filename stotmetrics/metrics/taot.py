@@ -22,6 +22,7 @@ from ..transport.point_clouds import (
     cost_matrices,
     dense_plan,
     prepare_cloud,
+    spread_cost,
     spread_pairs,
     spread_plan,
     spread_potentials,
@@ -87,7 +88,7 @@ def _exact(x: Cloud, y: Cloud, C: FloatArray, mix: Mixture, params: Parameters) 
             "masses": lambda: coupling[2],
             "objective": lambda: value,
             "potentials": lambda: spread_potentials(f, g, x, y, mix, params.p),
-            "cost": lambda: C,
+            "cost": lambda: spread_cost(x, y, mix, params.p),
         },
     )
 
@@ -105,7 +106,7 @@ def _entropic(x: Cloud, y: Cloud, C: FloatArray, mix: Mixture, params: Parameter
             "plan": lambda: spread_plan(work.plan(), x, y),
             "objective": lambda: objective,
             "potentials": lambda: spread_potentials(f, g, x, y, mix, params.p, params.epsilon),
-            "cost": lambda: C,
+            "cost": lambda: spread_cost(x, y, mix, params.p),
         },
     )
 
@@ -234,6 +235,11 @@ def _traits(params: Parameters) -> Traits:
         zero_self=exact,
         separates=exact and not params.standardize and _sees_both(params),
         nonnegative=True,
+        # A z-score has no unit, and jumps where a feature becomes constant; so does a median where it becomes zero.
+        continuous=not params.standardize and params.scale is None,
+        unit_free=params.standardize,
+        value_invariant=True,
+        degree=params.p if exact and not params.standardize and params.scale is None else None,
         triangle=exact and params.scale is None and params.p == 1.0,
         unequal_length=True,
         releases_gil=True,

@@ -131,6 +131,11 @@ def _traits(params: Parameters) -> Traits:
         separates=not params.standardize,
         nonnegative=True,
         triangle=params.root or params.p == 1.0,
+        # A z-score has no unit, and jumps where a feature becomes constant.
+        continuous=not params.standardize,
+        unit_free=params.standardize,
+        value_invariant=True,
+        degree=None if params.standardize else (1.0 if params.root else params.p),
         unequal_length=True,
         releases_gil=True,
         multivariate=True,

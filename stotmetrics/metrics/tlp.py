@@ -83,6 +83,11 @@ def traits(params: Parameters) -> Traits:
         separates=not params.standardize,
         nonnegative=True,
         triangle=True,
+        # A z-score has no unit, and jumps where a feature becomes constant.
+        continuous=not params.standardize,
+        unit_free=params.standardize,
+        value_invariant=True,
+        degree=None if params.standardize else 1.0,
         unequal_length=True,
         multivariate=True,
         differentiable=True,

@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -199,8 +199,25 @@ class BoundMetric:
 
     @staticmethod
     def from_config(config: dict[str, Any]) -> "BoundMetric":
-        """The inverse of :meth:`config`."""
-        return bind(registry.find(config["metric"]), **config["params"])
+        """The inverse of :meth:`config`.
+
+        Raises
+        ------
+        InvalidParameterError
+            If ``config`` is no mapping of ``metric`` to a name and of ``params`` to a mapping, or a value is out of its
+            range.
+        UnknownMetricError
+            If no metric has this name.
+        TypeError
+            If the metric has no such parameter.
+        """
+        name, params = (config.get(key) if isinstance(config, Mapping) else None for key in ("metric", "params"))
+        if not (isinstance(name, str) and isinstance(params, Mapping)):
+            raise InvalidParameterError(
+                "config must be what config() gives, {'metric': a name, 'params': {parameter: value}}; "
+                f"got {parameters.shown(config)}"
+            )
+        return bind(registry.find(name), **params)
 
     def _warn(self, how: str, gap: float | None) -> None:
         error = "" if gap is None else f", error at most {gap:.3g}"

@@ -182,6 +182,12 @@ def spread_pairs(coupling: tuple[IntArray, IntArray, FloatArray], x: Cloud, y: C
     return np.stack([x.support[rows], y.support[columns]], axis=1)
 
 
+def spread_cost(x: Cloud, y: Cloud, cost: Callable[[FloatArray, FloatArray], FloatArray], p: float) -> FloatArray:
+    """``cost(A, B)`` between all atoms of two series, those without mass too."""
+    A = powers(x.all_values, y.all_values, p)
+    return cost(A, powers(x.all_times[:, None], y.all_times[:, None], p))
+
+
 def spread_potentials(
     f: FloatArray,
     g: FloatArray,
@@ -200,8 +206,7 @@ def spread_potentials(
         return f, g
     from scipy.special import logsumexp  # longer to import than a distance may take
 
-    A = powers(x.all_values, y.all_values, p)
-    C = cost(A, powers(x.all_times[:, None], y.all_times[:, None], p))
+    C = spread_cost(x, y, cost, p)
     f_all, g_all = np.empty(x.length), np.empty(y.length)
     slack = C[:, y.support] - g
     f_all[:] = slack.min(1) if epsilon == 0 else -epsilon * logsumexp(-slack / epsilon, b=y.weights, axis=1)
