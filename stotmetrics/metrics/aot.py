@@ -235,8 +235,8 @@ def aot(
     optimization models*, SIAM Journal on Optimization, 2012). ``solve(x, y, metric="aot").coupling`` is the plan, a
     :class:`~stotmetrics.metrics.bicausal.BicausalPlan`.
 
-    Costs are computed in the largest distance of two values at one time. ``solve(...).gap`` bounds what rounding leaves:
-    nothing to speak of, unless p is so large that the pairs that are matched cost next to nothing in that unit.
+    Costs are computed in units of the largest distance of two values at one time. ``solve(...).gap`` bounds what
+    rounding leaves: nothing to speak of, unless p is so large that matched pairs cost next to nothing in that unit.
 
     It is a metric between the quantised laws, so 0 between other series too: those with the same paths in another
     order, or with values that the cells do not tell apart.
