@@ -3,6 +3,7 @@
 import math
 import pickle
 
+import joblib
 import numpy as np
 import pytest
 from hypothesis import given
@@ -403,6 +404,28 @@ def test_weights_of_paths_are_part_of_a_series(tmp_path):
     stotmetrics.pairwise([one, values], metric="aot", out=tmp_path / "d.npy")
     with pytest.raises(FileExistsError, match="a run with another series"):
         stotmetrics.pairwise([other, values], metric="aot", out=tmp_path / "d.npy")
+
+
+def test_an_index_keeps_the_weights_of_paths(tmp_path):
+    weighted = as_paths(RNG.normal(size=(3, 4)), weights=[1.0, 2.0, 0.0, 4.0])
+    several = as_paths(RNG.normal(size=(3, 5, 2)), weights=np.arange(5.0))
+    for train in ([weighted, RNG.normal(size=(3, 6))], [RNG.normal(size=(3, 4, 2)), several]):
+        index = stotmetrics.NeighborIndex(train, "aot")
+        index.save(tmp_path / "index.npz")
+        again = stotmetrics.NeighborIndex.load(tmp_path / "index.npz")
+        wanted = stotmetrics.pairwise(train, metric="aot")
+        for found in (index, again):
+            near = found.kneighbors(train, k=2)
+            np.testing.assert_array_equal(np.take_along_axis(wanted, near.indices, axis=1), near.distances)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_workers_see_the_weights_of_paths(n_jobs):
+    train = [as_paths(RNG.normal(size=(3, n)), weights=RNG.uniform(size=n)) for n in (5, 6, 7)]
+    wanted = [[stotmetrics.aot(x, y) for y in train] for x in train]
+    with joblib.parallel_config(backend="loky"):
+        found = stotmetrics.pairwise(train, metric="aot", n_jobs=n_jobs)
+    np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-12)
 
 
 def test_more_pairs_than_memory_holds_are_refused_by_the_way_out(monkeypatch):
