@@ -12,6 +12,7 @@ from .errors import (
     MetricLoadError,
     UnknownMetricError,
 )
+from .paths import as_paths
 from .series import Series, as_dataset, as_series
 from .spec.bound import BoundMetric, get_metric
 from .spec.metric import MetricSpec
@@ -23,7 +24,9 @@ from .spec.traits import Traits
 if TYPE_CHECKING:
     from .engine.barycenters import Barycenter, barycenter
     from .engine.bounds import envelope, lower_bound, lower_bounds
-    from .engine.neighbors import Neighbors, kneighbors
+    from .engine.matrix_shards import merge_shards
+    from .engine.neighbors import NeighborIndex, Neighbors, kneighbors
+    from .metrics.aot import aot
     from .metrics.dtw import dtw
     from .metrics.etiot import etiot
     from .metrics.etiot_hbcd import etiot_hbcd
@@ -48,7 +51,9 @@ __version__ = "0.1.0"
 _LAZY = {
     "Barycenter": ".engine.barycenters",
     "Ground": ".transport.ground_cost",
+    "NeighborIndex": ".engine.neighbors",
     "Neighbors": ".engine.neighbors",
+    "aot": ".metrics.aot",
     "barycenter": ".engine.barycenters",
     "dtw": ".metrics.dtw",
     "envelope": ".engine.bounds",
@@ -59,6 +64,7 @@ _LAZY = {
     "kneighbors": ".engine.neighbors",
     "lower_bound": ".engine.bounds",
     "lower_bounds": ".engine.bounds",
+    "merge_shards": ".engine.matrix_shards",
     "opw": ".metrics.opw",
     "otw": ".metrics.otw",
     "show_versions": ".versions",
@@ -86,13 +92,16 @@ __all__ = [
     "InvalidSeriesError",
     "MetricLoadError",
     "MetricSpec",
+    "NeighborIndex",
     "Neighbors",
     "Result",
     "Series",
     "Traits",
     "UnknownMetricError",
     "alignment_path",
+    "aot",
     "as_dataset",
+    "as_paths",
     "as_series",
     "barycenter",
     "distance",
@@ -107,6 +116,7 @@ __all__ = [
     "list_metrics",
     "lower_bound",
     "lower_bounds",
+    "merge_shards",
     "opw",
     "otw",
     "pairwise",

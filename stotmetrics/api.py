@@ -201,6 +201,7 @@ def pairwise(
     condensed: bool = False,
     dtype: Any = None,
     max_memory: int | str | None = None,
+    shard: tuple[int, int] | None = None,
     **params: Any,
 ) -> FloatArray:
     """All distances between two sets of series, or within one.
@@ -222,7 +223,8 @@ def pairwise(
     out : path, optional
         A ``.npy`` file to write the matrix to while it is computed. If the run is stopped, the same call with the same
         arguments does the rest; once it is finished, the same call returns it. A journal beside it,
-        ``matrix.npy.journal``, knows of which call it is and what is written: keep the two together.
+        ``matrix.npy.journal``, knows of which call it is and what is written: keep the two together. With zarr
+        installed, also a ``.zarr`` folder, whose chunks are the tiles; what is not computed yet reads there as NaN.
     overwrite : bool, default False
         Whether a file ``out`` that is of another call, or was changed, gives way. It is replaced as soon as there is
         space for the new one.
@@ -234,6 +236,10 @@ def pairwise(
     max_memory : int or str, optional
         Bytes, or text such as ``"4 GB"``, that the matrix and the series may take together. More is refused before
         it is taken.
+    shard : (int, int), optional
+        ``(3, 16)`` does the third sixteenth of the tiles, for array jobs on machines that share a folder. It is written
+        beside ``out``, as ``matrix.shard-03-of-16.npy``, and resumed as a matrix is; :func:`merge_shards` makes the
+        matrix of all shards.
     **params
         Parameters of the metric.
 
@@ -241,6 +247,7 @@ def pairwise(
     -------
     array of shape (n, m), or (n (n - 1) / 2,) if condensed
         If ``out`` is given, a memory map of the file that is copied where it is written to: the file stays as it is.
+        Of a shard, the blocks of its tiles one behind the other; of a Zarr store, its array, read-only.
 
     Raises
     ------
@@ -270,13 +277,13 @@ def pairwise(
            [59., 52.,  0.]])
     """
     # joblib and tqdm take longer to import than all the rest.
-    from .engine import output, tiles
+    from .engine import output, tiles, workers
 
     metric_comes_last("pairwise(X, Y, metric={})", X, Y)
     bound = get_metric(metric, **params)
     left, right = as_sets(X, Y, bound.traits, bound.name)
-    tiles.check_jobs(n_jobs)
-    side = tiles.tile_side(left, right or left)
+    workers.check_jobs(n_jobs)
+    side = output.side_for(out, bound, left, right)
     with output.open_destination(
         out,
         bound,
@@ -287,6 +294,7 @@ def pairwise(
         dtype=dtype,
         overwrite=overwrite,
         max_memory=max_memory,
+        shard=shard,
     ) as destination:
         tiles.fill(bound, left, right, destination, side, n_jobs=n_jobs, progress=progress)
     return destination.array

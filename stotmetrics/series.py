@@ -3,7 +3,7 @@
 import math
 import numbers
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -34,6 +34,8 @@ class Series:
         Non-negative, not all zero; ``1/T`` each if None.
     frame_shape : tuple of int, optional
         The shape of one frame where the values came as images.
+    path_weights : array of shape (N,), optional
+        Where a row holds the values of N sample paths (:func:`as_paths`): non-negative, not all zero.
 
     Examples
     --------
@@ -43,10 +45,11 @@ class Series:
     (3, 1, [0.0, 1.0, 2.0])
     """
 
-    __slots__ = ("_doubts", "_times", "_weights", "frame_shape", "values")
+    __slots__ = ("_doubts", "_times", "_weights", "frame_shape", "path_weights", "values")
 
     values: FloatArray
     frame_shape: tuple[int, ...] | None
+    path_weights: FloatArray | None
     _times: FloatArray | None
     _weights: FloatArray | None
     _doubts: "Doubts"
@@ -57,9 +60,11 @@ class Series:
         times: FloatArray | None = None,
         weights: FloatArray | None = None,
         frame_shape: tuple[int, ...] | None = None,
+        path_weights: FloatArray | None = None,
     ) -> None:
         _set(self, "values", _constant(values))
         _set(self, "frame_shape", frame_shape)
+        _set(self, "path_weights", None if path_weights is None else _constant(path_weights))
         _set(self, "_times", None if times is None else _constant(times))
         _set(self, "_weights", None if weights is None else _constant(weights))
         _set(self, "_doubts", NO_DOUBTS)
@@ -104,11 +109,12 @@ class Series:
         raise AttributeError(f"a Series cannot be changed; got the request to delete {name}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _series, (self.values, self._times, self._weights, self.frame_shape, self._doubts)
+        return _series, (self.values, self._times, self._weights, self.frame_shape, self._doubts, self.path_weights)
 
     def __repr__(self) -> str:
         shape = (len(self), self.dim) if self.frame_shape is None else (len(self), *self.frame_shape)
         given = [name for name in ("times", "weights") if getattr(self, f"has_{name}")]
+        given += ["path_weights"] if self.path_weights is not None else []
         return f"Series(shape={shape}{''.join(f', {name} given' for name in given)})"
 
 
@@ -124,15 +130,20 @@ class Doubts:
         Its times were told by an index and not given: a metric that does not use times says so and goes on.
     even_numbers : bool
         That index was one of evenly spaced numbers: leaving it out loses nothing.
+    tall : bool
+        It came as an array with more rows than columns, and more than one: a metric of sample paths asks whether its
+        rows are times.
     """
 
     axes_assumed: bool = False
     times_of_index: bool = False
     even_numbers: bool = False
+    tall: bool = False
 
 
 NO_DOUBTS = Doubts()
 _AXES = Doubts(axes_assumed=True)
+_TALL = Doubts(tall=True)
 
 
 def as_series(
@@ -220,8 +231,7 @@ def read_series(
     frame_shape = array.shape[1:] if array.ndim == 3 else None
     values = contiguous(array.reshape(array.shape[0], -1))
     length = values.shape[0]
-    assumed = length == 1 and array.ndim == 2 and array.size > 1 and not (stated or content.axes_named)
-    doubts = _AXES if assumed else NO_DOUBTS
+    doubts = NO_DOUBTS if stated or content.axes_named else _doubts_of(array.shape)
     indexed = times is None and content.times is not None
     if times is not None:
         times = containers.times_of(times, f"times of {name}")
@@ -238,11 +248,11 @@ def read_series(
     if indexed:
         assert content.times is not None
         even = not content.dated and _is_even(content.times)
-        doubts = Doubts(doubts.axes_assumed, times_of_index=kept is None, even_numbers=even)
+        doubts = replace(doubts, times_of_index=kept is None, even_numbers=even)
     return _series(
         values if share else _own(values),
         None if times is None else _own(_read_times(times, len(values), length, f"times of {name}")),
-        None if weights is None else _own(_read_weights(weights, len(values), length, f"weights of {name}")),
+        None if weights is None else _own(read_weights(weights, len(values), length, f"weights of {name}")),
         frame_shape,
         doubts,
     )
@@ -280,8 +290,11 @@ def as_dataset(X: Any, *, missing: str = "refuse", name: str = "X") -> list[Seri
     return read_dataset(X, name, missing=missing, share=False)
 
 
-def read_dataset(X: Any, name: str, *, missing: str = "refuse", share: bool = True) -> list[Series]:
-    """:func:`as_dataset` for the functions of this package; for ``share`` see :func:`read_series`."""
+def read_dataset(X: Any, name: str, *, missing: str = "refuse", share: bool = True, alike: bool = True) -> list[Series]:
+    """:func:`as_dataset` for the functions of this package; for ``share`` see :func:`read_series`.
+
+    ``alike`` says that all must have the same channels, which the columns of sample paths are not.
+    """
     X = containers.sequence_of(X, name)
     if isinstance(X, memoryview) or (hasattr(X, "__array__") and not isinstance(X, np.ndarray)):
         X = any_array(X, name, InvalidSeriesError)
@@ -306,7 +319,7 @@ def read_dataset(X: Any, name: str, *, missing: str = "refuse", share: bool = Tr
             f"{name} must hold series, but its first item is a number; wrap a single series in a list: [{name}]"
         )
     found = [read_series(item, f"{name}[{i}]", missing=missing, share=share) for i, item in enumerate(items)]
-    for i, series in enumerate(found):
+    for i, series in enumerate(found if alike else ()):
         same_channels(found[0], series, f"{name}[0]", f"{name}[{i}]")
     return found
 
@@ -321,11 +334,20 @@ def _rows(X: FloatArray, name: str, share: bool) -> Iterator[Series]:
     X.flags.writeable = False
     frame_shape = X.shape[2:] if X.ndim == 4 else None
     values = X.reshape(*X.shape[:2], -1)
-    doubts = _AXES if X.ndim == 3 and X.shape[1] == 1 and X.shape[2] > 1 else NO_DOUBTS
+    doubts = _doubts_of(X.shape[1:])
     for i, one in enumerate(values):
         if not math.isfinite(np.vdot(one, one)):
             one = _cut_padding(one, f"{name}[{i}]")
         yield _series(one, None, None, frame_shape, doubts)
+
+
+def _doubts_of(shape: tuple[int, ...]) -> Doubts:
+    """What may be doubted of an array of this shape whose rows are read as times."""
+    if len(shape) == 1 or shape[1] == 1:
+        return NO_DOUBTS
+    if shape[0] > shape[1]:
+        return _TALL
+    return _AXES if shape[0] == 1 and len(shape) == 2 else NO_DOUBTS
 
 
 def same_channels(x: Series, y: Series, x_name: str, y_name: str) -> None:
@@ -348,15 +370,22 @@ def _series(
     weights: FloatArray | None,
     frame_shape: tuple[int, ...] | None,
     doubts: Doubts,
+    path_weights: FloatArray | None = None,
 ) -> Series:
     """A series of arrays that are checked, and constant while it lives."""
     made = Series.__new__(Series)
+    _set(made, "path_weights", None if path_weights is None else _read_only(path_weights))
     _set(made, "values", _read_only(values))
     _set(made, "frame_shape", frame_shape)
     _set(made, "_times", None if times is None else _read_only(times))
     _set(made, "_weights", None if weights is None else _read_only(weights))
     _set(made, "_doubts", doubts)
     return made
+
+
+def with_path_weights(series: Series, weights: FloatArray) -> Series:
+    """The same sample paths with weights that are checked."""
+    return _series(series.values, series._times, series._weights, series.frame_shape, series._doubts, _own(weights))
 
 
 def _read_only(array: FloatArray) -> FloatArray:
@@ -457,10 +486,10 @@ def _cut_padding(values: FloatArray, name: str) -> FloatArray:
     return values
 
 
-def _read_column(x: npt.ArrayLike, kept: int, length: int, name: str) -> FloatArray:
+def _read_column(x: npt.ArrayLike, kept: int, length: int, name: str, what: str = "time") -> FloatArray:
     array = contiguous(real_array(x, name, InvalidSeriesError))
     if array.shape not in ((kept,), (length,)):
-        raise InvalidSeriesError(f"{name} must have shape ({kept},), one for each time; got shape {array.shape}")
+        raise InvalidSeriesError(f"{name} must have shape ({kept},), one for each {what}; got shape {array.shape}")
     array = array[:kept]
     if not np.isfinite(array).all():
         i = int(np.argmin(np.isfinite(array)))
@@ -480,8 +509,9 @@ def _read_times(x: npt.ArrayLike, kept: int, length: int, name: str) -> FloatArr
     return array
 
 
-def _read_weights(x: npt.ArrayLike, kept: int, length: int, name: str) -> FloatArray:
-    array = _read_column(x, kept, length, name)
+def read_weights(x: npt.ArrayLike, kept: int, length: int, name: str, what: str = "time") -> FloatArray:
+    """Weights of the ``kept`` first of ``length`` times, or whatever ``what`` calls them."""
+    array = _read_column(x, kept, length, name, what)
     if (array < 0).any():
         i = int(np.argmax(array < 0))
         raise InvalidSeriesError(f"{name} must be non-negative; got {array[i]:g} at index {i}")

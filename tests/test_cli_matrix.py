@@ -45,7 +45,9 @@ def test_a_csv_file_keeps_every_digit(files, capsys):
     assert "4 x 4 distances, dtw(" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("out", "message"), [("D.txt", "--out must end in .npy or .csv"), ("no/D.csv", "no folder")])
+@pytest.mark.parametrize(
+    ("out", "message"), [("D.txt", "--out must end in .npy, .zarr or .csv"), ("no/D.csv", "no folder")]
+)
 def test_a_place_that_cannot_be_written_is_refused_before_the_work(files, monkeypatch, capsys, out, message):
     monkeypatch.chdir(files)
     monkeypatch.setattr("stotmetrics.api.pairwise", lambda *args, **how: pytest.fail("it was computed"))
@@ -82,3 +84,81 @@ def test_a_matrix_that_was_interrupted_says_how_it_goes_on(files, capsys):
     assert told == (
         f"stotmetrics: interrupted - what is done is in {files / 'D.npy'}, and the same command goes on from there\n"
     )
+
+
+def test_condensed_and_dtype_are_those_of_pairwise(files, capsys):
+    out = files / "D.npy"
+    assert run("matrix", files / "X.npy", "--metric", "dtw", "--out", out, "--condensed", "--dtype", "float32") == 0
+    D = np.load(out)
+    assert D.dtype == np.float32
+    np.testing.assert_array_equal(D, expected(files, "X")[np.triu_indices(4, 1)].astype(np.float32))
+    assert "D.npy: 6 distances, dtw(" in capsys.readouterr().out
+
+
+def test_memory_beyond_what_is_allowed_is_refused(files, capsys):
+    assert run("matrix", files / "X.npy", "--max-memory", "100 B") == 2
+    assert "max_memory is 100 bytes, and this takes 320 bytes" in capsys.readouterr().err
+    assert run("matrix", files / "X.npy", "--max-memory", "nothing") == 2
+    assert "max_memory must be" in capsys.readouterr().err
+
+
+def test_shards_are_merged_to_the_matrix(files, capsys):
+    np.save(files / "Z.npy", np.random.default_rng(1).normal(size=(60, 5)))
+    for k in (1, 2, 3):
+        assert run("matrix", files / "Z.npy", "--metric", "dtw", "--out", files / "D.npy", "--shard", f"{k}/3") == 0
+        assert f"D.shard-{k}-of-3.npy: " in capsys.readouterr().out
+        if k == 2:
+            assert run("matrix", "--merge", "--out", files / "D.npy") == 2
+            assert "of 3 shards of" in capsys.readouterr().err
+    assert run("matrix", "--merge", "--out", files / "D.npy") == 0
+    assert "D.npy: 60 x 60 distances" in capsys.readouterr().out
+    np.testing.assert_array_equal(np.load(files / "D.npy"), expected(files, "Z"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("X.npy", "--out", "D.csv", "--condensed"), "--condensed is for a .npy file; pass --out D.npy"),
+        (("X.npy", "--dtype", "float32"), "--dtype is for a .npy file"),
+        (("X.npy", "--shard", "1/2"), "--shard is for a .npy file"),
+        (("--merge",), "--merge is for a .npy file"),
+        (("X.npy", "--merge", "--out", "D.npy"), "--merge takes --out alone"),
+        (("--out", "D.npy"), "TRAIN is missing"),
+        (("--merge", "--out", "D.npy"), "there are no shards of"),
+        (("X.npy", "--shard", "3/2", "--out", "D.npy"), "must be K/N, such as 3/16"),
+        (("X.npy", "--shard", "3", "--out", "D.npy"), "must be K/N, such as 3/16"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(files, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(files)
+    try:
+        status = run("matrix", *arguments)
+    except SystemExit as error:  # argparse has said its word
+        status = error.code
+    assert status == 2
+    assert message in capsys.readouterr().err
+    assert sorted(path.name for path in files.iterdir()) == ["X.npy", "Y.npy"]
+
+
+def test_a_shard_that_was_interrupted_says_how_it_goes_on(files, capsys):
+    def stop(x, y, params):
+        if x.values[0, 0] > 30:
+            raise KeyboardInterrupt
+        return 1.0
+
+    np.save(files / "Z.npy", np.arange(60.0)[:, None])
+    stotmetrics.register(stotmetrics.MetricSpec("stop", stop))
+    command = ("matrix", files / "Z.npy", "--metric", "stop", "--n-jobs", "1", "--out", files / "D.npy")
+    try:
+        assert run(*command, "--shard", "1/1") == 130
+    finally:
+        stotmetrics.unregister("stop")
+    assert f"what is done is in {files / 'D.shard-1-of-1.npy'}" in capsys.readouterr().err
+
+
+def test_a_zarr_store_is_written_too(files, capsys):
+    zarr = pytest.importorskip("zarr", reason="the extra zarr is not installed")
+    assert run("matrix", files / "X.npy", "--metric", "dtw", "--out", files / "D.zarr") == 0
+    np.testing.assert_array_equal(zarr.open_array(files / "D.zarr", mode="r")[:], expected(files, "X"))
+    assert run("matrix", files / "X.npy", "--metric", "dtw", "--out", files / "D.zarr") == 0
+    assert "4 x 4 distances" in capsys.readouterr().out

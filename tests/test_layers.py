@@ -12,7 +12,7 @@ FLOORS = [
     {"errors", "kernels"},
     {"arrays"},
     {"containers"},
-    {"series", "datasets", "textfiles", "versions"},
+    {"series", "paths", "datasets", "textfiles", "versions"},
     {"spec"},
     {"transport"},
     {"engine"},
@@ -74,6 +74,13 @@ def test_only_the_modules_of_a_host_import_it(path):
     found = {name.split(".")[0] for name in imports_of(path)} & HOSTS
     if room_of(path) not in {"hosts", *BRINGS_DATA}:
         assert found == set()
+
+
+def test_storage_and_clusters_are_imported_where_they_are_used_alone():
+    users = {name: {"engine/matrix_zarr.py"} if name == "zarr" else set() for name in ("zarr", "dask", "distributed")}
+    for path in modules():
+        for library in {name.split(".")[0] for name in imports_of(path)} & set(users):
+            assert path.relative_to(PACKAGE).as_posix() in users[library], library
 
 
 def test_there_is_no_circle_of_imports():

@@ -76,12 +76,22 @@ def parser() -> argparse.ArgumentParser:
     _add_progress(measuring)
 
     filling = command(commands.matrix, "all distances within a set of series, or between two")
-    filling.add_argument("file", metavar="TRAIN", help="the series: UCR text, .ts, .npz or .npy")
+    filling.add_argument("file", nargs="?", metavar="TRAIN", help="the series: UCR text, .ts, .npz or .npy")
     filling.add_argument("other", nargs="?", metavar="TEST", help="other series, one a column; by default the same")
     _add_metric(filling, default="softdtw")
     _add_work(filling)
-    filling.add_argument("--out", type=Path, metavar="FILE", help="D.npy, D.csv, or - for CSV to the output (default)")
+    filling.add_argument("--out", type=Path, metavar="FILE", help="D.npy, D.zarr, D.csv, or - for CSV to the output")
     filling.add_argument("--overwrite", action="store_true", help="start a .npy file anew, whatever it holds")
+    filling.add_argument("--condensed", action="store_true", help="the upper triangle alone, as SciPy's squareform")
+    filling.add_argument("--dtype", choices=["float64", "float32"], help="of a .npy file (default float64)")
+    filling.add_argument("--max-memory", metavar="SIZE", help="what matrix and series may take, such as '4 GB'")
+    filling.add_argument(
+        "--shard",
+        type=_shard,
+        metavar="K/N",
+        help="do the K-th of N shares, for array jobs; --merge puts them together",
+    )
+    filling.add_argument("--merge", action="store_true", help="make D.npy of its shards; TRAIN is not needed")
 
     checking = command(commands.check, "whether a metric keeps what it claims")
     checking.add_argument("metric", metavar="NAME", help="a name from 'list', or package.module:SPEC")
@@ -204,6 +214,13 @@ def _jobs(text: str) -> int:
     if abs(number) > MOST_JOBS:
         raise argparse.ArgumentTypeError(f"must be at most {MOST_JOBS}; got {number}")
     return number
+
+
+def _shard(text: str) -> tuple[int, int]:
+    index, slash, count = text.partition("/")
+    if not (slash and index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
+        raise argparse.ArgumentTypeError(f"must be K/N, such as 3/16 for the third of sixteen; got {text!r}")
+    return int(index), int(count)
 
 
 def _positive(text: str) -> int:

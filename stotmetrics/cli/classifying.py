@@ -17,7 +17,7 @@ import numpy as np
 from .. import datasets
 from ..datasets import DataFileError
 from ..engine import neighbors
-from ..engine.tiles import check_jobs
+from ..engine.workers import check_jobs
 from ..errors import InvalidParameterError
 from ..spec.bound import BoundMetric
 from .arguments import bound, grid

@@ -9,6 +9,7 @@ from pathlib import Path
 from .. import api, datasets
 from ..arrays import FloatArray
 from ..datasets import DataFileError
+from ..engine.matrix_shards import merge_shards, shard_path
 from ..errors import InvalidParameterError, MetricLoadError
 from ..series import Series, as_series
 from ..spec import registry
@@ -59,17 +60,29 @@ def dist(options: argparse.Namespace) -> None:
 def matrix(options: argparse.Namespace) -> None:
     """Write the matrix of all distances within a set of series, or from each of one set to each of another.
 
-    As a .npy file, which a run that was stopped goes on with, or as comma-separated values.
+    As a .npy file or a Zarr store, which a run that was stopped goes on with, or as comma-separated values. Array jobs
+    write a share of the .npy file each, with --shard, and --merge puts the shares together.
     """
     path = None if options.out is None or str(options.out) == "-" else options.out
     if path is not None:
-        if path.suffix.lower() not in (".npy", ".csv"):
-            raise InvalidParameterError(f"--out must end in .npy or .csv, or be - for the standard output; got {path}")
-        check_folder(path)
+        kind = path.suffix.lower()
+        if kind not in (".npy", ".zarr", ".csv"):
+            raise InvalidParameterError(
+                f"--out must end in .npy, .zarr or .csv, or be - for the standard output; got {path}"
+            )
+        check_folder(path, folder_too=kind == ".zarr")
+    binary = path is not None and path.suffix.lower() != ".csv"
+    if not binary:
+        _refuse_for_text(options)
+    if options.merge:
+        _merge(options)
+        return
+    if options.file is None:
+        raise InvalidParameterError("TRAIN is missing: the file with the series, or --merge to put shards together")
     metric = bound(options)
     X = datasets.load_collection(options.file)
     Y = None if options.other is None else datasets.load_collection(options.other)
-    binary = path is not None and path.suffix.lower() == ".npy"
+    written = path if options.shard is None or path is None else shard_path(path, *options.shard)
     with progress(options, metric.name) as bar:
         try:
             D = api.pairwise(
@@ -80,16 +93,38 @@ def matrix(options: argparse.Namespace) -> None:
                 progress=bar or False,
                 out=path if binary else None,
                 overwrite=options.overwrite,
+                condensed=options.condensed,
+                dtype=options.dtype,
+                max_memory=options.max_memory,
+                shard=options.shard,
             )
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(*_way_on(path if binary else None)) from None
+            raise KeyboardInterrupt(*_way_on(written if binary else None)) from None
     if path is None:
         for line in csv_lines(D):
             sys.stdout.write(line)
         return
     if not binary:
         write_text(path, "".join(csv_lines(D)))
-    print(f"{path}: {D.shape[0]} x {D.shape[1]} distances, {metric!r}")
+    what = "distances" if options.shard is None else "entries of shard {} of {}".format(*options.shard)
+    print(f"{written}: {' x '.join(map(str, D.shape))} {what}, {metric!r}")
+
+
+def _merge(options: argparse.Namespace) -> None:
+    if options.file is not None or options.shard is not None:
+        raise InvalidParameterError("--merge takes --out alone, the file that the shards were made for")
+    with progress(options, "merge") as bar:
+        try:
+            D = merge_shards(options.out, overwrite=options.overwrite, progress=bar or False)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(*_way_on(options.out)) from None
+    print(f"{options.out}: {' x '.join(map(str, D.shape))} distances")
+
+
+def _refuse_for_text(options: argparse.Namespace) -> None:
+    for name in ("condensed", "dtype", "shard", "merge"):
+        if getattr(options, name):
+            raise InvalidParameterError(f"--{name} is for a .npy file; pass --out D.npy")
 
 
 def check(options: argparse.Namespace) -> int:

@@ -92,11 +92,11 @@ def one_line(error: BaseException | str | None) -> str:
     return said or type(error).__name__
 
 
-def check_folder(path: Path) -> None:
-    """Refuse a file that cannot be written, before the work for it is done."""
+def check_folder(path: Path, *, folder_too: bool = False) -> None:
+    """Refuse a file (or a folder) that cannot be written, before the work for it is done."""
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} to")
-    if path.is_dir():
+    if path.is_dir() and not folder_too:
         raise IsADirectoryError(f"{path} is a folder; name a file in it")
 
 

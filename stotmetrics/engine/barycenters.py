@@ -1,7 +1,7 @@
 """The barycenter of a set of series under a differentiable metric."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +14,15 @@ from ..errors import ConvergenceWarning, InvalidParameterError
 from ..series import Series, as_dataset
 from ..spec.admission import warn_of_doubts
 from ..spec.bound import BoundMetric, Metric, get_metric, metric_comes_last
+from ..spec.result import GradBatch
+from .blas import one_blas_thread
+from .workers import Workers, Workload
 
 # The least mass to start from, relative to the mean: a logarithm cannot start at zero, nor move far from it.
 _LEAST_MASS = 1e-3
+
+# Series whose gradients are one task.
+_TOGETHER = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,7 @@ def barycenter(
     init: npt.ArrayLike | Series | int | None = None,
     max_iter: int = 200,
     tol: float = 1e-6,
+    n_jobs: int | None = None,
     metric_params: Mapping[str, Any] | None = None,
     **params: Any,
 ) -> Barycenter:
@@ -81,6 +88,8 @@ def barycenter(
     tol : float, default 1e-6
         Largest entry of the gradient (in the logarithms of masses), relative to the largest at the start, at which to
         stop.
+    n_jobs : int, optional
+        Workers, as joblib counts them, which share the series of every step. The result does not depend on them.
     metric_params : mapping, optional
         Parameters of the metric whose names are taken here, such as its own ``max_iter`` and ``tol``.
     **params
@@ -123,38 +132,34 @@ def barycenter(
     series = [bound.accept(one, f"X[{k}]") for k, one in enumerate(as_dataset(X))]
     warn_of_doubts(series, bound.traits, bound.name)
     shares = _shares(weights, len(series))
-    first = _start(init, series, shares, bound)
-    start = first.values.copy()
-    prepared = bound.prepare_all(series)
-    rows, cols = np.zeros(len(series), dtype=np.intp), np.arange(len(series), dtype=np.intp)
+    origin = _start(init, series, shares, bound)
+    start = origin.values.copy()
     masses = bound.traits.needs_mass
     if masses:
         start = np.log(np.maximum(start, _LEAST_MASS * start.mean()))
-
+    workers = Workers(Workload(bound, series), n_jobs)
     failed = [0]
 
     def value_and_slope(flat: FloatArray) -> tuple[float, FloatArray]:
         point = flat.reshape(start.shape)
         point = np.exp(point) if masses else point
-        left = bound.prepare(_with_values(first, np.ascontiguousarray(point)))
-        batch = bound.gradients([left], prepared, rows, cols, "left")
-        assert batch.left is not None
-        slope = np.zeros(start.shape)
-        for share, own in zip(shares, batch.left, strict=True):
-            slope += share * own
-        if batch.converged is not None:
-            failed[0] += int((~batch.converged).sum())
-        value = float(shares @ batch.values)
+        moved = _with_values(origin, np.ascontiguousarray(point))
+        spans = [(moved, k, min(k + _TOGETHER, len(series))) for k in range(0, len(series), _TOGETHER)]
+        parts = dict(workers.run(_slopes, spans, len(spans)))
+        # Summed in the order of the series, so that the result does not depend on the workers.
+        slope, value = np.zeros(start.shape), 0.0
+        for first, batch in sorted(parts.items()):
+            assert batch.left is not None
+            for share, own in zip(shares[first:], batch.left):
+                slope += share * own
+            value += float(shares[first : first + len(batch.values)] @ batch.values)
+            if batch.converged is not None:
+                failed[0] += int((~batch.converged).sum())
         return value, (slope * point if masses else slope).ravel()
 
-    scale = max(float(np.abs(value_and_slope(start.ravel())[1]).max()), np.finfo(float).tiny)
-    found = minimize(
-        value_and_slope,
-        start.ravel(),
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": max_iter, "maxfun": 20 * max_iter, "gtol": tol * scale, "ftol": 0.0},
-    )
+    with one_blas_thread():
+        workers.prepare()
+        found, slope, least = _minimize(value_and_slope, start, max_iter, tol)
     if failed[0]:
         warnings.warn(
             f"{bound.name} did not converge for {failed[0]} gradients on the way; raise its max_iter or tol, "
@@ -162,16 +167,36 @@ def barycenter(
             ConvergenceWarning,
             stacklevel=2,
         )
-    # The optimiser also calls it a success when the last digit of the value stands still, as next to a kink.
-    slope = float(np.abs(found.jac).max())
     return Barycenter(
         values=np.exp(found.x.reshape(start.shape)) if masses else found.x.reshape(start.shape),
         objective=float(found.fun),
-        converged=slope <= tol * scale,
+        # The optimiser also calls it a success when the last digit of the value stands still, as next to a kink.
+        converged=slope <= least,
         n_iter=int(found.nit),
         message=str(found.message),
-        times=first.times if first.has_times else None,
+        times=origin.times if origin.has_times else None,
     )
+
+
+def _minimize(
+    value_and_slope: Callable[[FloatArray], tuple[float, FloatArray]], start: FloatArray, max_iter: int, tol: float
+) -> tuple[Any, float, float]:
+    """What L-BFGS found, its largest slope and that which was asked for."""
+    least = tol * max(float(np.abs(value_and_slope(start.ravel())[1]).max()), np.finfo(float).tiny)
+    found = minimize(
+        value_and_slope,
+        start.ravel(),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": max_iter, "maxfun": 20 * max_iter, "gtol": least, "ftol": 0.0},
+    )
+    return found, float(np.abs(found.jac).max()), least
+
+
+def _slopes(load: Workload, moved: Series, start: int, stop: int) -> tuple[int, GradBatch]:
+    """Values and gradients in the left series of its pairs with some of the series."""
+    rows, cols = np.zeros(stop - start, dtype=np.intp), np.arange(start, stop, dtype=np.intp)
+    return start, load.metric.gradients([load.metric.prepare(moved)], load.prepared(0), rows, cols, "left")
 
 
 def _shares(weights: npt.ArrayLike | None, n: int) -> FloatArray:

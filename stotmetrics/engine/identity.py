@@ -83,13 +83,14 @@ def differences(job: Job, other: Job) -> str:
 
 
 def fingerprint(series: Sequence[Series]) -> str:
-    """A digest of some series: values, times, weights, shapes of frames."""
+    """A digest of some series: values, times, weights of times and of paths, shapes of frames."""
     digest = hashlib.sha256()
     for one in series:
         times = one.times if one.has_times else None
         weights = one.weights if one.has_weights else None
-        digest.update(repr((one.values.shape, one.frame_shape, times is None, weights is None)).encode())
-        for array in (one.values, times, weights):
+        absent = (times is None, weights is None, one.path_weights is None)
+        digest.update(repr((one.values.shape, one.frame_shape, absent)).encode())
+        for array in (one.values, times, weights, one.path_weights):
             if array is not None:
                 digest.update(array.tobytes())
     return digest.hexdigest()

@@ -107,6 +107,18 @@ class Journal:
         write_all(self._fd, b"\n%b %08x\n" % (line, zlib.crc32(line, seed)), None, self.path)
 
 
+def job_in(path: Path) -> dict[str, Any] | None:
+    """The job that the journal in a file was written for, if that can be read."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise named(error, path) from error
+    jobs = [words for kind, words in _records(content, 0) if kind == "job"]
+    return json.loads(jobs[-1]) if jobs else None
+
+
 def sync(fd: int, path: Path) -> None:
     """Bring a file to the disk, or say which file could not be brought there."""
     try:

@@ -1,17 +1,22 @@
 """Nearest neighbours that solve only the pairs that can matter, and give the same answer as solving all of them."""
 
-import warnings
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..arrays import FloatArray, IntArray, is_integer
-from ..errors import ConvergenceWarning, InvalidParameterError
-from ..series import as_dataset
+from ..errors import ConvergenceWarning, InvalidParameterError, warn_user
+from ..series import Series, read_dataset
 from ..spec.admission import check_sets
 from ..spec.bound import BoundMetric, Metric, get_metric, metric_comes_last
+from ..spec.prepared import PreparedSet
+from .blas import one_blas_thread
+from .packing import PackedSeries, pack, unpack
+from .tiles import Progress, progress_bar
+from .workers import Workers, Workload
 
 # Queries in one task of a worker; in blocks as many as these cost-matrix entries take, within limits.
 _QUERIES = 8
@@ -51,6 +56,184 @@ class Neighbors:
     pairs: int
 
 
+class NeighborIndex:
+    """A training set that is read, checked and prepared once, for as many searches as there are.
+
+    It pickles, and is kept in a file without pickle by :meth:`save`. Sent or kept are the series and the metric; what
+    is prepared of them, such as self terms, is prepared again on the other side, when it is first asked for.
+
+    Parameters
+    ----------
+    X_train : sequence of series, or array of shape (n, T), (n, T, d) or (n, T, H, W)
+        See :func:`as_dataset`. The arrays are copied: what becomes of them later does not change the index.
+    metric : str, MetricSpec, BoundMetric or function, default "softdtw"
+        See :func:`get_metric`.
+    n_jobs : int, optional
+        Workers that prepare the series, as joblib counts them.
+    **params
+        Parameters of the metric.
+
+    Raises
+    ------
+    InvalidSeriesError, InvalidParameterError
+        See :func:`pairwise`.
+
+    Examples
+    --------
+    >>> import stotmetrics
+    >>> index = stotmetrics.NeighborIndex([[0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]], "tiot")
+    >>> index.kneighbors([[0.1, 1.2, 0.0, 0.0]]).indices
+    array([[0]])
+    >>> index
+    NeighborIndex(2 series, tiot(p=2.0, standardize=True, root=True))
+    """
+
+    def __init__(self, X_train: Any, metric: Metric = "softdtw", *, n_jobs: int | None = None, **params: Any) -> None:
+        metric_comes_last("NeighborIndex(X_train, metric={})", X_train)
+        bound = get_metric(metric, **params)
+        series = _read(X_train, "X_train", bound)
+        check_sets(series, series, bound.traits, bound.name, ("X_train", "X_train"))
+        self._set(bound, series)
+        self._prepare(n_jobs)
+
+    def _set(self, metric: BoundMetric, series: Sequence[Series]) -> None:
+        self._metric = metric
+        self._series = series
+        self._prepared: PreparedSet | None = None
+
+    def _prepare(self, n_jobs: int | None) -> PreparedSet:
+        if self._prepared is None:
+            load = Workload(self._metric, self._series)
+            with one_blas_thread():
+                Workers(load, n_jobs).prepare()
+            self._prepared = load.prepared(0)
+        return self._prepared
+
+    @property
+    def metric(self) -> BoundMetric:
+        """The metric with its parameters."""
+        return self._metric
+
+    @property
+    def series(self) -> Sequence[Series]:
+        """The training series, in their order."""
+        return tuple(self._series)
+
+    def __len__(self) -> int:
+        return len(self._series)
+
+    def __repr__(self) -> str:
+        return f"NeighborIndex({len(self)} series, {self._metric!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _index_of, (self._metric, pack(self._series))
+
+    def kneighbors(
+        self,
+        X_query: Any,
+        k: int = 1,
+        *,
+        n_jobs: int | None = None,
+        progress: Progress = False,
+    ) -> Neighbors:
+        """The k nearest training series of each query, as :func:`kneighbors` finds them.
+
+        Parameters
+        ----------
+        X_query : sequence of series, or array of shape (n, T), (n, T, d) or (n, T, H, W)
+            See :func:`as_dataset`.
+        k : int, default 1
+            Neighbours of each query.
+        n_jobs : int, optional
+            Workers, as joblib counts them.
+        progress : bool or callable, default False
+            True shows a bar; a callable is told ``(done, total)`` in pairs.
+
+        Returns
+        -------
+        Neighbors
+
+        Raises
+        ------
+        InvalidSeriesError, InvalidParameterError
+            See :func:`kneighbors`.
+
+        Warns
+        -----
+        ConvergenceWarning
+            Once, if pairs did not converge.
+        """
+        queries = _read(X_query, "X_query", self._metric)
+        _check_k(k, len(self))
+        # The series of the index were checked, and doubts about them told, when it was made.
+        traits, name = self._metric.traits, self._metric.name
+        check_sets(queries, list(self._series[:1]), traits, name, ("X_query", "X_train"))
+        load = Workload(self._metric, self._series, queries)
+        load.keep(0, self._prepare(n_jobs))
+        return _found(load, int(k), n_jobs, progress)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the index to an ``.npz`` file that is read without pickle.
+
+        Parameters
+        ----------
+        path : path
+            Ending in ``.npz``. A file that is there is replaced, once the new one is whole.
+
+        Raises
+        ------
+        InvalidParameterError
+            If the path does not end in ``.npz``, or the metric is one of this session, which a file cannot name.
+        OSError
+            If it cannot be written.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> import stotmetrics
+        >>> index = stotmetrics.NeighborIndex([[0.0, 1.0], [3.0, 1.0]], "dtw", band=1)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "index.npz")
+        ...     index.save(path)
+        ...     stotmetrics.NeighborIndex.load(path)
+        NeighborIndex(2 series, dtw(squared=True, band=1))
+        """
+        from .index_file import save
+
+        save(path, self._metric, self._series)
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> "NeighborIndex":
+        """Read an index that :meth:`save` wrote.
+
+        Parameters
+        ----------
+        path : path
+
+        Returns
+        -------
+        NeighborIndex
+
+        Raises
+        ------
+        DataFileError
+            If the file is not an index, or is damaged.
+        UnknownMetricError, MetricLoadError
+            If its metric is not installed.
+        OSError
+            If it cannot be read.
+        """
+        from .index_file import load
+
+        return _index_of(*load(path))
+
+
+def _index_of(metric: BoundMetric, packed: PackedSeries) -> NeighborIndex:
+    index = NeighborIndex.__new__(NeighborIndex)
+    index._set(metric, unpack(packed))
+    return index
+
+
 def kneighbors(
     X_train: Any,
     X_query: Any,
@@ -58,7 +241,7 @@ def kneighbors(
     k: int = 1,
     *,
     n_jobs: int | None = None,
-    progress: bool | Callable[[int, int], None] = False,
+    progress: Progress = False,
     **params: Any,
 ) -> Neighbors:
     """The k nearest training series of each query under a metric.
@@ -66,7 +249,7 @@ def kneighbors(
     A metric with lower bounds is solved in the order of the bounds, until none lies below the k-th distance so far:
     pair by pair, or in growing blocks where the metric solves several pairs side by side (:func:`dtw`, and
     :func:`softdtw` and its family). A pair may be abandoned early, once it is known to be too far. The answer is that
-    of solving every pair.
+    of solving every pair. :class:`NeighborIndex` keeps a training set for several searches.
 
     Parameters
     ----------
@@ -105,51 +288,60 @@ def kneighbors(
     >>> stotmetrics.kneighbors(train, [[0.1, 1.2, 0.0, 0.0]], "tiot").indices
     array([[0]])
     """
-    # joblib and tqdm take longer to import than all the rest.
-    from joblib import delayed
-
-    from . import tiles
-
     metric_comes_last("kneighbors(X_train, X_query, metric={})", X_train, X_query)
     bound = get_metric(metric, **params)
-    train, queries = as_dataset(X_train, name="X_train"), as_dataset(X_query, name="X_query")
-    if not (is_integer(k) and 1 <= k <= len(train)):
-        raise InvalidParameterError(
-            f"k must be an integer from 1 to {len(train)}, the number of series in X_train; got {k!r}"
-        )
+    train, queries = _read(X_train, "X_train", bound), _read(X_query, "X_query", bound)
+    _check_k(k, len(train))
     check_sets(queries, train, bound.traits, bound.name, ("X_query", "X_train"))
-    side = tiles.tile_side(queries, train)
-    pairs = len(train) * len(queries)
+    return _found(Workload(bound, train, queries), int(k), n_jobs, progress)
+
+
+def _read(X: Any, name: str, metric: BoundMetric) -> list[Series]:
+    return read_dataset(X, name, share=False, alike=not metric.traits.compares_paths)
+
+
+def _check_k(k: Any, most: int) -> None:
+    if not (is_integer(k) and 1 <= k <= most):
+        raise InvalidParameterError(
+            f"k must be an integer from 1 to {most}, the number of series in X_train; got {k!r}"
+        )
+
+
+def _found(load: Workload, k: int, n_jobs: int | None, progress: Progress) -> Neighbors:
+    """The neighbours of the second set of series in the first, and one warning for all of them."""
+    nearest = _nearest(load, k, n_jobs, progress)
+    name = load.metric.name
+    if nearest.failed:
+        warn_user(
+            f"{name} did not converge for {nearest.failed} of {nearest.solved} solved pairs; raise max_iter or tol",
+            ConvergenceWarning,
+        )
+    pairs = len(load.series(0)) * len(load.series(1))
+    return Neighbors(nearest.indices, nearest.distances, nearest.solved, nearest.abandoned, pairs)
+
+
+def _nearest(load: Workload, k: int, n_jobs: int | None, progress: Progress) -> "_Nearest":
+    metric, train, queries = load.metric, load.series(0), load.series(1)
     cells = float(np.mean([len(s) for s in queries]) * np.mean([len(s) for s in train]))
-    nearest = _Nearest.empty(len(queries), int(k))
-    with tiles.one_blas_thread(), tiles.progress_bar(progress, pairs, bound.name) as advance:
-        prepared_train = tiles.prepare(bound, train, side, n_jobs)
-        prepared_queries = tiles.prepare(bound, queries, side, n_jobs)
+    nearest = _Nearest.empty(len(queries), k)
+    workers = Workers(load, n_jobs)
+    with one_blas_thread(), progress_bar(progress, len(train) * len(queries), metric.name) as advance:
+        workers.prepare()
 
         def keep(start: int, part: _Nearest) -> None:
             nearest.put(start, part)
             advance(len(part.indices) * len(train))
 
         first, step, bounded = 0, _QUERIES, True
-        if _in_bulk(bound):
+        if _in_bulk(metric):
             first, step = _PROBED, int(np.clip(_CELLS / (cells * len(train)), *_QUERIES_IN_BLOCKS))
-            keep(*_search(bound, 0, prepared_queries[:first], prepared_train, int(k), bounded))
+            keep(*_search(load, 0, first, k, bounded))
             left = nearest.solved / (len(queries[:first]) * len(train))
             bounded = left <= _USELESS and (1.0 - left) * cells >= _WORTH
-        tasks = [
-            delayed(_search)(bound, start, prepared_queries[start : start + step], prepared_train, int(k), bounded)
-            for start in range(first, len(queries), step)
-        ]
-        for start, part in tiles.run(tasks, n_jobs, threads=bound.traits.releases_gil):
+        spans = [(start, start + step, k, bounded) for start in range(first, len(queries), step)]
+        for start, part in workers.run(_search, spans, len(spans)):
             keep(start, part)
-    if nearest.failed:
-        warnings.warn(
-            f"{bound.name} did not converge for {nearest.failed} of {nearest.solved} solved pairs; "
-            "raise max_iter or tol",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
-    return Neighbors(nearest.indices, nearest.distances, nearest.solved, nearest.abandoned, pairs)
+    return nearest
 
 
 @dataclass(slots=True)
@@ -181,37 +373,47 @@ def _in_bulk(metric: BoundMetric) -> bool:
     return spec.lanes > 1 or (spec.block is None and spec.lower_bounds is None)
 
 
-def _search(
-    metric: BoundMetric, start: int, queries: Sequence[Any], train: Sequence[Any], k: int, bounded: bool
-) -> tuple[int, _Nearest]:
-    """All queries side by side: in each round the next candidates of every query, in the order of their bounds."""
+def _search(load: Workload, start: int, stop: int, k: int, bounded: bool) -> tuple[int, _Nearest]:
+    """Some queries side by side: in each round the next candidates of every query, in the order of their bounds."""
+    metric, train, queries = load.metric, load.prepared(0), load.prepared(1)[start:stop]
     bounds = _bounds(metric, queries, train) if bounded else np.full((len(queries), len(train)), -np.inf)
     order = np.argsort(bounds, axis=1, kind="stable")
+    bounds = np.take_along_axis(bounds, order, axis=1)
+    # What is known so far, in this order: only the first done[i] candidates of query i were looked at.
     distances = np.full(bounds.shape, np.inf)
+    nearest = np.full((len(queries), k), np.inf)
     done = np.zeros(len(queries), dtype=np.intp)
     abandoned = failed = 0
     bulk = _in_bulk(metric)
     size = max(k, metric.spec.lanes if bounded and metric.spec.lower_bounds is not None else _MOST if bulk else 1)
     while True:
-        farthest = np.partition(distances, k - 1, axis=1)[:, k - 1]
+        farthest = nearest[:, k - 1]
         # Values and bounds are right to rounding only, and a tie is solved.
         reach = np.where(np.isfinite(farthest), farthest + 1e-9 * np.abs(farthest), np.inf)
-        ends = np.maximum(done, np.minimum((bounds <= reach[:, None]).sum(axis=1), done + size))
+        near = [np.searchsorted(row, most, side="right") for row, most in zip(bounds, reach, strict=True)]
+        ends = np.maximum(done, np.minimum(near, done + size))
         if (ends == done).all():
             break
         rows = np.repeat(np.arange(len(queries)), ends - done)
-        cols = np.concatenate([order[i, done[i] : ends[i]] for i in range(len(queries))])
+        places = [slice(*span) for span in zip(done.tolist(), ends.tolist(), strict=True)]
+        cols = np.concatenate([order[i, place] for i, place in enumerate(places)])
         batch = metric.block(queries, train, rows, cols, reach[rows])
         given_up = np.zeros(len(rows), dtype=np.bool_) if batch.abandoned is None else batch.abandoned
-        distances[rows, cols] = np.where(given_up, np.inf, batch.values)
+        found = np.split(np.where(given_up, np.inf, batch.values), np.cumsum(ends - done)[:-1])
+        for i, place in enumerate(places):
+            distances[i, place] = found[i]
+            nearest[i] = np.sort(np.concatenate([nearest[i], found[i]]))[:k]
         abandoned += int(given_up.sum())
         if batch.converged is not None:
             failed += int((~batch.converged & ~given_up).sum())
         done = ends
         size = min(_GROWTH * size, max(k, _MOST)) if bulk else 1
-    best = np.argsort(distances, axis=1, kind="stable")[:, :k]
-    values = np.take_along_axis(distances, best, axis=1)
-    return start, _Nearest(best, values, int(done.sum()) - abandoned, abandoned, failed)
+    indices, values = np.empty((len(queries), k), dtype=np.intp), np.empty((len(queries), k))
+    for i, end in enumerate(done.tolist()):
+        # Of two at the same distance, the one that comes first in the training set.
+        best = np.lexsort((order[i, :end], distances[i, :end]))[:k]
+        indices[i], values[i] = order[i, best], distances[i, best]
+    return start, _Nearest(indices, values, int(done.sum()) - abandoned, abandoned, failed)
 
 
 def _bounds(metric: BoundMetric, queries: Sequence[Any], train: Sequence[Any]) -> FloatArray:

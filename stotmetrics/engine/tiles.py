@@ -1,43 +1,32 @@
-"""The pair loop: which pairs, in which tiles, on which workers. It knows nothing of any metric."""
+"""The pair loop: which pairs, in which tiles. It knows nothing of any metric."""
 
 import itertools
-import sys
-import threading
-import time
 import warnings
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
-from joblib import Parallel, delayed, effective_n_jobs
-from threadpoolctl import ThreadpoolController
 
-from ..arrays import IntArray, is_integer
-from ..errors import ConvergenceWarning, InvalidParameterError
-from ..kernels._interrupt import Stop
+from ..arrays import IntArray
+from ..errors import ConvergenceWarning
 from ..series import Series
 from ..spec.bound import BoundMetric
-from ..spec.prepared import PreparedSet
 from ..spec.result import Batch
-from .output import Destination
+from .blas import one_blas_thread
+from .destination import Destination
+from .workers import Workers, Workload
 
 Progress = bool | Callable[[int, int], None]
 Advance = Callable[[int], object]
 
-# Cost-matrix entries in one tile, and series on its side: milliseconds to seconds of work, enough to make handing out a
-# tile cheap, little enough for progress, balance and Ctrl-C.
-_CELLS = 2**24
-_SIDES = (4, 24)
-
-# Seconds of work that are done at once, and that must be left, before workers are started: threads, processes.
-_ALONE = {True: 0.005, False: 0.5}
-
-# What joblib's delayed() makes: a function and its arguments.
-Task = tuple[Callable[..., tuple[int, Any]], tuple[Any, ...], dict[str, Any]]
+# Cost-matrix entries in one tile, and series on its side at most: ten milliseconds of work and more, enough to make
+# handing out a tile cheap, little enough for progress, balance and Ctrl-C. Fewer where a metric solves pair after pair:
+# then an entry costs more, up to a transport problem, and a larger tile gains nothing.
+_CELLS = {"block": 2**24, "pair": 2**20}
+_SIDES = {"block": 64, "pair": 24}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +57,13 @@ class Tile:
         return i, j
 
 
-def tile_side(left: Sequence[Series], right: Sequence[Series]) -> int:
-    """Series on one side of a tile. It depends on the data alone, so that the result cannot depend on the workers."""
-    cells = np.mean([len(s) for s in left]) * np.mean([len(s) for s in right]) * left[0].dim
-    return int(np.clip(np.sqrt(_CELLS / cells), *_SIDES))
+def tile_side(left: Sequence[Series], right: Sequence[Series], by: str = "block") -> int:
+    """Series on one side of a tile of a metric that solves a block of pairs at once, or pair after pair.
+
+    It depends on the data alone, so that the result cannot depend on the workers.
+    """
+    of_a_pair = np.mean([len(s) for s in left]) * np.mean([len(s) for s in right]) * left[0].dim
+    return int(np.clip(np.sqrt(_CELLS[by] / of_a_pair), 1, _SIDES[by]))
 
 
 class Tiles(Sequence[Tile]):
@@ -138,17 +130,16 @@ def fill(
         len(left), len(others), side, within=within, symmetric=symmetric, zero_self=metric.traits.zero_self
     )
     todo = destination.todo(tiles)
-    total = tiles.pairs_in_all()
-    done = total - sum(tiles[k].n_pairs() for k in todo) if len(todo) < len(tiles) else 0
+    mine = destination.share(tiles)
+    total = tiles.pairs_in_all() if len(mine) == len(tiles) else sum(tiles[k].n_pairs() for k in mine)
+    done = total - sum(tiles[k].n_pairs() for k in todo) if len(todo) < len(mine) else 0
     report = Report()
-    threads = metric.traits.releases_gil
     with one_blas_thread(), progress_bar(progress, total, metric.name, done) as advance:
         if not todo:
             return
-        prepared_left = prepare(metric, left, side, n_jobs)
-        prepared_right = prepared_left if within else prepare(metric, others, side, n_jobs)
-        tasks = (delayed(_solve_tile)(metric, k, prepared_left, prepared_right, tiles[k]) for k in todo)
-        for k, batch in run(tasks, n_jobs, threads=threads, count=len(todo), eager=eager):
+        workers = Workers(Workload(metric, left) if within else Workload(metric, left, others), n_jobs, eager=eager)
+        workers.prepare()
+        for k, batch in workers.run(_solve_tile, ((k, tiles[k]) for k in todo), len(todo)):
             tile = tiles[k]
             destination.write(k, tile, batch.values, mirror=symmetric)
             i, j = tile.pairs()
@@ -157,81 +148,11 @@ def fill(
     report.warn(metric)
 
 
-def prepare(metric: BoundMetric, series: Sequence[Series], side: int, n_jobs: int | None) -> PreparedSet:
-    """Prepare each series once, in its order."""
-    if metric.spec.prepare is None:
-        return PreparedSet(series)  # starting workers would take longer than all there is to do
-    tasks = [delayed(_prepare)(metric, k, list(series[k : k + side])) for k in range(0, len(series), side)]
-    parts = dict(run(tasks, n_jobs))
-    return PreparedSet(prepared for k in sorted(parts) for prepared in parts[k])
-
-
-def run(
-    tasks: Iterable[Task], n_jobs: int | None, *, threads: bool = True, count: int | None = None, eager: bool = False
-) -> Iterator[tuple[int, Any]]:
-    """Yield the results of joblib tasks as they come, in any order; ``count`` is their number if they have no length.
-
-    Threads (or processes) are preferred, never imposed: a ``joblib.parallel_config`` around the call decides. The first
-    tasks are done here: workers start once there is more left to do than starting them takes.
-    """
-    prefer = "threads" if threads else "processes"
-    if effective_n_jobs(check_jobs(n_jobs)) > 1 and not eager:
-        start = time.perf_counter()
-        count = len(tasks) if count is None and isinstance(tasks, Sized) else count or 0
-        tasks = iter(tasks)
-        for done, (function, args, kwargs) in enumerate(tasks, 1):
-            yield function(*args, **kwargs)
-            spent = time.perf_counter() - start
-            if spent > _ALONE[threads] and spent * (count - done) > _ALONE[threads] * done:
-                break
-    try:
-        parallel = Parallel(n_jobs=n_jobs, prefer=prefer, return_as="generator_unordered")
-    except ValueError:  # a backend that can only return everything at the end
-        parallel = Parallel(n_jobs=n_jobs, prefer=prefer)
-    stop = Stop()
-    try:
-        yield from parallel(delayed(_heeding)(stop, *task) for task in tasks)
-    finally:
-        # After Ctrl-C, an error or a caller that has had enough, no thread goes on for nobody.
-        stop.ask()
-
-
-def _heeding(stop: Stop, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Do a task; in a worker thread, which hears no signal, until the call that it belongs to is given up."""
-    if threading.current_thread() is threading.main_thread():
-        return function(*args, **kwargs)
-    return stop.run(function, args, kwargs)
-
-
-def check_jobs(n_jobs: Any) -> int | None:
-    """``n_jobs`` as joblib takes it, or an error for people."""
-    if n_jobs is None:
-        return None
-    if not is_integer(n_jobs) or n_jobs == 0:
-        raise InvalidParameterError(f"n_jobs must be None or a non-zero integer (-1: all cores); got {n_jobs!r}")
-    return int(n_jobs)
-
-
-def _solve_tile(metric: BoundMetric, k: int, left: PreparedSet, right: PreparedSet, tile: Tile) -> tuple[int, Batch]:
+def _solve_tile(load: Workload, number: int, tile: Tile) -> tuple[int, Batch]:
     rows, cols = tile.pairs()
-    return k, metric.block(left, right, rows + tile.rows.start, cols + tile.cols.start)
-
-
-def _prepare(metric: BoundMetric, k: int, series: list[Series]) -> tuple[int, list[Any]]:
-    return k, [metric.prepare(one) for one in series]
-
-
-@lru_cache(maxsize=1)
-def _thread_pools(modules: int) -> ThreadpoolController:
-    """The thread pools of the loaded libraries; looked for again when there are more modules, which bring more."""
-    return ThreadpoolController()
-
-
-@contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """Hold BLAS to one thread: the workers are the parallelism, and sums keep their order whatever their number."""
-    with _thread_pools(len(sys.modules)).limit(limits=1, user_api="blas"):
-        yield
+    return number, load.metric.block(
+        load.prepared(0), load.prepared(-1), rows + tile.rows.start, cols + tile.cols.start
+    )
 
 
 @contextmanager

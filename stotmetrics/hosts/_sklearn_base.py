@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_memory, validate_data
 
 from ..api import pairwise
 from ..arrays import FloatArray
-from ..series import Series, as_dataset
+from ..series import Series, read_dataset
 from ..spec.admission import check_sets
 from ..spec.bound import BoundMetric, get_metric
 
@@ -45,7 +45,7 @@ class SeriesEstimator(BaseEstimator):
             for left in ("n_features_in_", "feature_names_in_"):
                 if hasattr(self, left):
                     delattr(self, left)
-        series = as_dataset(X)
+        series = read_dataset(X, "X", share=False, alike=not metric.traits.compares_paths)
         check_sets(series, series, metric.traits, metric.name, ("X", "X"))
         return series
 
@@ -77,7 +77,13 @@ def values_of(series: Series) -> FloatArray:
 def _data(series: Sequence[Series]) -> list[tuple[Any, ...]]:
     """Everything that decides the distances of a set, in a form that has a digest."""
     return [
-        (one.values, one.times if one.has_times else None, one.weights if one.has_weights else None, one.frame_shape)
+        (
+            one.values,
+            one.times if one.has_times else None,
+            one.weights if one.has_weights else None,
+            one.frame_shape,
+            one.path_weights,
+        )
         for one in series
     ]
 

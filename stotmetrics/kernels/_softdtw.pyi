@@ -32,3 +32,14 @@ def gradients(
     gammas: _Floats,
     radius: int = -1,
 ) -> tuple[_Floats, _Floats, _Floats]: ...
+def minus_log_kernels(
+    left: _Floats,
+    left_at: _Ints,
+    right: _Floats,
+    right_at: _Ints,
+    rows: _Ints,
+    cols: _Ints,
+    scale: float,
+    factor: float,
+    most: float,
+) -> _Floats: ...

@@ -12,10 +12,11 @@ from ._cpu cimport chosen
 from ._interrupt cimport SLICE, heard, interrupted, turn
 from ._simd cimport simd_follow, simd_running
 from ._softdtw_bands cimport FEWEST, Banded, alike, banded_work, run_banded, start_banded
+from ._softdtw_gak cimport squares
 from ._softdtw_log cimport log_alignment, log_jvp, log_value
 from ._softdtw_loops cimport (
-    SDTW_LINE, SDTW_MATRIX, SDTW_PAD, SDTW_PLANE, SDTW_SPACE, SIMD_W, sdtw_backward, sdtw_exponentials, sdtw_forward,
-    sdtw_gradient, sdtw_hard, sdtw_lanes, sdtw_problem, sdtw_steps, sdtw_total,
+    SDTW_LINE, SDTW_MATRIX, SDTW_PAD, SDTW_PLANE, SDTW_SPACE, SIMD_W, gak_costs, sdtw_backward, sdtw_exponentials,
+    sdtw_forward, sdtw_gradient, sdtw_hard, sdtw_lanes, sdtw_problem, sdtw_steps, sdtw_total,
 )
 from ._softdtw_pairs cimport (
     Pairs, aligned, cols_of, lanes_pay, lanes_work, pair_in_range, rows_of, run_lanes, x_of, y_of,
@@ -398,6 +399,37 @@ def gradients(
             x, y, gammas[k], radius
         )
     return totals, grad_x, grad_y
+
+
+def minus_log_kernels(
+    const double[:, ::1] left, const Py_ssize_t[::1] left_at, const double[:, ::1] right,
+    const Py_ssize_t[::1] right_at, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] cols,
+    double scale, double factor, double most
+):
+    """-log of the global alignment kernel of the pairs as in `values`.
+
+    That is soft-DTW at gamma = 1 of the costs ``q + log(2 - exp(-q))``, where q is ``factor`` times the squared
+    distance of two points after their differences are multiplied by ``scale`` twice, and at most ``most``.
+    """
+    cdef sdtw_problem p
+    cdef Py_ssize_t k, i, j, until = SLICE, n = np.diff(left_at).max(), m = np.diff(right_at).max()
+    totals = np.empty(rows.shape[0])
+    cdef double[::1] out = totals, cost = np.empty(n * m), work = np.empty(cost_work(n, m))
+    with nogil:
+        p.first = p.last = NULL
+        p.x = p.y = NULL
+        p.cost = &cost[0]
+        p.d = 0
+        for k in range(rows.shape[0]):
+            i, j = left_at[rows[k]], right_at[cols[k]]
+            p.n, p.m = left_at[rows[k] + 1] - i, right_at[cols[k] + 1] - j
+            squares(&left[i, 0], p.n, &right[j, 0], p.m, left.shape[1], scale, &cost[0])
+            gak_costs(&cost[0], p.n * p.m, factor, most)
+            solve_costs(&p, 1.0, &work[0], &out[k])
+            if turn(&until, 2 * p.n * p.m * (left.shape[1] + 1)):
+                break
+    heard()
+    return totals
 
 
 def band(Py_ssize_t n, Py_ssize_t m, Py_ssize_t radius):

@@ -115,6 +115,9 @@ SIMD_DISPATCH(void, sdtw_side_by_side, (const sdtw_lanes *p, sdtw_total *total),
 SIMD_DISPATCH(void, sdtw_banded_hard, (const sdtw_banded *p, double *out), (p, out))
 SIMD_DISPATCH(void, sdtw_banded_soft, (const sdtw_banded *p, sdtw_total *total), (p, total))
 
+/* Squared distances become local costs of the global alignment kernel, in place; `count` of them. */
+SIMD_DISPATCH(void, gak_costs, (double *cost, ptrdiff_t count, double factor, double most), (cost, count, factor, most))
+
 /* The costs and exponentials of all cells and nothing else: what the recursion is measured against. */
 SIMD_DISPATCH(double, sdtw_exponentials, (const sdtw_lanes *p), (p))
 
@@ -126,5 +129,6 @@ SIMD_DISPATCH(double, sdtw_exponentials, (const sdtw_lanes *p), (p))
 #include "_softdtw_diagonals.h"
 #include "_softdtw_lanes.h"
 #include "_softdtw_banded.h"
+#include "_softdtw_gak.h"
 
 #endif

@@ -41,4 +41,5 @@ cdef extern from "_softdtw_loops.h" nogil:
     void sdtw_side_by_side(const sdtw_lanes *, sdtw_total *)
     void sdtw_banded_hard(const sdtw_banded *, double *out)
     void sdtw_banded_soft(const sdtw_banded *, sdtw_total *)
+    void gak_costs(double *cost, Py_ssize_t count, double factor, double most)
     double sdtw_exponentials(const sdtw_lanes *)

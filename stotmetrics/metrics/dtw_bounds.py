@@ -13,6 +13,9 @@ from ..spec.prepared import packed
 # How many pairs the kernels align side by side, one in each lane of a vector register.
 LANES = 4
 
+# Series that are looked at in less time than it takes to choose among them.
+_FEW = 100
+
 
 def radius_of(band: int | None) -> int:
     """The kernels' name for no band is -1, and beyond the longest series a radius makes no difference."""
@@ -24,6 +27,30 @@ def stack(series: Sequence[Series]) -> tuple[FloatArray, IntArray]:
     at = np.zeros(len(series) + 1, dtype=np.intp)
     np.cumsum([one.values.shape[0] for one in series], out=at[1:])
     return np.concatenate([one.values for one in series]), at
+
+
+def stacks(
+    left: Sequence[Series], right: Sequence[Series], rows: IntArray, cols: IntArray
+) -> tuple[FloatArray, IntArray, FloatArray, IntArray, IntArray, IntArray]:
+    """What a kernel takes of the pairs ``(left[rows[k]], right[cols[k]])``: both stacks, and the pairs counted in them.
+
+    A kernel looks at each series of a stack once per call. Of sets that are much larger than the call only those that
+    it needs are handed over.
+    """
+    x, x_at, rows = _used(*packed(left, stack), rows)
+    y, y_at, cols = _used(*packed(right, stack), cols)
+    return x, x_at, y, y_at, rows, cols
+
+
+def _used(values: FloatArray, at: IntArray, chosen: IntArray) -> tuple[FloatArray, IntArray, IntArray]:
+    if len(at) <= 2 * len(chosen) or len(at) <= _FEW:
+        return values, at, chosen
+    used, own = np.unique(chosen, return_inverse=True)
+    lengths = at[used + 1] - at[used]
+    own_at = np.zeros(len(used) + 1, dtype=np.intp)
+    np.cumsum(lengths, out=own_at[1:])
+    index = np.repeat(at[used] - own_at[:-1], lengths) + np.arange(own_at[-1])
+    return values[index], own_at, np.asarray(own, dtype=np.intp)
 
 
 def hard_bounds(

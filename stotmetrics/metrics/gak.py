@@ -1,28 +1,31 @@
 """GAK: the global alignment kernel, as a distance."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arrays import FloatArray
+from ..arrays import FloatArray, IntArray
 from ..errors import InvalidParameterError
 from ..kernels import _softdtw
 from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec
 from ..spec.parameters import parameter
-from ..spec.result import Result, rooted
+from ..spec.prepared import PreparedSet, packed
+from ..spec.result import Batch, Result, rooted
 from ..spec.traits import Traits
-from . import value_costs as costs
+from .dtw_bounds import stack
 
 # What the recursion of the kernel can lose, relative to its logarithm.
 _ROUNDING = 32 * float(np.finfo(np.float64).eps)
 # Exponents are cut here, where the kernel has long been 0; an alignment can still add them up.
 _FAR = 1e290
-# Values up to here have squares.
-_SQUARABLE = 1e150
+# Pairs that a search hands over at once: no bound tells which to prefer.
+_TOGETHER = 16
+_ALONE = np.zeros(1, dtype=np.intp)
 
 
 @dataclass(frozen=True)
@@ -41,50 +44,67 @@ class Parameters:
 class Prepared:
     """A series and ``-log k(x, x)``."""
 
-    values: FloatArray
+    series: Series
     own: float
 
 
-def exponents(x: FloatArray, y: FloatArray, sigma: float) -> FloatArray:
-    """``|x_i - y_j|^2 / (2 sigma^2)``, at most ``_FAR``: no square on the way leaves the range of numbers."""
-    share, power = math.frexp(sigma)
-    with np.errstate(over="ignore", under="ignore"):
-        # Multiplied by a power of two, values keep all their digits.
-        left, right = (np.ldexp(values, -power) for values in (x, y))
-        if max(np.abs(left).max(), np.abs(right).max()) < _SQUARABLE:
-            squares = costs.squared_euclidean(left, right)
-        else:
-            squares = (np.ldexp(x[:, None, :] - y[None, :, :], -power) ** 2).sum(axis=2)
-        return np.minimum(squares / (2 * share * share), _FAR)
-
-
-def minus_log_kernel(x: FloatArray, y: FloatArray, sigma: float) -> float:
+def minus_log_kernels(
+    left: Sequence[Series], right: Sequence[Series], rows: IntArray, cols: IntArray, sigma: float
+) -> FloatArray:
     """``-log k(x, y)``: soft-DTW at gamma = 1 of the cost ``q + log(2 - e^-q)``, ``q = |.|^2 / (2 sigma^2)``."""
-    q = exponents(x, y, sigma)
-    with np.errstate(under="ignore"):
-        return _softdtw.value(q + np.log(2.0 - np.exp(-q)), 1.0)
+    # Differences are multiplied by an even power of two, half of it at a time: no step leaves the range of numbers.
+    half = -(-math.frexp(sigma)[1] // 2)
+    scale, unit = math.ldexp(1.0, -half), math.ldexp(math.ldexp(sigma, -half), -half)
+    factor = 0.5 / (unit * unit)
+    return _softdtw.minus_log_kernels(*packed(left, stack), *packed(right, stack), rows, cols, scale, factor, _FAR)
 
 
 def prepare(series: Series, params: Parameters) -> Prepared:
-    return Prepared(series.values, minus_log_kernel(series.values, series.values, params.sigma))
+    return Prepared(series, float(minus_log_kernels([series], [series], _ALONE, _ALONE, params.sigma)[0]))
 
 
 def pair(x: Prepared, y: Prepared, params: Parameters) -> Result:
-    cross = minus_log_kernel(x.values, y.values, params.sigma)
+    batch = block([x], [y], _ALONE, _ALONE, params)
+    assert batch.gap is not None
+    return Result(float(batch.values[0]), gap=float(batch.gap[0]))
+
+
+def block(
+    left: Sequence[Prepared],
+    right: Sequence[Prepared],
+    rows: IntArray,
+    cols: IntArray,
+    params: Parameters,
+    cutoff: FloatArray | None = None,
+) -> Batch:
+    cross = minus_log_kernels(packed(left, _series), packed(right, _series), rows, cols, params.sigma)
+    own_x, own_y = packed(left, _own)[rows], packed(right, _own)[cols]
     # -log of the kernel normalised to k(x, x) = 1; at least 0 because the kernel is positive definite.
-    log_form = max(0.0, cross - 0.5 * (x.own + y.own))
-    error = _ROUNDING * max(1.0, abs(cross), abs(x.own), abs(y.own))
+    log_form = np.maximum(0.0, cross - 0.5 * (own_x + own_y))
+    error = _ROUNDING * np.maximum.reduce([np.ones(len(rows)), np.abs(cross), np.abs(own_x), np.abs(own_y)])
     if params.form == "log":
-        if log_form >= _FAR:
+        if (log_form >= _FAR).any():
             raise InvalidParameterError(
                 f"sigma of gak is too small for the logarithm of the kernel of these series to be a number; got "
                 f"{params.sigma:g}; give a larger one, or form='feature'"
             )
-        return Result(log_form, gap=error)
-    # Where the kernel is 0, no error of its logarithm matters.
-    kernel_value, high = math.exp(-log_form), math.exp(-max(log_form - error, 0.0))
-    value, gap = rooted(-2.0 * math.expm1(-log_form), 2.0 * max(high - kernel_value, min(error, kernel_value)), 2.0)
-    return Result(value, gap=gap)
+        return Batch(log_form, gap=error)
+    with np.errstate(under="ignore"):
+        # Where the kernel is 0, no error of its logarithm matters.
+        kernel, high = np.exp(-log_form), np.exp(-np.maximum(log_form - error, 0.0))
+        square = -2.0 * np.expm1(-log_form)
+    gap = 2.0 * np.maximum(high - kernel, np.minimum(error, kernel))
+    roots = [rooted(value, slack, 2.0) for value, slack in zip(square, gap, strict=True)]
+    values, gaps = np.array(roots, dtype=np.float64).reshape(-1, 2).T
+    return Batch(values, gap=gaps)
+
+
+def _series(prepared: Sequence[Prepared]) -> PreparedSet:
+    return PreparedSet(of_series.series for of_series in prepared)
+
+
+def _own(prepared: Sequence[Prepared]) -> FloatArray:
+    return np.array([of_series.own for of_series in prepared])
 
 
 def traits(params: Parameters) -> Traits:
@@ -95,12 +115,15 @@ def traits(params: Parameters) -> Traits:
         triangle=params.form == "feature",
         unequal_length=True,
         multivariate=True,
+        releases_gil=True,
     )
 
 
 SPEC = MetricSpec(
     name="gak",
     pair=pair,
+    block=block,
+    lanes=_TOGETHER,
     params=Parameters,
     traits=traits,
     prepare=prepare,

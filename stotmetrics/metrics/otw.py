@@ -1,16 +1,23 @@
 """OTW: optimal transport warping, a distance in linear time between series of equal length."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arrays import FloatArray
+from ..arrays import FloatArray, IntArray
+from ..kernels import _otw
 from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec
 from ..spec.parameters import parameter
+from ..spec.prepared import packed
+from ..spec.result import Batch
 from ..spec.traits import Traits
+
+# Pairs that a search hands over at once: each takes less time than the handing over.
+_TOGETHER = 64
 
 
 @dataclass(frozen=True)
@@ -23,27 +30,35 @@ class Parameters:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Sums:
-    """Windowed sums (T, 2d) of the positive and the negative parts of a series, and their totals (2d,)."""
-
-    windowed: FloatArray
-    total: FloatArray
-
-
-def prepare(series: Series, params: Parameters) -> Sums:
+def prepare(series: Series, params: Parameters) -> FloatArray:
+    """Windowed sums of the 2d positive and negative parts of a series at all times but the last, then their totals."""
     parts = np.hstack([np.maximum(series.values, 0.0), np.maximum(-series.values, 0.0)])
     sums = np.cumsum(parts, axis=0)
     windowed = sums.copy()
     if params.window is not None and params.window < len(sums):
         windowed[params.window :] -= sums[: -params.window]
-    return Sums(windowed, sums[-1])
+    return np.vstack([windowed[:-1], sums[-1]])
 
 
-def pair(x: Sums, y: Sums, params: Parameters) -> float:
-    moved = np.abs(x.windowed[:-1] - y.windowed[:-1]).sum()
-    wasted = np.abs(x.total - y.total).sum()
-    return float(moved + params.waste * wasted)
+def pair(x: FloatArray, y: FloatArray, params: Parameters) -> float:
+    alone = np.zeros(1, dtype=np.intp)
+    return float(block([x], [y], alone, alone, params).values[0])
+
+
+def block(
+    left: Sequence[FloatArray],
+    right: Sequence[FloatArray],
+    rows: IntArray,
+    cols: IntArray,
+    params: Parameters,
+    cutoff: FloatArray | None = None,
+) -> Batch:
+    moved = (len(left[0]) - 1) * left[0].shape[1] if len(rows) else 0
+    return Batch(_otw.values(packed(left, _stack), packed(right, _stack), rows, cols, moved, params.waste))
+
+
+def _stack(sums: Sequence[FloatArray]) -> FloatArray:
+    return np.stack([of_series.ravel() for of_series in sums])
 
 
 def traits(params: Parameters) -> Traits:
@@ -55,12 +70,15 @@ def traits(params: Parameters) -> Traits:
         nonnegative=True,
         triangle=True,
         multivariate=True,
+        releases_gil=True,
     )
 
 
 SPEC = MetricSpec(
     name="otw",
     pair=pair,
+    block=block,
+    lanes=_TOGETHER,
     params=Parameters,
     traits=traits,
     prepare=prepare,

@@ -13,11 +13,10 @@ from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec, Side
 from ..spec.parameters import parameter
-from ..spec.prepared import packed
 from ..spec.result import Batch, GradBatch, Result
 from ..spec.traits import Traits
 from . import value_costs as costs
-from .dtw_bounds import LANES, radius_of, soft_bounds, stack
+from .dtw_bounds import LANES, radius_of, soft_bounds, stacks
 
 BAND_DOC = "Sakoe-Chiba radius around the rescaled diagonal, in steps of the shorter series; None: no band"
 
@@ -63,7 +62,7 @@ def values(
 ) -> FloatArray:
     """Soft-DTW of the pairs ``(left[rows[k]], right[cols[k]])``."""
     gammas = gammas_of(left, right, rows, cols, gamma)
-    return _softdtw.values(*packed(left, stack), *packed(right, stack), rows, cols, gammas, radius_of(band))
+    return _softdtw.values(*stacks(left, right, rows, cols), gammas, radius_of(band))
 
 
 def pair(x: Series, y: Series, params: Parameters) -> Result:
@@ -105,19 +104,17 @@ def gradients(
     left: Sequence[Series], right: Sequence[Series], rows: IntArray, cols: IntArray, params: Parameters, side: Side
 ) -> GradBatch:
     gammas = gammas_of(left, right, rows, cols, params.gamma)
-    values, grad_x, grad_y = _softdtw.gradients(
-        *packed(left, stack), *packed(right, stack), rows, cols, gammas, radius_of(params.band)
-    )
+    values, grad_x, grad_y = _softdtw.gradients(*stacks(left, right, rows, cols), gammas, radius_of(params.band))
     return GradBatch(
         values,
-        None if side == "right" else split(grad_x, packed(left, stack)[1], rows),
-        None if side == "left" else split(grad_y, packed(right, stack)[1], cols),
+        None if side == "right" else split(grad_x, [len(left[i]) for i in rows]),
+        None if side == "left" else split(grad_y, [len(right[j]) for j in cols]),
     )
 
 
-def split(gradients: FloatArray, at: IntArray, wanted: IntArray) -> list[FloatArray]:
-    """The gradients of the series ``wanted``, which stand one behind the other."""
-    ends = np.cumsum(np.diff(at)[wanted]).tolist()
+def split(gradients: FloatArray, lengths: list[int]) -> list[FloatArray]:
+    """The gradients of series that stand one behind the other."""
+    ends = np.cumsum(lengths).tolist()
     return [gradients[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
 

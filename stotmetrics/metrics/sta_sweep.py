@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import FloatArray, IntArray, finite_array
-from ..engine.output import Destination
+from ..engine.destination import Destination
 from ..spec import parameters
 from ..spec.admission import as_sets
 from ..spec.bound import BoundMetric
@@ -73,7 +73,7 @@ def sta_over_gamma(
     left, right = as_sets(X, Y, bound.traits, bound.name)
     others = right or left
     destination = Destination(np.zeros((len(left), len(others), len(smoothings))))
-    side = tiles.tile_side(left, others)
+    side = tiles.tile_side(left, others, "pair")
     tiles.fill(bound, left, right, destination, side, n_jobs=n_jobs, progress=progress)
     return np.ascontiguousarray(np.moveaxis(destination.array, 2, 0))
 

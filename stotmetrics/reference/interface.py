@@ -27,6 +27,10 @@ class TimeSeries(Protocol):
     def frame_shape(self) -> tuple[int, ...] | None:
         """The shape of one frame, where the values are images."""
 
+    @property
+    def path_weights(self) -> FloatArray | None:
+        """Non-negative weights of sample paths, shape (N,), of any sum; None for equal ones."""
+
 
 class Answer(NamedTuple):
     """A value, and how far rounding and tolerances may leave it from the truth."""

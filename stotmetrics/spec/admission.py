@@ -6,14 +6,15 @@ from typing import Any
 import numpy as np
 
 from ..errors import AxisWarning, InvalidSeriesError, warn_user
+from ..paths import same_values
 from ..series import Series, read_dataset, same_channels
 from .traits import Traits
 
 
 def as_sets(X: Any, Y: Any, traits: Traits, metric: str) -> tuple[list[Series], list[Series] | None]:
     """Read two sets of series whose every pair a metric with these traits can compare; by default one with itself."""
-    left = read_dataset(X, "X")
-    right = None if Y is None else read_dataset(Y, "Y")
+    left = read_dataset(X, "X", alike=not traits.compares_paths)
+    right = None if Y is None else read_dataset(Y, "Y", alike=not traits.compares_paths)
     check_sets(left, right or left, traits, metric, ("X", "Y" if right else "X"))
     return left, right
 
@@ -30,7 +31,14 @@ def check_series(series: Series, traits: Traits, metric: str, name: str) -> None
     if series.has_times and not traits.uses_times and not series.doubts.times_of_index:
         raise InvalidSeriesError(f"{metric} does not use times, but {name} has them; make {name} without times")
     if series.has_weights and not traits.uses_weights:
-        raise InvalidSeriesError(f"{metric} does not use weights, but {name} has them; make {name} without weights")
+        way = "; as_paths(x, weights=...) gives each path one" if traits.compares_paths else ""
+        raise InvalidSeriesError(
+            f"{metric} does not use weights, but {name} has them; make {name} without weights{way}"
+        )
+    if series.path_weights is not None and not traits.compares_paths:
+        raise InvalidSeriesError(
+            f"{metric} does not compare sample paths, but {name} has weights of its paths; read {name} by as_series"
+        )
     if traits.needs_mass and float(series.values.min()) < 0:
         t, p = np.unravel_index(int(series.values.argmin()), series.values.shape)
         raise InvalidSeriesError(
@@ -51,6 +59,12 @@ def warn_of_doubts(series: Sequence[Series], traits: Traits, metric: str) -> Non
             "lambda x, y: metric(x.T, y.T). If it is a single time, say so by as_series(x)",
             AxisWarning,
         )
+    if traits.compares_paths and any(one.tall for one in doubts):
+        warn_user(
+            f"{metric} reads an array of shape (T, N) or (T, N, d) as N sample paths at T times, and got more times "
+            "than paths; pass x.swapaxes(0, 1) where the paths are rows. If it is right, say so by as_paths(x)",
+            AxisWarning,
+        )
     if not traits.uses_times and any(one.times_of_index and not one.even_numbers for one in doubts):
         warn_user(
             f"{metric} does not use times and leaves out the index of the data, as if the rows were evenly spaced; "
@@ -61,7 +75,10 @@ def warn_of_doubts(series: Sequence[Series], traits: Traits, metric: str) -> Non
 
 def check_pair(x: Series, y: Series, traits: Traits, metric: str, x_name: str = "x", y_name: str = "y") -> None:
     """Refuse two series that a metric with these traits cannot compare."""
-    same_channels(x, y, x_name, y_name)
+    if traits.compares_paths:
+        same_values(x, y, x_name, y_name)
+    else:
+        same_channels(x, y, x_name, y_name)
     if len(x) != len(y) and not traits.unequal_length:
         raise InvalidSeriesError(
             f"{metric} compares series of equal length; got {x_name} of length {len(x)} and {y_name} of length {len(y)}"

@@ -37,7 +37,19 @@ Reference = Callable[[Series, Series, Any], Answer | float]
 RESERVED = frozenset(
     {
         *("metric", "metric_params", "x", "y", "X", "Y", "X_train", "X_query", "side"),
-        *("k", "n_jobs", "out", "overwrite", "condensed", "dtype", "progress", "max_memory", "weights", "init"),
+        *(
+            "k",
+            "n_jobs",
+            "out",
+            "overwrite",
+            "condensed",
+            "dtype",
+            "progress",
+            "max_memory",
+            "shard",
+            "weights",
+            "init",
+        ),
     }
 )
 

@@ -25,7 +25,7 @@ class Result:
         regularised objective, which the solver optimises. None where the metric has no such bound.
     extras : mapping of str to callable, optional
         What else the metric can say (``alignment``, ``path``, ``masses``, ``plan``, ``w``, ``potentials``,
-        ``objective``, ``cost``), each computed when it is first asked for.
+        ``objective``, ``cost``, ``coupling``), each computed when it is first asked for.
 
     Examples
     --------
@@ -102,6 +102,11 @@ class Result:
     def cost(self) -> FloatArray:
         """Cost matrix between the times of x and of y, shape (n, m)."""
         return self._extra("cost")  # type: ignore[no-any-return]
+
+    @property
+    def coupling(self) -> Any:
+        """Bicausal plan between two processes, step by step; see :func:`stotmetrics.aot`."""
+        return self._extra("coupling")
 
     def _extra(self, name: str) -> Any:
         if name not in self._extras:

@@ -40,6 +40,9 @@ class Traits:
     compares_frames : bool
         A row is a frame over points in space, so that one time with many values is a usual series. Otherwise an array
         of shape (1, T) draws an :class:`~stotmetrics.errors.AxisWarning`: a host may have handed over (channels, time).
+    compares_paths : bool
+        A series is a process: a row holds the values of its N sample paths at one time, and the number of paths may
+        differ between two series. Weights belong to paths, see :func:`stotmetrics.as_paths`.
     releases_gil : bool
         Most of the time of ``block`` is spent without the global interpreter lock, so that threads help. Otherwise the
         engine prefers processes.
@@ -68,6 +71,7 @@ class Traits:
     uses_weights: bool = False
     needs_mass: bool = False
     compares_frames: bool = False
+    compares_paths: bool = False
     releases_gil: bool = False
     min_length: int = 1
 

@@ -109,6 +109,7 @@ def fresh(series: Series) -> Series:
         series.times.copy() if series.has_times else None,
         series.weights.copy() if series.has_weights else None,
         series.frame_shape,
+        None if series.path_weights is None else series.path_weights.copy(),
     )
 
 

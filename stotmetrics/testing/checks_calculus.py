@@ -34,6 +34,7 @@ def _moved(series: Series, step: float, direction: FloatArray) -> Series:
         series.times if series.has_times else None,
         series.weights if series.has_weights else None,
         series.frame_shape,
+        series.path_weights,
     )
 
 

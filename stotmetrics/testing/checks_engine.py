@@ -15,7 +15,7 @@ from joblib import parallel_config
 
 from ..arrays import FloatArray, IntArray
 from ..engine import tiles
-from ..engine.output import Destination
+from ..engine.destination import Destination
 from ..errors import ConvergenceWarning
 from ..series import Series
 from ..spec.bound import BoundMetric

@@ -59,7 +59,7 @@ def any_array_will_do(metric: BoundMetric, x: Series, y: Series) -> None:
     left, right = np.ceil(x.values), np.ceil(y.values)
     wanted = value(metric, Series(left), Series(right))
     forms = dict(_FORMS)
-    if x.dim == 1:
+    if x.dim == y.dim == 1:  # processes may differ in the number of their paths
         forms["one dimension"] = lambda v: v[:, 0]
     for name, form in forms.items():
         try:
@@ -83,7 +83,10 @@ def _bad_series(metric: BoundMetric, good: FloatArray) -> Iterator[tuple[str, An
     yield "text", ["a"] * len(good)
     yield "complex numbers", good + 1j
     yield "None", None
-    yield "another number of dimensions", np.concatenate([good, good, good], axis=1)
+    if traits.compares_paths:
+        yield "another number of dimensions", np.ones((len(good), 3, 3))
+    else:
+        yield "another number of dimensions", np.concatenate([good, good, good], axis=1)
     if not traits.multivariate:
         yield "several dimensions", np.ones((len(good), 2))
     if not traits.uses_times:

@@ -7,6 +7,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from ..paths import shape_of_paths
 from ..series import Series
 from ..spec.bound import BoundMetric
 from .check import check, evaluate, fresh, require, slack
@@ -70,6 +71,7 @@ def _change(series: Series, how: str) -> Series:
         times if series.has_times or how == "other times" else None,
         weights if series.has_weights or how == "other weights" else None,
         series.frame_shape,
+        series.path_weights,
     )
 
 
@@ -78,6 +80,10 @@ def _cut(metric: BoundMetric, max_length: int) -> SearchStrategy[tuple[object, .
     return st.tuples(alike(metric, 2, max_length), st.sampled_from([0.0, 0.5, 0.99, 1.0, 1.01, 2.0])).map(
         lambda drawn: (*drawn[0], drawn[1])
     )
+
+
+def _shuffled(metric: BoundMetric, max_length: int) -> SearchStrategy[tuple[object, ...]]:
+    return st.tuples(alike(metric, 2, max_length), st.integers(0, 2**16)).map(lambda drawn: (*drawn[0], drawn[1]))
 
 
 @check(pair, trait="symmetric")
@@ -153,6 +159,22 @@ def separation(metric: BoundMetric, x: Series, y: Series) -> None:
     require(found.value > slack(x, y, found, rtol=1e-12), f"d(x, y) = {found.value!r} between different series")
 
 
+@check(_shuffled, trait="compares_paths")
+def paths_have_no_order(metric: BoundMetric, x: Series, y: Series, seed: int) -> None:
+    """A metric that claims ``compares_paths`` gives the same value for the paths of x in another order.
+
+    Tolerance: 1e-9 of the scale, and the certified gaps.
+    """
+    before = evaluate(metric, x, y)
+    paths, _ = shape_of_paths(x)
+    order = np.random.default_rng(seed).permutation(paths)
+    values = x.values.reshape(len(x), paths, -1)[:, order].reshape(len(x), -1)
+    weights = None if x.path_weights is None else x.path_weights[order]
+    after = evaluate(metric, Series(values, frame_shape=x.frame_shape, path_weights=weights), y)
+    allowed = slack(x, y, before, after)
+    require(abs(before.value - after.value) <= allowed, f"{before.value!r}, and {after.value!r} with paths shuffled")
+
+
 @check(pair, when=lambda metric: metric.spec.lower_bounds is not None)
 def lower_bound_is_below(metric: BoundMetric, x: Series, y: Series) -> None:
     """The lower bound is never above the value.
@@ -210,6 +232,7 @@ CHECKS = (
     triangle_inequality,
     invariance_to_a_shift_of_times,
     separation,
+    paths_have_no_order,
     lower_bound_is_below,
     bounds_ignore_company,
     abandons_only_what_is_too_far,

@@ -246,11 +246,14 @@ def double_precision(metric: BoundMetric, x: Series, y: Series) -> None:
     require(worst <= 0, f"the value is rough at the scale of {step:.1e}, by {worst:.1e} beyond double rounding")
 
 
-def _given(series: Series) -> tuple[FloatArray | None, FloatArray | None, tuple[int, ...] | None]:
+def _given(
+    series: Series,
+) -> tuple[FloatArray | None, FloatArray | None, tuple[int, ...] | None, FloatArray | None]:
     return (
         series.times if series.has_times else None,
         series.weights if series.has_weights else None,
         series.frame_shape,
+        series.path_weights,
     )
 
 

@@ -48,7 +48,49 @@ def alike(
     times, weights : bool, optional
         Whether they are given; None: as the traits allow.
     """
+    if metric.traits.compares_paths:
+        return _processes(metric.traits, count, max_length, min_dims, max_dims, generic, weights)
     return _alike(metric.traits, count, max_length, unequal, min_dims, max_dims, generic, times, weights)
+
+
+@st.composite
+def _processes(
+    draw: DrawFn,
+    traits: Traits,
+    count: int,
+    max_length: int,
+    min_dims: int,
+    max_dims: int,
+    generic: bool,
+    weights: bool | None,
+) -> tuple[Series, ...]:
+    """Sample paths, of which many share a past unless they are generic; at least as many as times, or a single one."""
+    low = max(traits.min_length, 2 if generic else 1)
+    length = draw(st.integers(low, max(low, min(max_length, 4))))
+    d = draw(st.sampled_from([1, 1, 2])) if max_dims > 1 else 1
+    counts = ([1] if min_dims == 1 and d == 1 else []) + ([max(length, 2), length + 2] if max_dims > 1 else [])
+    found: list[Series] = []
+    for _ in range(count):
+        n = draw(st.sampled_from(counts))
+        base = [one.values for one in found if one.values.shape == (length, n * d)]
+        values = _generic_paths(draw, length, n * d) if generic else _paths(draw, traits, base, length, n * d)
+        weighted = draw(st.booleans()) if weights is None else weights
+        masses = draw(our.histograms(n, zeros=not generic, normalised=True)) if weighted else None
+        found.append(Series(values, frame_shape=(n, d) if d > 1 else None, path_weights=masses))
+    return tuple(found)
+
+
+def _paths(draw: DrawFn, traits: Traits, others: list[FloatArray], length: int, columns: int) -> FloatArray:
+    if others:
+        return _related(draw, traits, others, length, columns, generic=False)
+    return _values(draw, traits, length, columns, generic=False)
+
+
+def _generic_paths(draw: DrawFn, length: int, columns: int) -> FloatArray:
+    """Values that are distinct at each time and unevenly spaced: no two lie in one cell by a tie."""
+    order = np.array([draw(our.permutations(columns)) for _ in range(length)], dtype=np.float64)
+    jitter = draw(our.series(min_length=length, max_length=length, dims=columns))
+    return np.asarray(0.3 * order**1.4 + 0.01 * jitter - 0.84)
 
 
 @st.composite
@@ -145,6 +187,8 @@ def series_code(series: Series) -> str:
     values = series.values.tolist() if series.dim > 1 else series.values[:, 0].tolist()
     if series.frame_shape is not None:
         values = series.values.reshape(len(series), *series.frame_shape).tolist()
+    if series.path_weights is not None:
+        return f"stotmetrics.as_paths({values}, weights={series.path_weights.tolist()})"
     times = f", times={series.times.tolist()}" if series.has_times else ""
     weights = f", weights={series.weights.tolist()}" if series.has_weights else ""
     return f"stotmetrics.as_series({values}{times}{weights})"

@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 import stotmetrics
 from stotmetrics import as_series
+from stotmetrics.kernels import _softdtw
 from stotmetrics.spec.bound import bind
 
 # Searched in blocks.
@@ -121,6 +123,37 @@ def test_bounds_that_say_nothing_are_asked_for_the_first_queries_only():
     assert (found.indices == stotmetrics.kneighbors(train, queries, "dtw", 3).indices).all()
     assert found.solved == 1000
     assert sum(asked) < 10
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from(WARPING), st.booleans())
+def test_a_pair_has_its_value_however_large_the_set_around_it(seed, case, ragged):
+    name, params = case
+    rng = np.random.default_rng(seed)
+    metric, series = stotmetrics.get_metric(name, **params), draw_set(rng, 250, ragged, False)
+    large = metric.prepare_all(series)
+    rows, cols = rng.integers(0, 250, (2, 12)).astype(np.intp)
+    small, at = metric.prepare_all([series[k] for k in (*rows, *cols)]), np.arange(12, dtype=np.intp)
+    for function in ("block", "lower_bounds"):
+        found, wanted = (
+            getattr(metric, function)(large, large, rows, cols),
+            getattr(metric, function)(small, small, at, at + 12),
+        )
+        np.testing.assert_array_equal(getattr(found, "values", found), getattr(wanted, "values", wanted))
+
+
+def test_the_work_of_a_block_does_not_grow_with_the_set(monkeypatch):
+    handed = []
+
+    def values(x, x_at, y, y_at, rows, cols, *how):
+        handed.append(len(x_at) + len(y_at))
+        return _softdtw.values(x, x_at, y, y_at, rows, cols, *how)
+
+    monkeypatch.setattr("stotmetrics.metrics.softdtw._softdtw", SimpleNamespace(values=values))
+    rng = np.random.default_rng(0)
+    train, queries = rng.normal(size=(3000, 30)).cumsum(axis=1), rng.normal(size=(5, 30)).cumsum(axis=1)
+    found = stotmetrics.kneighbors(train, queries, "dtw")
+    assert found.solved < found.pairs / 2
+    assert sum(handed) < 4 * found.solved + 20 * len(handed)
 
 
 @given(

@@ -17,7 +17,7 @@ import pytest
 from scipy.spatial.distance import pdist, squareform
 
 from stotmetrics import MetricSpec, Traits, get_metric, pairwise
-from stotmetrics.engine import output
+from stotmetrics.engine import destination, output
 from stotmetrics.engine.tiles import tiles_of
 from stotmetrics.errors import InvalidParameterError
 
@@ -193,12 +193,12 @@ def test_a_distance_beyond_float32_is_an_error_and_not_infinity():
 
 
 def test_the_layout_of_the_triangle_has_every_pair_once():
-    layout = output.Layout(11, 11, condensed=True, mirror=True)
+    layout = destination.Layout(11, 11, condensed=True, mirror=True)
     count = np.zeros(layout.size, dtype=int)
     for tile in tiles_of(11, 11, 3, within=True, symmetric=True, zero_self=True):
         i, j = tile.pairs()
         (where,) = layout.index(i + tile.rows.start, j + tile.cols.start)
-        runs = [np.arange(span.start, span.start + output._length(span, tile)) for span in layout.spans(tile)]
+        runs = [np.arange(span.start, span.start + destination._length(span, tile)) for span in layout.spans(tile)]
         np.testing.assert_array_equal(np.concatenate([*runs, []]), where)
         count[where] += 1
     assert set(count) == {1}
@@ -238,9 +238,9 @@ def test_another_job_is_refused_until_it_may_overwrite(tmp_path, change, differs
 
 
 def test_other_parameters_are_refused(tmp_path):
-    stopped(tmp_path / "D.npy", metric=get_metric("softdtw", gamma=1.0))
+    stopped(tmp_path / "D.npy", metric=get_metric("gak", sigma=1.0))
     with pytest.raises(FileExistsError, match="another parameters"):
-        pairwise(X, metric="softdtw", gamma=2.0, out=tmp_path / "D.npy")
+        pairwise(X, metric="gak", sigma=2.0, out=tmp_path / "D.npy")
 
 
 def test_another_version_is_refused(tmp_path, monkeypatch):

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stotmetrics.engine.output import FileDestination, Layout
+from stotmetrics.engine.destination import Layout
+from stotmetrics.engine.matrix_file import FileDestination
 from stotmetrics.engine.tiles import tiles_of
 
 N, SIDE = 7, 2

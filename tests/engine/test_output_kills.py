@@ -1,5 +1,6 @@
 """A run that is killed at random moments, again and again, ends with the bytes of one that was left alone."""
 
+import contextlib
 import os
 import random
 import signal
@@ -14,7 +15,7 @@ import pytest
 
 from stotmetrics import pairwise
 
-KILLS = 10 if os.environ.get("CI") else 50
+KILLS = int(os.environ.get("STOTMETRICS_KILLS", 10 if os.environ.get("CI") else 50))
 N = 240
 SIDE = 24
 N_PAIRS, TILES = N * (N - 1) // 2, (N // SIDE) * (N // SIDE + 1) // 2
@@ -67,15 +68,35 @@ def server(tmp_path):
         process.stdin.close()
 
 
-def run(server, seconds):
-    """Start a run and kill it after so many seconds; its status."""
+def run(server, wait=None):
+    """Start a run and kill it when ``wait`` has waited for what it waits for; its status."""
     server.stdin.write("run\n")
     server.stdin.flush()
     pid = int(server.stdout.readline())
-    if seconds is not None:
-        time.sleep(seconds)
-        os.kill(pid, signal.SIGKILL)  # its server has not waited for it yet, or does so now: the number is not reused
+    if wait is not None:
+        wait(pid)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)  # nobody else on this machine gets its number within the moment
     return server.stdout.readline().strip()
+
+
+def seconds(count):
+    """Wait for so long."""
+    return lambda pid: time.sleep(count)
+
+
+def one_more_tile(folder, pause):
+    """Wait until a tile more is written, or the run is over, and then for a while."""
+    before = journalled(folder)
+
+    def wait(pid):
+        with contextlib.suppress(ProcessLookupError):
+            while journalled(folder) <= before:
+                os.kill(pid, 0)
+                time.sleep(0.001)
+            time.sleep(pause)
+
+    return wait
 
 
 def journalled(folder):
@@ -106,14 +127,16 @@ def test_killed_fifty_times_it_ends_with_the_bytes_of_an_undisturbed_run(tmp_pat
     longest = 2 * seconds_to_start(server, log) + 0.1
     draw, written, killed = random.Random(0), [journalled(tmp_path)], 1
     while killed < KILLS:
-        if run(server, draw.uniform(0, longest)) == "0":
+        # At any moment at all, and where it surely is at work.
+        anywhere, at_work = seconds(draw.uniform(0, longest)), one_more_tile(tmp_path, draw.uniform(0, 0.02))
+        if run(server, at_work if killed % 4 == 0 else anywhere) == "0":
             break  # it was done before it could be killed
         killed += 1
         written.append(journalled(tmp_path))
     assert killed == KILLS or out.read_bytes() == undisturbed.read_bytes()
     assert written == sorted(written)
     assert written[-1] > 0
-    assert run(server, None) == "0"
+    assert run(server) == "0"
     assert out.read_bytes() == undisturbed.read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "D.npy",
@@ -124,6 +147,7 @@ def test_killed_fifty_times_it_ends_with_the_bytes_of_an_undisturbed_run(tmp_pat
     assert journalled(tmp_path) == TILES
     # One tile at a time is in flight: no more than one is begun in vain for every kill.
     redone = log.stat().st_size - N_PAIRS
+    print(f"{killed} kills; {redone} of {N_PAIRS} pairs were solved again")  # pytest -s, for the guide to long runs
     assert 0 < redone <= killed * SIDE**2
 
 
@@ -143,6 +167,32 @@ def test_the_lock_of_a_killed_process_is_taken_over(tmp_path):
     D = pairwise(np.arange(60.0)[:, None], metric="otw", out=out, progress=lambda d, t: told.append(d))
     assert told[0] > 0
     np.testing.assert_array_equal(D, pairwise(np.arange(60.0)[:, None], metric="otw"))
+
+
+def test_an_interrupt_inside_a_long_pair_is_heard_at_once_and_leaves_a_file_that_is_taken_up(tmp_path):
+    code = """
+        import sys
+        import numpy as np, stotmetrics
+        X = [np.arange(4.0) + k for k in range(60)] + [np.zeros(60000), np.ones(60000)]
+        def tell(done, total):
+            print(done, flush=True)
+            if len(sys.argv) > 2 and done:
+                sys.exit(f"taken up at {done}")
+        stotmetrics.pairwise(X, metric="dtw", out=sys.argv[1], progress=tell)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path / "D.npy")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while journalled(tmp_path) < 4:  # the fifth tile and all that follow hold pairs of minutes
+            time.sleep(0.01)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        start = time.monotonic()
+        process.wait(60)
+        assert time.monotonic() - start < 20  # two seconds, on a machine with nothing else to do
+        assert "KeyboardInterrupt" in process.stderr.read()
+    again = subprocess.run([*command, "stop"], capture_output=True, text=True, timeout=120)
+    assert again.stderr.startswith("taken up at "), again.stderr
+    assert int(again.stderr.split()[-1]) > 0
 
 
 def test_of_two_processes_that_start_together_one_does_the_work(tmp_path):

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stotmetrics import ConvergenceWarning, InvalidSeriesError, MetricSpec, Result, Traits, pairwise
+from stotmetrics import ConvergenceWarning, InvalidSeriesError, MetricSpec, Result, Traits, get_metric, pairwise
 from stotmetrics.engine import tiles as engine
-from stotmetrics.engine.output import Destination
+from stotmetrics.engine.destination import Destination
+from stotmetrics.engine.output import side_for
 from stotmetrics.errors import InvalidParameterError
 from stotmetrics.series import as_dataset
 from stotmetrics.spec.bound import bind
@@ -39,6 +40,14 @@ def test_tiles_cover_each_wanted_pair_once(n, m, side, within, symmetric, zero_s
     if within and zero_self:
         np.fill_diagonal(wanted, 0)
     np.testing.assert_array_equal(count, wanted)
+
+
+def test_tiles_are_smaller_where_a_pair_costs_more():
+    frames = as_dataset(np.zeros((8, 20, 642)))
+    long, short = as_dataset(np.zeros((8, 4000))), as_dataset(np.zeros((8, 50)))
+    sides = [side_for(None, bind(spec()), X, None) for X in (short, long, frames)]
+    assert sides == [20, 1, 2]
+    assert [side_for(None, get_metric("dtw"), X, None) for X in (short, long)] == [64, 1]
 
 
 @given(st.integers(1, 7), st.integers(1, 5))

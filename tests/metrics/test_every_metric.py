@@ -56,11 +56,14 @@ CLAIMS = [
     ("etiot_hbcd", {}, ({"nonnegative"} | CLOUD | FREE) - {"differentiable"}),
     ("tlp", {}, METRIC | CLOUD | FREE),
     ("tlp", {"standardize": True}, PSEUDOMETRIC | CLOUD | FREE),
-    ("gak", {}, PSEUDOMETRIC | ANY_SHAPE),
-    ("gak", {"form": "log"}, DIVERGENCE | ANY_SHAPE),
+    ("gak", {}, PSEUDOMETRIC | ANY_SHAPE | {"releases_gil"}),
+    ("gak", {"form": "log"}, DIVERGENCE | ANY_SHAPE | {"releases_gil"}),
     ("opw", {}, {"symmetric", "nonnegative", "uses_weights"} | ANY_SHAPE),
-    ("otw", {}, METRIC | {"multivariate"}),
-    ("otw", {"waste": 0.0}, PSEUDOMETRIC | {"multivariate"}),
+    ("otw", {}, METRIC | {"multivariate", "releases_gil"}),
+    ("otw", {"waste": 0.0}, PSEUDOMETRIC | {"multivariate", "releases_gil"}),
+    ("aot", {}, PSEUDOMETRIC | {"multivariate", "compares_paths"} | FREE),
+    ("aot", {"root": False}, DIVERGENCE | {"multivariate", "compares_paths"} | FREE),
+    ("aot", {"root": False, "p": 1.0}, PSEUDOMETRIC | {"multivariate", "compares_paths"} | FREE),
     ("euclidean", {}, METRIC | {"multivariate", "differentiable"} | FREE),
 ]
 
@@ -118,11 +121,15 @@ OTHERS = {
     "gak": {"sigma": 2.0, "form": "log"},
     "opw": {"moment": 5.0, "epsilon": 0.5, "sigma": 2.0, "tol": 10.0, "max_iter": 1},
     "otw": {"waste": 2.0, "window": 1},
+    "aot": {"p": 1.5, "cells": 3, "quantizer": "grid", "markovian": True, "root": False},
 }
+# As many times of as few paths are asked about.
+PATHS_IN_ROWS = pytest.mark.filterwarnings("ignore:aot reads an array:stotmetrics.errors.AxisWarning")
 # Five frames with some mass on four points.
 X, Y = np.random.default_rng(5).uniform(0.1, 2.0, size=(2, 5, 4)).round(1)
 
 
+@PATHS_IN_ROWS
 @pytest.mark.filterwarnings("ignore::stotmetrics.ConvergenceWarning")
 @pytest.mark.parametrize(("name", "param"), [(name, param) for name, others in OTHERS.items() for param in others])
 def test_the_function_of_a_metric_hands_every_parameter_on(name, param):
@@ -136,6 +143,7 @@ def test_the_function_of_a_metric_hands_every_parameter_on(name, param):
 
 
 # The paper's algorithm does not end at its default epsilon here.
+@PATHS_IN_ROWS
 @pytest.mark.filterwarnings("ignore::stotmetrics.ConvergenceWarning")
 @pytest.mark.parametrize("name", OTHERS)
 def test_the_function_of_a_metric_has_the_parameters_and_defaults_of_its_spec(name):

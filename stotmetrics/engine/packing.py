@@ -1,0 +1,78 @@
+"""A set of series as a few arrays: what travels to another process, and what is kept in a file without pickle."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..arrays import FloatArray, IntArray
+from ..series import Series
+
+
+@dataclass(frozen=True, slots=True)
+class PackedSeries:
+    """Series one behind the other.
+
+    Parameters
+    ----------
+    values : array of shape (sum of T * d,)
+        All values, those of one time together.
+    shapes : array of shape (n, 2)
+        Times and values at one time of each series.
+    times, weights : array of shape (sum of T,), optional
+        Those of the series that have them, NaN elsewhere; None if no series has them.
+    frames : array of shape (n, ndim)
+        The shape of a frame of each series, zero where there is none.
+    """
+
+    values: FloatArray
+    shapes: IntArray
+    times: FloatArray | None
+    weights: FloatArray | None
+    frames: IntArray
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """The arrays that are there, by name."""
+        named = {name: getattr(self, name) for name in ("values", "shapes", "times", "weights", "frames")}
+        return {name: array for name, array in named.items() if array is not None}
+
+
+def pack(series: Sequence[Series]) -> PackedSeries:
+    """The arrays of some series, whose doubts are left behind: they were told when the series were read."""
+    columns: dict[str, FloatArray | None] = {}
+    for name in ("times", "weights"):
+        given = [getattr(one, f"has_{name}") for one in series]
+        parts = [getattr(one, name) if has else np.full(len(one), np.nan) for one, has in zip(series, given)]
+        columns[name] = np.concatenate(parts) if any(given) else None
+    depth = max(len(one.frame_shape or ()) for one in series)
+    frames = np.zeros((len(series), depth), dtype=np.intp)
+    for k, one in enumerate(series):
+        shape = one.frame_shape or ()
+        frames[k, : len(shape)] = shape
+    return PackedSeries(
+        np.concatenate([one.values.ravel() for one in series]),
+        np.array([one.values.shape for one in series], dtype=np.intp),
+        columns["times"],
+        columns["weights"],
+        frames,
+    )
+
+
+def unpack(packed: PackedSeries) -> list[Series]:
+    """The series again, as views of the arrays."""
+    for array in packed.arrays().values():
+        array.flags.writeable = False  # what nobody can write to is not copied
+    found, at, time = [], 0, 0
+    for (length, dim), frame in zip(packed.shapes.tolist(), packed.frames.tolist(), strict=True):
+        values = packed.values[at : at + length * dim].reshape(length, dim)
+        here = slice(time, time + length)
+        shape = tuple(size for size in frame if size) or None
+        found.append(Series(values, _part(packed.times, here), _part(packed.weights, here), shape))
+        at, time = at + length * dim, time + length
+    return found
+
+
+def _part(column: FloatArray | None, here: slice) -> FloatArray | None:
+    return None if column is None or np.isnan(column[here.start]) else column[here]

@@ -1,0 +1,272 @@
+"""The workers of one call: what they are given, how tasks reach them, and what becomes of the tasks of a lost one.
+
+A task is a function of this package and a few indices. Everything else that it needs, the metric and its series, is one
+:class:`Workload`: threads share it, a process of this machine maps its arrays from memory, and to a cluster it is sent
+once a worker. Series are prepared where the work is done, and kept there for the next task.
+"""
+
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, CancelledError
+from typing import Any
+
+from joblib import Parallel, delayed, effective_n_jobs
+from joblib.parallel import get_active_backend
+
+from ..arrays import is_integer
+from ..errors import InvalidParameterError, warn_user
+from ..kernels._interrupt import Stop
+from ..series import Series
+from ..spec.bound import BoundMetric
+from ..spec.prepared import PreparedSet
+from .blas import one_blas_thread
+from .packing import PackedSeries, pack, unpack
+
+# Seconds of work that are done at once, and that must be left, before workers are started: in this process, elsewhere.
+_ALONE = {True: 0.005, False: 0.5}
+
+# How often in a row workers may be lost without a single task done in between.
+_LOSSES = 3
+
+# Series on one task of preparing.
+_PREPARED = 32
+
+# A function of a workload and the arguments of one task.
+Function = Callable[..., Any]
+
+
+class Workload:
+    """A metric and its sets of series, prepared once in each process.
+
+    It pickles as a few arrays, however many series there are.
+    """
+
+    def __init__(self, metric: BoundMetric, *sets: Sequence[Series] | PackedSeries) -> None:
+        self.metric = metric
+        self._sets = sets
+        self._token = uuid.uuid4().hex
+        self._unpacked: list[Sequence[Series] | None] = [None] * len(sets)
+        self._prepared: list[PreparedSet | None] = [None] * len(sets)
+        self._packed: tuple[PackedSeries, ...] | None = None
+        # Whether a process that gets it keeps it for the tasks to come; on a cluster the worker itself does.
+        self.comes_again = True
+
+    def series(self, which: int) -> Sequence[Series]:
+        """One of the sets; -1 is the last, which is the first where there is one only."""
+        found = self._sets[which]
+        if not isinstance(found, PackedSeries):
+            return found
+        if self._unpacked[which] is None:
+            self._unpacked[which] = unpack(found)
+        return self._unpacked[which] or ()
+
+    def prepared(self, which: int) -> PreparedSet:
+        """The same set prepared: each series when it is first asked for, unless that was done before."""
+        found = self._prepared[which]
+        if found is None:
+            series = self.series(which)
+            plain = self.metric.spec.prepare is None
+            found = PreparedSet(series) if plain else _LazySet(self.metric, series)
+            self._prepared[which] = found
+        return found
+
+    def keep(self, which: int, prepared: PreparedSet) -> None:
+        """Take a set that is prepared already."""
+        self._prepared[which] = prepared
+
+    def _packs(self) -> tuple[PackedSeries, ...]:
+        if self._packed is None:
+            self._packed = tuple(one if isinstance(one, PackedSeries) else pack(one) for one in self._sets)
+        return self._packed
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _arrived, (self._token, self.metric, self._packs(), self.comes_again)
+
+
+class _LazySet(PreparedSet):
+    """Series prepared when they are asked for; two threads that ask at once may both do it, to the same end."""
+
+    __slots__ = ("_found", "_metric")
+
+    def __init__(self, metric: BoundMetric, series: Sequence[Series]) -> None:
+        super().__init__(series)
+        self._metric = metric
+        self._found: list[Any] = [None] * len(self._items)
+
+    def _one(self, index: int) -> Any:
+        if self._found[index] is None:
+            self._found[index] = self._metric.prepare(self._items[index])
+        return self._found[index]
+
+    def packed(self, pack: Callable[[Sequence[Any]], Any]) -> Any:
+        """``pack`` of the whole set, computed once."""
+        if pack not in self._packed:
+            self._packed[pack] = pack(tuple(self))
+        return self._packed[pack]
+
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return PreparedSet(self._one(k) for k in range(*index.indices(len(self))))
+        return self._one(range(len(self))[index])
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self._one(k) for k in range(len(self)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _LazySet, (self._metric, self._items)
+
+
+# A process that gets its workload with every task keeps what it prepared of the last ones.
+_recent: deque[Workload] = deque(maxlen=4)
+
+
+def _arrived(token: str, metric: BoundMetric, packs: tuple[PackedSeries, ...], comes_again: bool) -> Workload:
+    for known in tuple(_recent):
+        if known._token == token:
+            return known
+    load = Workload(metric, *packs)
+    load._token = token
+    load.comes_again = comes_again
+    if comes_again:
+        _recent.append(load)
+    return load
+
+
+class Workers:
+    """The workers that do the tasks of one call.
+
+    Threads (or processes, for a metric that holds the interpreter's lock) are preferred, never imposed: a
+    ``joblib.parallel_config`` around the call decides. Within a worker of joblib a call starts no workers of its own.
+    """
+
+    def __init__(self, load: Workload, n_jobs: int | None, *, eager: bool = False) -> None:
+        self.load = load
+        self._eager = eager
+        self._prefer = "threads" if load.metric.traits.releases_gil else "processes"
+        backend, _ = get_active_backend(prefer=self._prefer)
+        jobs = check_jobs(n_jobs)
+        self._n_jobs = 1 if getattr(backend, "nesting_level", None) else jobs
+        # A cluster's client brings data to each of its workers, once; joblib's own way leaves them on one, which may
+        # be lost.
+        client = getattr(backend, "client", None)
+        self._client = client if hasattr(client, "scatter") else None
+        self._several = effective_n_jobs(self._n_jobs) > 1 or self._client is not None
+        self._here = bool(getattr(backend, "supports_sharedmem", False)) or not self._several
+        self._sent: Any = None
+
+    def prepare(self) -> None:
+        """Prepare every series, in threads of this process; elsewhere workers do it for themselves."""
+        spec = self.load.metric.spec
+        if not self._here or spec.prepare is None:
+            return
+        for which in range(len(self.load._sets)):
+            if self.load._prepared[which] is None:
+                count = len(self.load.series(which))
+                spans = [(which, k, min(k + _PREPARED, count)) for k in range(0, count, _PREPARED)]
+                parts = dict(self.run(_prepare, spans, len(spans)))
+                self.load.keep(which, PreparedSet(one for k in sorted(parts) for one in parts[k]))
+
+    def run(self, function: Function, tasks: Iterable[tuple[Any, ...]], count: int) -> Iterator[Any]:
+        """Yield ``function(load, *task)`` for each of ``count`` tasks as they come, in any order.
+
+        The first tasks are done here: workers start once there is more left to do than starting them takes.
+        """
+        tasks = iter(tasks)
+        if self._several and not self._eager:
+            start = time.perf_counter()
+            for done, task in enumerate(tasks, 1):
+                yield function(self.load, *task)
+                spent = time.perf_counter() - start
+                if spent > _ALONE[self._here] and spent * (count - done) > _ALONE[self._here] * done:
+                    break
+            else:
+                return
+        yield from self._hand_out(function, tasks)
+
+    def _hand_out(self, function: Function, tasks: Iterator[tuple[Any, ...]]) -> Iterator[Any]:
+        stop, out, turn = Stop(), dict[int, tuple[Any, ...]](), threading.Lock()
+        numbered, again, losses = enumerate(tasks), list[tuple[int, tuple[Any, ...]]](), 0
+
+        def handed() -> Iterator[Any]:
+            load = self._load_for_workers()
+            while True:
+                with turn:  # joblib asks from several threads
+                    number, task = again.pop() if again else next(numbered, (-1, ()))
+                    if number < 0:
+                        return
+                    out[number] = task
+                yield delayed(_work)(stop, load, function, number, task)
+
+        try:
+            while True:
+                try:
+                    for number, result in self._parallel()(handed()):
+                        del out[number]
+                        losses = 0
+                        yield result
+                    # A thread of joblib that outlived a loss may have taken a task with it.
+                    if not out:
+                        return
+                except (BrokenExecutor, CancelledError) as error:
+                    losses += 1
+                    if losses >= _LOSSES:
+                        raise _lost_for_good() from error
+                    _warn_of_loss(error, len(out))
+                    self._sent = None  # it may have been lost as well
+                with turn:
+                    again, out = list(out.items()), {}
+        finally:
+            # After Ctrl-C, an error or a caller that has had enough, no thread goes on for nobody.
+            stop.ask()
+
+    def _parallel(self) -> Any:
+        try:
+            return Parallel(n_jobs=self._n_jobs, prefer=self._prefer, return_as="generator_unordered")
+        except ValueError:  # a backend that can only return everything at the end
+            return Parallel(n_jobs=self._n_jobs, prefer=self._prefer)
+
+    def _load_for_workers(self) -> Any:
+        # With a single worker joblib does the tasks here.
+        if self._client is None or effective_n_jobs(self._n_jobs) == 1:
+            return self.load
+        if self._sent is None:
+            self.load.comes_again = False
+            self._sent = self._client.scatter(self.load, broadcast=True, hash=False)
+        return self._sent
+
+
+def _work(stop: Stop, load: Any, function: Function, number: int, task: tuple[Any, ...]) -> tuple[int, Any]:
+    """Do a task; in a worker thread, which hears no signal, until the call that it belongs to is given up."""
+    if not isinstance(load, Workload):  # it is on the cluster, and the task is not: workers went meanwhile
+        load = load.result()
+    with one_blas_thread():
+        if threading.current_thread() is threading.main_thread():
+            return number, function(load, *task)
+        return number, stop.run(function, (load, *task), {})
+
+
+def _prepare(load: Workload, which: int, start: int, stop: int) -> tuple[int, list[Any]]:
+    return start, [load.metric.prepare(one) for one in load.series(which)[start:stop]]
+
+
+def _warn_of_loss(error: BaseException, tasks: int) -> None:
+    warn_user(f"a worker was lost ({type(error).__name__}); the {tasks} tasks in flight are done again", RuntimeWarning)
+
+
+def _lost_for_good() -> RuntimeError:
+    return RuntimeError(
+        f"workers were lost {_LOSSES} times without a task done in between: one of the tasks in flight crashes them, "
+        "or takes more memory than they have; n_jobs=1 shows which"
+    )
+
+
+def check_jobs(n_jobs: Any) -> int | None:
+    """``n_jobs`` as joblib takes it, or an error for people."""
+    if n_jobs is None:
+        return None
+    if not is_integer(n_jobs) or n_jobs == 0:
+        raise InvalidParameterError(f"n_jobs must be None or a non-zero integer (-1: all cores); got {n_jobs!r}")
+    return int(n_jobs)

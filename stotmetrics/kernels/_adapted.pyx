@@ -1,0 +1,346 @@
+"""Optimal transport between two processes by plans that do not look ahead: backward induction over pairs of nodes.
+
+A process is a graph of nodes, one layer for each time and the root before them: a node is what is known at its time.
+The value of a pair of nodes is that of one transport problem between their children, whose cost is what the next values
+cost and the value of the next pair.
+"""
+
+from libc.math cimport fabs, pow, sqrt
+
+from ._core cimport NOT_CONVERGED, OK
+from ._interrupt cimport SLICE, heard, turn
+from ._network cimport Network, network_doubles, optimise, pivot_limit, place, set_potentials, staircase
+
+import numpy as np
+
+# Masses of the children of a node are integers that add up to 2**60.
+cdef double UNIT = 2.0**-60
+cdef double EPSILON = 2.0**-52
+
+# Two sources are served by sorting; beyond so many sinks the sort by insertion would be slow.
+cdef enum:
+    MOST_SORTED = 32
+
+
+# A process; nodes of all layers are numbered one after another, the root first.
+cdef struct Process:
+    const Py_ssize_t *layer     # where each layer begins, and the end: T + 2
+    const Py_ssize_t *first     # where the children of each node begin in `child`, and the end
+    const Py_ssize_t *child     # the number of each child within its layer, those of a node increasing
+    const long long *whole        # the conditional mass of each child, in units of 2**-60
+    const double *value         # (nodes, d)
+
+cdef struct Job:
+    Process x, y
+    Py_ssize_t steps, d
+    double inverse              # one over the unit of the values
+    double p
+    double *network             # memory of one transport problem
+    int *natural                # 0, 1, 2, ...
+    Py_ssize_t left             # work until the next look for Ctrl-C
+
+cdef struct Outcome:
+    double value
+    double error
+    Py_ssize_t problems
+    bint converged
+
+
+cdef inline double ground(const double *x, const double *y, Py_ssize_t d, double inverse, double p) noexcept nogil:
+    """The distance of two values, in their unit, to the power p."""
+    cdef Py_ssize_t k
+    cdef double gap, total = 0.0
+    if d == 1:
+        gap = fabs(x[0] - y[0]) * inverse
+        return gap * gap if p == 2.0 else gap if p == 1.0 else pow(gap, p)
+    for k in range(d):
+        gap = (x[k] - y[k]) * inverse
+        total += gap * gap
+    return total if p == 2.0 else sqrt(total) if p == 1.0 else pow(total, 0.5 * p)
+
+
+cdef int add_ground(Job *job, Py_ssize_t layer, double *costs) noexcept nogil:
+    """Add what the values of each pair of nodes of a layer cost."""
+    cdef Py_ssize_t d = job.d, i, j
+    cdef Py_ssize_t m = job.y.layer[layer + 1] - job.y.layer[layer]
+    cdef const double *y = job.y.value + job.y.layer[layer] * d
+    for i in range(job.x.layer[layer], job.x.layer[layer + 1]):
+        if turn(&job.left, (8 + d) * m):
+            return NOT_CONVERGED
+        for j in range(m):
+            costs[j] += ground(job.x.value + i * d, y + j * d, d, job.inverse, job.p)
+        costs += m
+    return OK
+
+
+cdef double along_line(const Job *job, Py_ssize_t i, Py_ssize_t j) noexcept nogil:
+    """The last step on a line, where nothing comes after: the coupling of the children in their order is optimal."""
+    cdef const double *x = job.x.value + job.x.layer[job.steps]
+    cdef const double *y = job.y.value + job.y.layer[job.steps]
+    cdef Py_ssize_t row = job.x.first[i], column = job.y.first[j]
+    cdef long long supply = job.x.whole[row], demand = job.y.whole[column], moved
+    cdef double total = 0.0
+    while True:
+        moved = min(supply, demand)
+        total += moved * ground(x + job.x.child[row], y + job.y.child[column], 1, job.inverse, job.p)
+        supply -= moved
+        demand -= moved
+        if supply == 0:
+            row += 1
+            if row == job.x.first[i + 1]:
+                return total * UNIT
+            supply = job.x.whole[row]
+        if demand == 0:
+            column += 1
+            if column == job.y.first[j + 1]:
+                return total * UNIT
+            demand = job.y.whole[column]
+
+
+cdef double mean(
+    const double *costs, Py_ssize_t stride, const Py_ssize_t *child, const long long *whole, Py_ssize_t count
+) noexcept nogil:
+    """The only coupling with a single node."""
+    cdef Py_ssize_t k
+    cdef double total = 0.0
+    for k in range(count):
+        total += whole[k] * costs[child[k] * stride]
+    return total * UNIT
+
+
+cdef double gather(
+    const double *costs,
+    Py_ssize_t across,
+    Py_ssize_t along,
+    const Py_ssize_t *rows,
+    Py_ssize_t n,
+    const Py_ssize_t *columns,
+    Py_ssize_t m,
+    double *block,
+) noexcept nogil:
+    """Copy the block of some rows and columns, whose neighbours lie `across` and `along` apart; its largest entry."""
+    cdef Py_ssize_t row, column
+    cdef double largest = 0.0, entry
+    for row in range(n):
+        for column in range(m):
+            entry = costs[rows[row] * across + columns[column] * along]
+            largest = max(largest, entry)
+            block[row * m + column] = entry
+    return largest
+
+
+cdef double two_sources(const double *block, Py_ssize_t m, long long supply, const long long *demands) noexcept nogil:
+    """Two sources: the first serves the sinks where it saves most, until it has nothing left."""
+    cdef int[MOST_SORTED] order
+    cdef const double *other = block + m
+    cdef Py_ssize_t k, at
+    cdef int sink
+    cdef long long moved
+    cdef double total = 0.0, saved
+    for k in range(m):
+        saved = block[k] - other[k]
+        at = k
+        while at > 0 and block[order[at - 1]] - other[order[at - 1]] > saved:
+            order[at] = order[at - 1]
+            at -= 1
+        order[at] = <int>k
+    for k in range(m):
+        sink = order[k]
+        moved = min(supply, demands[sink])
+        supply -= moved
+        total += moved * block[sink] + (demands[sink] - moved) * other[sink]
+    return total * UNIT
+
+
+cdef double moved_cost(const Network *net) noexcept nogil:
+    """What the plan of the basis costs."""
+    cdef Py_ssize_t node, n = net.n, m = net.m
+    cdef double total = 0.0
+    for node in range(n + m):
+        if net.flow[node] > 0 and net.parent[node] >= 0:
+            total += net.flow[node] * net.cost[
+                node * m + net.parent[node] - n if node < n else net.parent[node] * m + node - n
+            ]
+    return total * UNIT
+
+
+cdef int simplex(
+    Network *net, const long long *a, const long long *b, const int *natural, double largest
+) noexcept nogil:
+    """The network simplex from the coupling in order, until no pivot is found with fresh potentials."""
+    cdef Py_ssize_t before
+    staircase(net, a, b, natural, natural)
+    while True:
+        set_potentials(net)
+        before = net.pivots
+        if optimise(net, 1e-15 * largest, pivot_limit(net.n, net.m)) != OK:
+            return NOT_CONVERGED
+        if net.pivots == before:
+            return OK
+
+
+cdef double between(
+    Job *job, Py_ssize_t i, Py_ssize_t j, const double *ahead, Py_ssize_t columns, Outcome *found
+) noexcept nogil:
+    """The value of nodes i and j: transport between their children at the costs ahead, (., columns)."""
+    cdef Py_ssize_t row = job.x.first[i], column = job.y.first[j], n, m
+    cdef const Py_ssize_t *rows = job.x.child + row
+    cdef const Py_ssize_t *sinks = job.y.child + column
+    cdef const long long *a = job.x.whole + row
+    cdef const long long *b = job.y.whole + column
+    cdef double value, largest
+    cdef Network net
+    n = job.x.first[i + 1] - row
+    m = job.y.first[j + 1] - column
+    if n == 1:
+        value = mean(ahead + rows[0] * columns, 1, sinks, b, m)
+        largest = value
+    elif m == 1:
+        value = mean(ahead + sinks[0], columns, rows, a, n)
+        largest = value
+    elif n == 2 and m <= MOST_SORTED:
+        largest = gather(ahead, columns, 1, rows, n, sinks, m, job.network)
+        value = two_sources(job.network, m, a[0], b)
+    elif m == 2 and n <= MOST_SORTED:
+        largest = gather(ahead, 1, columns, sinks, m, rows, n, job.network)
+        value = two_sources(job.network, n, b[0], a)
+    else:
+        place(&net, n, m, job.network)
+        largest = gather(ahead, columns, 1, rows, n, sinks, m, net.cost)
+        if simplex(&net, a, b, job.natural, largest) == OK:
+            # No reduced cost lies below the tolerance, but for the rounding of the potentials.
+            value = moved_cost(&net)
+            largest *= 5.0 + n + m
+        else:
+            found.converged = False
+            value = moved_cost(&net)
+            largest = value / EPSILON
+    found.error = max(found.error, (4.0 + n + m) * EPSILON * value + EPSILON * largest)
+    return value
+
+
+cdef inline Py_ssize_t pairs(const Job *job, Py_ssize_t layer) noexcept nogil:
+    """How many pairs of nodes a layer has."""
+    return (job.x.layer[layer + 1] - job.x.layer[layer]) * (job.y.layer[layer + 1] - job.y.layer[layer])
+
+
+cdef int step(Job *job, Py_ssize_t layer, const double *ahead, double *here, Outcome *found) noexcept nogil:
+    """The values of all pairs of nodes of a layer; without costs ahead, along the line."""
+    cdef Py_ssize_t columns = job.y.layer[layer + 2] - job.y.layer[layer + 1], i, j, n, m
+    cdef double before = found.error
+    found.error = 0.0
+    for i in range(job.x.layer[layer], job.x.layer[layer + 1]):
+        n = job.x.first[i + 1] - job.x.first[i]
+        for j in range(job.y.layer[layer], job.y.layer[layer + 1]):
+            m = job.y.first[j + 1] - job.y.first[j]
+            if turn(&job.left, 16 + n * m):
+                return NOT_CONVERGED
+            if ahead == NULL:
+                here[0] = along_line(job, i, j)
+                found.error = max(found.error, (8.0 + n + m) * EPSILON * here[0])
+            else:
+                here[0] = between(job, i, j, ahead, columns, found)
+            here += 1
+    # What the next values are off by is passed on by a mean.
+    found.error += before
+    found.problems += pairs(job, layer)
+    return OK
+
+
+cdef int induct(Job *job, double *first, double *second, double *kept, Outcome *found) noexcept nogil:
+    """From the last time back to the root. `first` and `second` take the costs of layers in turn, or `kept` all."""
+    cdef Py_ssize_t layer, k
+    cdef double *here = first
+    cdef double *ahead = NULL
+    cdef double root
+    found.error = 0.0
+    found.problems = 0
+    found.converged = True
+    for layer in range(job.steps, 0, -1):
+        if kept != NULL:
+            here = kept
+            for k in range(1, layer):
+                here += pairs(job, k)
+        if layer < job.steps:
+            if step(job, layer, ahead, here, found) != OK:
+                return NOT_CONVERGED
+        elif job.d == 1 and kept == NULL:
+            continue
+        else:
+            for k in range(pairs(job, layer)):
+                here[k] = 0.0
+        if add_ground(job, layer, here) != OK:
+            return NOT_CONVERGED
+        ahead = here
+        here = second if here == first else first
+    if step(job, 0, ahead, &root, found) != OK:
+        return NOT_CONVERGED
+    found.value = root
+    return OK
+
+
+cdef class Workspace:
+    """Memory for the layers of one pair of processes, kept from pair to pair."""
+
+    cdef double[::1] doubles
+    cdef int[::1] natural
+
+    def __cinit__(self):
+        self.doubles = np.empty(0)
+        self.natural = np.empty(0, dtype=np.intc)
+
+    def induction(
+        self,
+        const Py_ssize_t[::1] x_layer,
+        const Py_ssize_t[::1] x_first,
+        const Py_ssize_t[::1] x_child,
+        const long long[::1] x_whole,
+        const double[:, ::1] x_value,
+        const Py_ssize_t[::1] y_layer,
+        const Py_ssize_t[::1] y_first,
+        const Py_ssize_t[::1] y_child,
+        const long long[::1] y_whole,
+        const double[:, ::1] y_value,
+        double unit,
+        double p,
+        double[::1] kept=None,
+    ):
+        """(converged, value, bound on its error, problems solved), the value in the p-th power of the unit.
+
+        `kept` takes the costs of each pair of nodes: of the values at their time, and of all that follows.
+        """
+        cdef Job job
+        cdef Outcome found
+        cdef Py_ssize_t n = widest(x_first), m = widest(y_first), layer, room = 1, network = network_doubles(n, m)
+        cdef int status
+        job.x = Process(&x_layer[0], &x_first[0], &x_child[0], &x_whole[0], &x_value[0, 0])
+        job.y = Process(&y_layer[0], &y_first[0], &y_child[0], &y_whole[0], &y_value[0, 0])
+        job.steps = x_layer.shape[0] - 2
+        job.d = x_value.shape[1]
+        job.inverse = 1.0 / unit
+        job.p = p
+        job.left = SLICE
+        if kept is None:
+            # On a line the last layer has no costs of its own.
+            for layer in range(1, job.steps + (1 if job.d > 1 else 0)):
+                room = max(room, pairs(&job, layer))
+        if self.doubles.shape[0] < network + 2 * room:
+            self.doubles = np.empty(network + 2 * room)
+        if self.natural.shape[0] < max(n, m):
+            self.natural = np.arange(max(n, m), dtype=np.intc)
+        job.network = &self.doubles[0]
+        job.natural = &self.natural[0]
+        cdef double *layers = &self.doubles[network]
+        cdef double *all_layers = NULL if kept is None else &kept[0]
+        with nogil:
+            status = induct(&job, layers, layers + room, all_layers, &found)
+        heard()
+        return status == OK and found.converged, found.value, found.error, found.problems
+
+
+cdef Py_ssize_t widest(const Py_ssize_t[::1] first):
+    """The most children that a node has."""
+    cdef Py_ssize_t node, most = 1
+    for node in range(first.shape[0] - 1):
+        most = max(most, first[node + 1] - first[node])
+    return most

@@ -1,0 +1,255 @@
+"""Adapted optimal transport between two processes: plans that do not look into the future."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..arrays import FloatArray, IntArray, refuse_more_than_memory
+from ..kernels._adapted import Workspace
+from ..series import Series
+from ..spec.bound import bind
+from ..spec.metric import MetricSpec
+from ..spec.parameters import parameter
+from ..spec.result import Batch, Result, rooted
+from ..spec.traits import Traits
+from .bicausal import BicausalPlan, bicausal_plan
+from .path_laws import PathLaw, law_of_paths
+
+# Of the p-th power of the unit, what the rounding of masses may add to a bound.
+ROUNDING = 1e-14
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Parameters of aot."""
+
+    p: float = parameter(2.0, doc="exponent of the ground cost", low=1.0)
+    cells: int | str | None = parameter(
+        "auto",
+        doc="cells that the values at each time are quantised to; 'auto' grows with the number of paths; "
+        "None leaves the paths as they are",
+        kind=int,
+        low=1,
+        allow=("auto", None),
+    )
+    quantizer: str = parameter("kmeans", doc="how the cells are made", choices=("kmeans", "grid"))
+    markovian: bool = parameter(False, doc="know the current cell only, and not all cells so far")
+    root: bool = parameter(True, doc="take the p-th root, which makes it a metric between laws")
+
+
+def _prepare(series: Series, params: Parameters) -> PathLaw:
+    return law_of_paths(series, params.cells, params.quantizer, params.markovian)
+
+
+def _unit(x: PathLaw, y: PathLaw) -> float:
+    """The least power of two that no two values at one time are farther apart than."""
+    apart = np.maximum(x.high - y.low, y.high - x.low)
+    largest = float(np.sqrt((apart / (apart.max() or 1.0)) ** 2).sum(axis=1).max()) * float(apart.max())
+    if not math.isfinite(largest):
+        return math.inf
+    return math.ldexp(1.0, min(max(math.frexp(largest)[1], -1000), 1023))
+
+
+def _refuse_too_many_pairs(x: PathLaw, y: PathLaw) -> None:
+    pairs = np.diff(x.layer) * np.diff(y.layer)
+    refuse_more_than_memory(
+        16 * int(pairs[: -1 if x.value.shape[1] == 1 else None].max()),
+        f"aot of processes with {np.diff(x.layer).max()} and {np.diff(y.layer).max()} nodes at one time",
+        "take fewer cells, or markovian=True",
+    )
+
+
+def _solve(work: Workspace, x: PathLaw, y: PathLaw, params: Parameters) -> tuple[bool, float, float, int]:
+    """(converged, value, bound on its error, transport problems)."""
+    _refuse_too_many_pairs(x, y)
+    unit = _unit(x, y)
+    if math.isinf(unit):
+        return True, math.inf, 0.0, 0
+    converged, power, gap, problems = work.induction(*x.arrays, *y.arrays, unit, params.p)
+    return converged, *_in_value(power, gap, unit, params), problems
+
+
+def _in_value(power: float, gap: float, unit: float, params: Parameters) -> tuple[float, float]:
+    """The value and its error from their p-th powers in a unit."""
+    if params.root:
+        value, gap = rooted(power, gap, params.p)
+        return unit * value, unit * gap
+    scale = float(np.float64(unit) ** params.p)
+    return scale * power, scale * gap
+
+
+def _coupling(x: PathLaw, y: PathLaw, params: Parameters) -> BicausalPlan:
+    shapes = [(len(x.value[x.nodes(t)]), len(y.value[y.nodes(t)])) for t in range(len(x.path))]
+    ends = np.cumsum([n * m for n, m in shapes])
+    refuse_more_than_memory(8 * int(ends[-1]), "the plan of aot", "take fewer cells, or markovian=True")
+    kept = np.empty(ends[-1])
+    Workspace().induction(*x.arrays, *y.arrays, _unit(x, y), params.p, kept)
+    return bicausal_plan(x, y, [part.reshape(shape) for part, shape in zip(np.split(kept, ends[:-1]), shapes)])
+
+
+def _pair(x: PathLaw, y: PathLaw, params: Parameters) -> Result:
+    converged, value, gap, problems = _solve(Workspace(), x, y, params)
+    return Result(
+        value,
+        converged=converged,
+        n_iter=problems,
+        gap=gap,
+        extras={"coupling": lambda: _coupling(x, y, params)},
+    )
+
+
+def _block(
+    left: Sequence[PathLaw],
+    right: Sequence[PathLaw],
+    rows: IntArray,
+    cols: IntArray,
+    params: Parameters,
+    cutoff: FloatArray | None = None,
+) -> Batch:
+    work = Workspace()
+    solved = [_solve(work, left[i], right[j], params) for i, j in zip(rows, cols, strict=True)]
+    return Batch(
+        np.array([value for _, value, _, _ in solved], dtype=np.float64),
+        converged=np.array([converged for converged, *_ in solved], dtype=np.bool_),
+        gap=np.array([gap for _, _, gap, _ in solved], dtype=np.float64),
+        n_iter=np.array([problems for *_, problems in solved], dtype=np.intp),
+    )
+
+
+def _lower_bounds(
+    left: Sequence[PathLaw], right: Sequence[PathLaw], rows: IntArray, cols: IntArray, params: Parameters
+) -> FloatArray:
+    """A bicausal plan couples the values at each time too: the sum of what transport between those costs."""
+    work = Workspace()
+    return np.array(
+        [_bound(work, left[i], right[j], params) for i, j in zip(rows, cols, strict=True)], dtype=np.float64
+    )
+
+
+def _bound(work: Workspace, x: PathLaw, y: PathLaw, params: Parameters) -> float:
+    if x.value.shape[1] > 1:  # in the plane it would cost as much as the value
+        return 0.0
+    unit = _unit(x, y)
+    if math.isinf(unit):
+        return 0.0
+    steps = list(zip(x.marginals, y.marginals, strict=True))
+    found = sum(work.induction(*one, *other, unit, params.p)[1] for one, other in steps)
+    # Less what the rounding of masses may add.
+    return _in_value(max(found - ROUNDING * len(steps), 0.0) * (1.0 - ROUNDING), 0.0, unit, params)[0]
+
+
+def _traits(params: Parameters) -> Traits:
+    return Traits(
+        symmetric=True,
+        # The order of the paths does not matter, nor what quantisation does not see: 0 also between other series.
+        zero_self=True,
+        nonnegative=True,
+        triangle=params.root or params.p == 1.0,
+        multivariate=True,
+        compares_paths=True,
+        releases_gil=True,
+    )
+
+
+SPEC = MetricSpec(
+    name="aot",
+    pair=_pair,
+    block=_block,
+    params=Parameters,
+    traits=_traits,
+    prepare=_prepare,
+    reference="stotmetrics.reference.aot:aot",
+    lower_bounds=_lower_bounds,
+    summary="Adapted (bicausal, nested) optimal transport between two processes, each given by sample paths.",
+    citation="Backhoff, Bartl, Beiglböck, Wiesel. Estimating processes in adapted Wasserstein distance. "
+    "Annals of Applied Probability, 2022.",
+)
+
+
+def aot(
+    x: ArrayLike | Series,
+    y: ArrayLike | Series,
+    p: float = 2.0,
+    cells: int | str | None = "auto",
+    quantizer: str = "kmeans",
+    markovian: bool = False,
+    root: bool = True,
+) -> float:
+    """Adapted optimal transport between two processes, each given by sample paths.
+
+    ``(min over bicausal P of the mean under P of the sum over t of |x_t - y_t| ** p) ** (1 / p)``: transport between
+    the laws of two processes by plans in which neither process sees the future of the other. Processes are near if
+    their laws are and if they reveal as much as early; transport that may look ahead does not see the second.
+
+    Parameters
+    ----------
+    x, y : array_like of shape (T, N) or (T, N, d), or Series
+        N sample paths of one process: row t holds the values of all paths at time t. The number of paths may differ,
+        the number of times may not. Weights of the paths are given by :func:`as_paths`.
+    p : float, default 2.0
+        Exponent of the ground cost, at least 1; distances between values are Euclidean.
+    cells : int, "auto" or None, default "auto"
+        Cells that the values of each process are quantised to at each time; each value becomes the mean of its cell.
+        Without, no two paths of a continuous law share a past, and the first value tells the whole future. "auto" is
+        the published rate: ``N ** (1 / (T + 1))``, rounded up, for one value at each time, with 2 in the place of T
+        where ``markovian``. None takes the paths as they are, as the leaves of a scenario tree.
+    quantizer : {"kmeans", "grid"}, default "kmeans"
+        "kmeans": the least sum of squares within cells, exact for one value at each time, else Lloyd's method from
+        seeds far apart. "grid": cells of equal sides over the range of the values, ``floor(cells ** (1 / d))`` on each
+        axis. Either depends on the one process alone, and not on the order of its paths.
+    markovian : bool, default False
+        Whether a process knows its current cell only, as a Markov chain with the observed transitions. By default it
+        knows all cells so far.
+    root : bool, default True
+        Take the p-th root, which makes it a metric between laws.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    InvalidSeriesError, InvalidParameterError
+        See :func:`distance`.
+    MemoryError
+        If the processes have more pairs of nodes at one time than the machine can hold.
+
+    Warns
+    -----
+    AxisWarning
+        If an array has more times than paths, which may be paths in its rows.
+
+    See Also
+    --------
+    as_paths : paths with weights.
+    tiot : transport between two series.
+
+    Notes
+    -----
+    The value of a pair of nodes, what is known of x and of y at one time, is a transport problem between their
+    children; backward induction solves one for each pair (Pflug, Pichler, *A distance for multistage stochastic
+    optimization models*, SIAM Journal on Optimization, 2012). ``solve(x, y, metric="aot").coupling`` is the plan, a
+    :class:`~stotmetrics.metrics.bicausal.BicausalPlan`.
+
+    It is a metric between the quantised laws, so 0 between other series too: those with the same paths in another
+    order, or with values that the cells do not tell apart.
+
+    References
+    ----------
+    Backhoff, Bartl, Beiglböck, Wiesel, *Estimating processes in adapted Wasserstein distance*, Annals of Applied
+    Probability, 2022: definition 1.1, and the adapted empirical measure of definition 1.2.
+
+    Examples
+    --------
+    Two games with nearly the same payments. In one the first payment, however small, tells the second:
+
+    >>> import stotmetrics
+    >>> told = [[-0.1, 0.1], [-1.0, 1.0]]
+    >>> untold = [[0.0, 0.0], [-1.0, 1.0]]
+    >>> round(stotmetrics.aot(told, untold, p=1, cells=None), 6)
+    1.1
+    """
+    return bind(SPEC, p=p, cells=cells, quantizer=quantizer, markovian=markovian, root=root)(x, y)
