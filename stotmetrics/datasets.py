@@ -119,8 +119,8 @@ def _trace() -> Dataset:
         from tslearn.datasets import CachedDatasets
     except ImportError as error:
         raise DataFileError(
-            "the data set Trace comes with tslearn, which is not installed: take 'JapaneseVowels', which needs nothing, "
-            "name a file, or pip install 'stotmetrics[tslearn]'"
+            "the data set Trace comes with tslearn, which is not installed: take 'JapaneseVowels', name a file, "
+            "or pip install 'stotmetrics[tslearn]'"
         ) from error
     X_train, y_train, X_test, y_test = CachedDatasets().load_dataset("Trace")
     return Dataset("Trace", X_train, y_train, X_test, y_test)

@@ -236,4 +236,4 @@ def _draw_stripe(ax: "Axes", side: "Axes", kinds: Any) -> None:
 
 
 def _stretched(length: int, onto: int) -> FloatArray:
-    return np.arange(length) * ((onto - 1) / (length - 1)) if length > 1 else np.zeros(1)
+    return np.linspace(0.0, onto - 1.0, length) if length > 1 else np.zeros(1, dtype=np.float64)
