@@ -153,6 +153,9 @@ def draw(found, scale, path):
         points = sorted((one["params"][scale], one["median"]) for one in found if who(one) == name)
         style = {"lw": 2.2, "color": "k"} if name in OURS else {"lw": 1.4, "linestyle": ("--", "-.", ":")[k % 3]}
         ax.loglog(*zip(*points, strict=True), marker="os^Dv<>P*X"[k % 10], markersize=4, label=name, **style)
+    sizes = sorted({one["params"][scale] for one in found})
+    ax.set_xticks(sizes, [str(size) for size in sizes])
+    ax.set_xticks([], minor=True)
     ax.set(xlabel=SCALES[scale], ylabel="seconds")
     ax.legend(fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     # The same bytes for the same run.

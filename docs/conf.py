@@ -90,6 +90,8 @@ sphinx_gallery_conf = {
     "min_reported_time": 1,
     "download_all_examples": False,
     "show_memory": False,
+    # That page asks for scripts from elsewhere.
+    "write_computation_times": False,
     "show_signature": False,
     "abort_on_example_error": False,
     "only_warn_on_example_error": False,
