@@ -90,7 +90,7 @@ cases = {
 figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
 for k, (name, (metric, params)) in enumerate(cases.items()):
     values = stotmetrics.pairwise(delayed[:1], delayed, metric=metric, **params)[0]
-    top = np.abs(values).max()
-    ax.plot(delays, values / (top if top > 1e-9 else 1.0), label=name, linestyle=("-", "--", "-.", ":")[k % 4])
-ax.set(xlabel="delay", ylabel="distance, relative to its largest")
+    flat = stotmetrics.distance(delayed[0], np.zeros(60), metric=metric, **params)
+    ax.plot(delays, values / flat, label=name, linestyle=("-", "--", "-.", ":")[k % 4])
+ax.set(xlabel="delay", ylabel="distance, relative to that of a flat line")
 ax.legend(fontsize="small")

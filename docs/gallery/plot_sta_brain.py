@@ -96,5 +96,6 @@ figure, ax = plt.subplots(figsize=(6, 6), layout="constrained")
 plot_matrix(matrices["sta, gamma 0.1"], labels, ax=ax)
 
 # %%
-# **Beside the paper.** The same order: soft-DTW tells times apart but no regions, STA without smoothing regions but
-# no times, STA with smoothing all four. On the cortex the full script gives the paper's picture.
+# **Beside the paper.** The same order: soft-DTW makes out no groups (where its nearest neighbour is in the right
+# region, it is at the very same vertex), STA without smoothing tells regions apart but no times, STA with smoothing
+# all four groups. On the cortex the full script gives the paper's picture.

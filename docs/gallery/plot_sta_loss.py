@@ -83,8 +83,8 @@ for ax, name in zip(axes, LOSSES, strict=True):
     ax.set(title=name, xlabel="step", ylabel="loss")
 
 # %%
-# What they say comes next, beside what did, and both under both measures. On films as simple as these either loss gets
-# there; the page is about how one is put in the place of the other.
+# What they say comes next, beside what did, and both under both measures. On films as simple as these either loss
+# gets there; the page is about how one is put in the place of the other.
 
 with torch.no_grad():
     said = {name: model(test[:, :SEEN]).numpy() for name, model in models.items()}
