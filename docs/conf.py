@@ -69,7 +69,7 @@ ORDER = (
     *("plot_tiot_alignments", "plot_tiot_delhi", "plot_tiot_epsilon", "plot_tiot_errors"),
     *("plot_sta_images", "plot_sta_shift", "plot_sta_brain", "plot_sta_letters"),
     *("plot_softdtw_divergence", "plot_choosing", "plot_barycenters", "plot_neighbor_explained", "plot_irregular"),
-    *("plot_tslearn", "plot_sta_loss", "plot_mne", "plot_plugin"),
+    *("plot_aot", "plot_tslearn", "plot_sta_loss", "plot_mne", "plot_plugin"),
 )
 
 
