@@ -5,27 +5,28 @@ constraints of other conventions, and series that this package refuses.
 """
 
 import math
+import threading
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 import numpy as np
-from tslearn.backend import instantiate_backend
+from tslearn.backend import Backend, instantiate_backend
 from tslearn.utils import to_time_series
 
 from ..api import pairwise
+from ..kernels import _softdtw
+from ..metrics.dtw_bounds import radius_of
 from ..metrics.softdtw import softdtw_from_cost
+from ..metrics.value_costs import squared_euclidean
 from ..series import Series, as_series
 from ..spec.bound import BoundMetric, get_metric
-from ._tslearn_names import by_time
+from ..spec.prepared import PreparedSet
+from ._tslearn_names import NotServedError, band_of, by_time, smoothing
 
 Function = Callable[..., Any]
 
 _NUMPY = instantiate_backend("numpy")
-
-
-class NotServedError(ValueError):
-    """These arguments are for tslearn."""
 
 
 def giving_way(stand_in: Callable[[Function], Function]) -> Callable[[Function], Function]:
@@ -47,21 +48,19 @@ def giving_way(stand_in: Callable[[Function], Function]) -> Callable[[Function],
     return make
 
 
-def band_of(constraint: Any, radius: Any, slope: Any, lengths: set[int]) -> int | None:
-    """The band of this package that is tslearn's constraint; there is one for series of one length."""
-    if constraint in (None, 0) and radius is None and slope is None:
-        return None
-    if constraint == "sakoe_chiba" and slope is None and len(lengths) == 1:
-        return 1 if radius is None else int(radius)
-    raise NotServedError
+def quick_backend(original: Function) -> Function:
+    """``instantiate_backend``, which prints arrays as text to find out what they are: of NumPy's the type tells."""
 
+    @wraps(original)
+    def instantiate_backend(*args: Any) -> Any:
+        for k, arg in enumerate(args):
+            if type(arg) is np.ndarray:
+                return Backend("numpy")
+            if arg is not None:
+                return original(*args[k:])
+        return Backend("numpy")
 
-def smoothing(gamma: Any) -> float:
-    """gamma where it smooths: tslearn has a branch of its own for zero."""
-    gamma = float(gamma)
-    if not gamma > 0 or math.isclose(gamma, 0.0):
-        raise NotServedError
-    return gamma
+    return instantiate_backend
 
 
 def _is_numpy(be: Any, *data: Any) -> bool:
@@ -136,8 +135,14 @@ def soft_dtw_alignment(original: Function) -> Function:
     ) -> tuple[Any, float]:
         x, y = _two(s1, s2, be)
         band = band_of(global_constraint, sakoe_chiba_radius, itakura_max_slope, {len(x), len(y)})
-        result = get_metric("softdtw", gamma=smoothing(gamma), band=band).solve(x, y)
-        return result.alignment, np.float64(result.value)
+        metric = get_metric("softdtw", gamma=smoothing(gamma), band=band)
+        x, y = metric.accept_pair(x, y)
+        # Both at once: a Result finds an alignment when it is asked for, after the value.
+        cost = squared_euclidean(x.values, y.values)
+        value, alignment = _softdtw.value_and_alignment(cost, metric.params.gamma, radius_of(band))
+        if not math.isfinite(value):
+            raise NotServedError
+        return alignment, np.float64(value)
 
     return function
 
@@ -224,13 +229,41 @@ def barycenter_objective(original: Function) -> Function:
         band = band_of(global_constraint, sakoe_chiba_radius, itakura_max_slope, set())
         metric = get_metric("softdtw", gamma=smoothing(gamma), band=band)
         center = np.ascontiguousarray(Z.reshape(-1, X[0].shape[-1]))
-        series = metric.prepare_all([metric.accept(x, "X") for x in X])
+        series = _series_of(X, metric)
         rows, cols = np.zeros(len(X), dtype=np.intp), np.arange(len(X), dtype=np.intp)
         batch = metric.gradients([metric.accept(center, "Z")], series, rows, cols, "left")
         weights = np.asarray(weights, dtype=np.float64)
         return float(weights @ batch.values), np.tensordot(weights, np.stack(batch.left or []), axes=1).ravel()
 
     return function
+
+
+# The set whose barycenter a thread looks for: its objective is asked for at every step.
+_search = threading.local()
+
+
+def barycenter(original: Function) -> Function:
+    """``softdtw_barycenter``: tslearn's own, whose objective reads the series once and not at every step."""
+
+    @wraps(original)
+    def softdtw_barycenter(*args: Any, **kwargs: Any) -> Any:
+        outer, _search.read = getattr(_search, "read", None), {}
+        try:
+            return original(*args, **kwargs)
+        finally:
+            _search.read = outer
+
+    return softdtw_barycenter
+
+
+def _series_of(X: Any, metric: BoundMetric) -> PreparedSet:
+    read = getattr(_search, "read", None)
+    found: PreparedSet | None = None if read is None else read.get(id(X))
+    if found is None:
+        found = metric.prepare_all([metric.accept(x, "X") for x in X])
+        if read is not None:
+            read[id(X)] = found
+    return found
 
 
 @giving_way

@@ -14,6 +14,7 @@ with warnings.catch_warnings():
     # tslearn tells at import that h5py is missing; nothing here reads or writes HDF5.
     warnings.filterwarnings("ignore", message="h5py not installed")
     import tslearn
+    import tslearn.backend.backend as _backend
     import tslearn.barycenters.softdtw as _barycenters
     import tslearn.clustering as _clustering
     import tslearn.clustering.utils as _clustering_utils
@@ -171,6 +172,8 @@ _FUNCTIONS: list[tuple[Any, str, Callable[[Any], Any]]] = [
     (_soft_dtw, "_cdist_soft_dtw", kernels.cdist_soft_dtw),
     (_soft_dtw, "_cdist_soft_dtw_normalized", kernels.cdist_soft_dtw_normalized),
     (_barycenters, "_acc_softdtw_func", kernels.barycenter_objective),
+    (_barycenters, "softdtw_barycenter", kernels.barycenter),
+    (_backend, "instantiate_backend", kernels.quick_backend),
     (_clustering_utils, "silhouette_score", names.silhouette),
 ]
 
