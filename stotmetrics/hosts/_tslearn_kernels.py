@@ -11,20 +11,19 @@ from functools import wraps
 from typing import Any
 
 import numpy as np
-from tslearn.backend import Backend, instantiate_backend
+from tslearn.backend import instantiate_backend
 from tslearn.utils import to_time_series
 
 from ..api import pairwise
+from ..arrays import finite_array, real_array
 from ..kernels import _softdtw
 from ..metrics.dtw_bounds import radius_of
 from ..metrics.softdtw import softdtw_from_cost
-from ..metrics.value_costs import squared_euclidean
+from ..metrics.value_costs import squared_euclidean, squared_euclidean_vjp
 from ..series import Series, as_series
 from ..spec.bound import BoundMetric, get_metric
 from ..spec.prepared import PreparedSet
-from ._tslearn_names import NotServedError, band_of, by_time, smoothing
-
-Function = Callable[..., Any]
+from ._tslearn_inputs import Function, NotServedError, band_of, by_time, is_numpy, smoothing
 
 _NUMPY = instantiate_backend("numpy")
 
@@ -48,30 +47,8 @@ def giving_way(stand_in: Callable[[Function], Function]) -> Callable[[Function],
     return make
 
 
-def quick_backend(original: Function) -> Function:
-    """``instantiate_backend``, which prints arrays as text to find out what they are: of NumPy's the type tells."""
-
-    @wraps(original)
-    def instantiate_backend(*args: Any) -> Any:
-        for k, arg in enumerate(args):
-            if type(arg) is np.ndarray:
-                return Backend("numpy")
-            if arg is not None:
-                return original(*args[k:])
-        return Backend("numpy")
-
-    return instantiate_backend
-
-
-def _is_numpy(be: Any, *data: Any) -> bool:
-    """Whether tslearn would compute with NumPy. It prints the data to find out: it is asked only where it must be."""
-    if be is None and all(one is None or type(one) is np.ndarray for one in data):
-        return True
-    return bool(getattr(be if hasattr(be, "is_numpy") else instantiate_backend(be, *data), "is_numpy", False))
-
-
 def _two(s1: Any, s2: Any, be: Any) -> list[Any]:
-    if not _is_numpy(be, s1, s2):
+    if not is_numpy(be, s1, s2):
         raise NotServedError
     return [Series(as_series(to_time_series(s, remove_nans=True, be=_NUMPY)).values) for s in (s1, s2)]
 
@@ -150,7 +127,7 @@ def soft_dtw_alignment(original: Function) -> Function:
 def _matrix(
     dataset1: Any, dataset2: Any, constraint: tuple[Any, Any, Any], n_jobs: Any, verbose: Any, be: Any, bind: Function
 ) -> Any:
-    if not _is_numpy(be, dataset1, dataset2):
+    if not is_numpy(be, dataset1, dataset2):
         raise NotServedError
     left = by_time(dataset1)
     right = None if dataset2 is None else by_time(dataset2)
@@ -281,6 +258,31 @@ def cost_value(original: Function) -> Function:
         return np.float64(result.value)
 
     return compute
+
+
+@giving_way
+def squared_costs(original: Function) -> Function:
+    """``tslearn.metrics.SquaredEuclidean.compute``."""
+
+    def compute(self: Any) -> Any:
+        if not self.be.is_numpy or self.X.shape[1] != self.Y.shape[1]:
+            raise NotServedError
+        return squared_euclidean(finite_array(self.X, "X", 2), finite_array(self.Y, "Y", 2))
+
+    return compute
+
+
+@giving_way
+def squared_product(original: Function) -> Function:
+    """``tslearn.metrics.SquaredEuclidean.jacobian_product``: the gradient in the first series."""
+
+    def jacobian_product(self: Any, E: Any) -> Any:
+        if not self.be.is_numpy or np.shape(E) != (len(self.X), len(self.Y)):
+            raise NotServedError
+        weights = real_array(E, "E")
+        return squared_euclidean_vjp(finite_array(self.X, "X", 2), finite_array(self.Y, "Y", 2), weights)[0]
+
+    return jacobian_product
 
 
 def cost_gradient(original: Function) -> Function:

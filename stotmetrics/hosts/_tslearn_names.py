@@ -4,14 +4,13 @@ A method here takes the one it stands in for and gives way to it for everything 
 ``stotmetrics.hosts.tslearn`` and ``patch_tslearn`` share them.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state, check_X_y
-from tslearn.utils import check_array, check_dims, to_time_series_dataset
+from tslearn.utils import check_array, check_dims
 
 from ..api import pairwise
 from ..arrays import FloatArray, IntArray
@@ -24,6 +23,7 @@ from ..spec.bound import BoundMetric, get_metric
 from ..spec.metric import MetricSpec
 from ._sklearn_clusters import spread
 from ._sklearn_neighbors import _without_self
+from ._tslearn_inputs import NotServedError, band_of, by_time, smoothing, to_time_series_dataset
 
 Method = Callable[..., Any]
 
@@ -34,27 +34,6 @@ OF_TSLEARN = frozenset(
         *("euclidean", "sqeuclidean", "cityblock", "linear", "poly", "polynomial", "rbf", "sigmoid", "cosine"),
     }
 )
-
-
-class NotServedError(ValueError):
-    """These arguments are for tslearn."""
-
-
-def band_of(constraint: Any, radius: Any, slope: Any, lengths: set[int]) -> int | None:
-    """The band of this package that is tslearn's constraint; there is one for series of one length."""
-    if constraint in (None, 0) and radius is None and slope is None:
-        return None
-    if constraint == "sakoe_chiba" and slope is None and len(lengths) == 1:
-        return 1 if radius is None else int(radius)
-    raise NotServedError
-
-
-def smoothing(gamma: Any) -> float:
-    """gamma where it smooths: tslearn has a branch of its own for zero."""
-    gamma = float(gamma)
-    if not gamma > 0 or math.isclose(gamma, 0.0):
-        raise NotServedError
-    return gamma
 
 
 def is_ours(metric: Any) -> bool:
@@ -86,11 +65,6 @@ def standing_in(method: Method) -> Method:
             del self._standing_for
 
     return call
-
-
-def by_time(X: Any) -> list[Series]:
-    """A data set of tslearn, (n, time, channels): its axes are in no doubt."""
-    return [Series(one.values) for one in as_dataset(X)]
 
 
 def matrix(X: Any, Y: Any, metric: BoundMetric, n_jobs: int | None) -> FloatArray:
