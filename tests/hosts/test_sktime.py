@@ -1,4 +1,4 @@
-"""sktime takes a function of two whole panels: as arrays (n, channels, time), or as lists of frames."""
+"""sktime takes a function of two whole panels: as arrays (n, channels, time), or as frames (instance, time)."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def between_arrays(X, X2=None):
 
 
 def between_frames(X, X2=None):
-    """Panels of sktime as lists of frames, whose rows are times."""
+    """Panels of sktime as frames with an index (instance, time)."""
     return stotmetrics.pairwise(X, X2, METRIC)
 
 
@@ -47,11 +47,14 @@ def test_neighbours_of_equal_length():
 
 def test_neighbours_of_other_lengths():
     X = bumps([20, 24, 28])
-    panel = [pd.DataFrame({"value": x}) for x in X]
-    model = KNeighborsTimeSeriesClassifier(distance=between_frames, distance_mtype="df-list")
-    model.fit(panel[:12], LABELS[:12])
+    panels = [
+        pd.concat({k: pd.DataFrame({"value": x}) for k, x in enumerate(part)}, names=["instance", "time"])
+        for part in (X[:12], X[12:])
+    ]
+    model = KNeighborsTimeSeriesClassifier(distance=between_frames, distance_mtype="pd-multiindex")
+    model.fit(panels[0], LABELS[:12])
     found = stotmetrics.kneighbors(X[:12], X[12:], METRIC)
-    np.testing.assert_array_equal(model.predict(panel[12:]), LABELS[:12][found.indices[:, 0]])
+    np.testing.assert_array_equal(model.predict(panels[1]), LABELS[:12][found.indices[:, 0]])
 
 
 def test_density_clusters():
