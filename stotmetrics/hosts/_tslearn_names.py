@@ -75,13 +75,15 @@ def matrix(X: Any, Y: Any, metric: BoundMetric, n_jobs: int | None) -> FloatArra
 def served(model: Any, train: list[Series], queries: list[Series]) -> BoundMetric | None:
     """tslearn's own metric of a model for neighbours, as it is called here; None where it is not served."""
     params = {name: value for name, value in (model.metric_params or {}).items() if name not in ("n_jobs", "verbose")}
-    constraint = [params.pop(name, None) for name in ("global_constraint", "sakoe_chiba_radius", "itakura_max_slope")]
+    constraint, radius, slope = (
+        params.pop(name, None) for name in ("global_constraint", "sakoe_chiba_radius", "itakura_max_slope")
+    )
     lengths = {len(one) for one in (*train, *queries)}
     if model.metric == "dtw" and not params:
-        return get_metric("dtw", squared=False, band=band_of(*constraint, lengths))
+        return get_metric("dtw", squared=False, band=band_of(constraint, radius, slope, lengths))
     if model.metric == "softdtw" and (params.keys() <= {"gamma"} or params.keys() == {"gamma_sdtw"}):
         gamma = smoothing(next(iter(params.values()), 1.0))
-        return get_metric("softdtw", gamma=gamma, band=band_of(*constraint, lengths))
+        return get_metric("softdtw", gamma=gamma, band=band_of(constraint, radius, slope, lengths))
     return None
 
 
