@@ -1,6 +1,7 @@
 """One job through every host: the neighbours, and so the predictions, are the same."""
 
 import json
+import os
 import warnings
 
 import numpy as np
@@ -75,9 +76,10 @@ def test_a_slice_of_trace(host, tmp_path):
     assert len(np.unique(expected)) > 1
 
 
-@pytest.mark.parametrize("host", HOSTS, ids=lambda host: host.__name__)
-def test_all_of_arrowhead(host, shared, tmp_path):
+@pytest.mark.skipif(os.environ.get("HYPOTHESIS_PROFILE") != "nightly", reason="minutes: HYPOTHESIS_PROFILE=nightly")
+def test_all_of_arrowhead(shared, tmp_path):
     data = datasets.load_split(shared / "data" / "ucr" / "ArrowHead.npz")
     X, queries = table(data.X_train), table(data.X_test)
     expected = by_command_line(tmp_path, X, data.y_train, queries, data.y_test)
-    np.testing.assert_array_equal(host(X, data.y_train, queries), expected)
+    for host in HOSTS:
+        np.testing.assert_array_equal(host(X, data.y_train, queries), expected)
