@@ -14,6 +14,10 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
 BoolArray = npt.NDArray[np.bool_]
 
+# A decorator: a host may have asked NumPy to raise or to warn at every underflow, which is part of the numbers here; what is
+# handed over is checked by its values.
+in_any_host = np.errstate(all="ignore")
+
 # Integers beyond this are not representable in float64, and int64 nanosecond stamps are.
 _LARGEST_EXACT = 2**53
 

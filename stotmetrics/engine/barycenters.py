@@ -1,7 +1,9 @@
 """The barycenter of a set of series under a differentiable metric."""
 
+import math
+import numbers
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from ..arrays import FloatArray, real_array
+from ..arrays import FloatArray, in_any_host, is_integer, real_array
 from ..errors import ConvergenceWarning, InvalidParameterError
 from ..series import Series, as_dataset, as_series
 from ..spec.admission import warn_of_doubts
-from ..spec.bound import Metric, get_metric, metric_comes_last
+from ..spec.bound import BoundMetric, Metric, get_metric, metric_comes_last
 from ..spec.result import GradBatch
 from .blas import one_blas_thread
 from .workers import Workers, Workload
@@ -50,6 +52,7 @@ class Barycenter:
     message: str
 
 
+@in_any_host
 def barycenter(
     X: Any,
     metric: Metric = "softdtw",
@@ -79,10 +82,10 @@ def barycenter(
         Where to start, which also fixes the length of the barycenter; or its length. By default the mean of the
         series, each first stretched to their median length.
     max_iter : int, default 200
-        Limit of L-BFGS steps.
+        Limit of L-BFGS steps; at 0 the result is ``init``.
     tol : float, default 1e-6
         Largest entry of the gradient (in the logarithms of masses), relative to the largest at the start, at which to
-        stop.
+        stop. The steps do not depend on the unit of the data.
     n_jobs : int, optional
         Workers, as joblib counts them, which share the series of every step. The result does not depend on them.
     metric_params : mapping, optional
@@ -99,7 +102,7 @@ def barycenter(
     InvalidSeriesError
         If a series cannot be used.
     InvalidParameterError
-        If a parameter of the metric, ``weights`` or ``init`` cannot be used.
+        If a parameter of the metric, ``weights``, ``init``, ``max_iter`` or ``tol`` cannot be used.
     NotImplementedError
         If the metric has no gradient at these parameters.
     FloatingPointError
@@ -127,62 +130,106 @@ def barycenter(
     series = [bound.accept(one, f"X[{k}]") for k, one in enumerate(as_dataset(X))]
     warn_of_doubts(series, bound.traits, bound.name)
     shares = _shares(weights, len(series))
+    max_iter, tol = _limits(max_iter, tol)
     start = _start(init, series, shares)
-    masses = bound.traits.needs_mass
-    if masses:
-        start = np.log(np.maximum(start, _LEAST_MASS * start.mean()))
     workers = Workers(Workload(bound, series), n_jobs)
-    failed = [0]
-
-    def value_and_slope(flat: FloatArray) -> tuple[float, FloatArray]:
-        point = flat.reshape(start.shape)
-        point = np.exp(point) if masses else point
-        spans = [(point, k, min(k + _TOGETHER, len(series))) for k in range(0, len(series), _TOGETHER)]
-        parts = dict(workers.run(_slopes, spans, len(spans)))
-        # Summed in the order of the series, so that the result does not depend on the workers.
-        slope, value = np.zeros(start.shape), 0.0
-        for first, batch in sorted(parts.items()):
-            assert batch.left is not None
-            for share, own in zip(shares[first:], batch.left):
-                slope += share * own
-            value += float(shares[first : first + len(batch.values)] @ batch.values)
-            if batch.converged is not None:
-                failed[0] += int((~batch.converged).sum())
-        return value, (slope * point if masses else slope).ravel()
-
     with one_blas_thread():
         workers.prepare()
-        found, slope, least = _minimize(value_and_slope, start, max_iter, tol)
-    if failed[0]:
+        search = _Search(bound, series, shares, start, workers)
+        found, scale = search.run(max_iter, tol)
+    if search.failed:
         warnings.warn(
-            f"{bound.name} did not converge for {failed[0]} gradients on the way; raise its max_iter or tol, "
+            f"{bound.name} did not converge for {search.failed} gradients on the way; raise its max_iter or tol, "
             "as in metric_params={'max_iter': ...}",
             ConvergenceWarning,
             stacklevel=2,
         )
-    return Barycenter(
-        values=np.exp(found.x.reshape(start.shape)) if masses else found.x.reshape(start.shape),
-        objective=float(found.fun),
-        converged=bool(found.success) or slope <= least,
-        n_iter=int(found.nit),
-        message=str(found.message),
-    )
-
-
-def _minimize(
-    value_and_slope: Callable[[FloatArray], tuple[float, FloatArray]], start: FloatArray, max_iter: int, tol: float
-) -> tuple[Any, float, float]:
-    """What L-BFGS found, its largest slope and that which was asked for."""
-    least = tol * max(float(np.abs(value_and_slope(start.ravel())[1]).max()), np.finfo(float).tiny)
-    found = minimize(
-        value_and_slope,
-        start.ravel(),
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": max_iter, "maxfun": 20 * max_iter, "gtol": least, "ftol": 0.0},
-    )
     # Without a stop on the value, the line search may end at the last digit before the gradient meets its tolerance.
-    return found, float(np.abs(found.jac).max()), least
+    slope = float(np.abs(found.slope).max())
+    return Barycenter(
+        values=search.point(found.at),
+        objective=found.value,
+        converged=found.success or slope <= tol * scale,
+        n_iter=found.n_iter,
+        message=found.message,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Stopped:
+    """Where the search ended: coordinates, value, slope."""
+
+    at: FloatArray
+    value: float
+    slope: FloatArray
+    success: bool = False
+    n_iter: int = 0
+    message: str = "no step was asked for, or the start has no slope"
+
+
+class _Search:
+    """The weighted mean of a metric to a set of series, as a function of coordinates without a unit.
+
+    They are the logarithms of masses, or the values as multiples of the ``unit`` of the data from the start on: L-BFGS
+    takes its first step from the coordinates as they are, and so would take another one in another unit.
+    """
+
+    def __init__(
+        self, bound: BoundMetric, series: Sequence[Series], shares: FloatArray, start: FloatArray, workers: Workers
+    ) -> None:
+        self.shares, self.shape, self.workers = shares, start.shape, workers
+        self.masses = bound.traits.needs_mass
+        self.origin = np.maximum(start, _LEAST_MASS * start.mean()) if self.masses else start
+        self.unit = 1.0 if self.masses else _unit(series, start)
+        self.start = np.zeros(start.size)
+        self.failed = 0
+
+    def point(self, at: FloatArray) -> FloatArray:
+        """The series at some coordinates."""
+        moved = at.reshape(self.shape)
+        return np.ascontiguousarray(self.origin * np.exp(moved) if self.masses else self.origin + self.unit * moved)
+
+    def value_and_slope(self, at: FloatArray) -> tuple[float, FloatArray]:
+        """The objective, and its derivatives in the coordinates."""
+        point, count = self.point(at), len(self.shares)
+        spans = [(point, k, min(k + _TOGETHER, count)) for k in range(0, count, _TOGETHER)]
+        parts = dict(self.workers.run(_slopes, spans, len(spans)))
+        # Summed in the order of the series, so that the result does not depend on the workers.
+        slope, value = np.zeros(self.shape), 0.0
+        for first, batch in sorted(parts.items()):
+            assert batch.left is not None
+            for share, own in zip(self.shares[first:], batch.left):
+                slope += share * own
+            value += float(self.shares[first : first + len(batch.values)] @ batch.values)
+            if batch.converged is not None:
+                self.failed += int((~batch.converged).sum())
+        return value, (slope * (point if self.masses else self.unit)).ravel()
+
+    def run(self, max_iter: int, tol: float) -> tuple[_Stopped, float]:
+        """Where the search ends, and the largest slope at its start."""
+        value, slope = self.value_and_slope(self.start)
+        scale = float(np.abs(slope).max())
+        if max_iter == 0 or scale == 0.0:
+            return _Stopped(self.start, value, slope), scale
+        return self.minimise(scale, max_iter, tol), scale
+
+    def minimise(self, scale: float, max_iter: int, tol: float) -> _Stopped:
+        """L-BFGS on the objective in the unit in which the largest slope at the start is 1."""
+
+        def in_unit(at: FloatArray) -> tuple[float, FloatArray]:
+            value, slope = self.value_and_slope(at)
+            return value / scale, slope / scale
+
+        found = minimize(
+            in_unit,
+            self.start,
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": max_iter, "maxfun": 20 * max_iter, "gtol": tol, "ftol": 0.0},
+        )
+        return _Stopped(
+            found.x, float(found.fun) * scale, found.jac * scale, bool(found.success), int(found.nit), str(found.message)
+        )
 
 
 def _slopes(load: Workload, point: FloatArray, start: int, stop: int) -> tuple[int, GradBatch]:
@@ -191,6 +238,21 @@ def _slopes(load: Workload, point: FloatArray, start: int, stop: int) -> tuple[i
     left = load.metric.prepare(Series(np.ascontiguousarray(point), frame_shape=load.series(0)[0].frame_shape))
     rows, cols = np.zeros(stop - start, dtype=np.intp), np.arange(start, stop, dtype=np.intp)
     return start, load.metric.gradients([left], series, rows, cols, "left")
+
+
+def _unit(series: Sequence[Series], start: FloatArray) -> float:
+    """How far the values of the series are from those of the start, at most; 1 where they are all the same."""
+    low, high = min(one.values.min() for one in series), max(one.values.max() for one in series)
+    reach = float(max(high - start.min(), start.max() - low))
+    return reach if 0.0 < reach < np.inf else 1.0
+
+
+def _limits(max_iter: int, tol: float) -> tuple[int, float]:
+    if not is_integer(max_iter) or max_iter < 0:
+        raise InvalidParameterError(f"max_iter must be an integer >= 0; got {max_iter!r}")
+    if isinstance(tol, (bool, np.bool_)) or not isinstance(tol, numbers.Real) or not 0 <= tol < math.inf:
+        raise InvalidParameterError(f"tol must be a number >= 0; got {tol!r}")
+    return int(max_iter), float(tol)
 
 
 def _shares(weights: npt.ArrayLike | None, n: int) -> FloatArray:
