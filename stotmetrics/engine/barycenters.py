@@ -2,7 +2,6 @@
 
 import math
 import numbers
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 
 from ..arrays import FloatArray, in_any_host, is_integer, real_array
-from ..errors import ConvergenceWarning, InvalidParameterError
+from ..errors import ConvergenceWarning, InvalidParameterError, warn_user
 from ..series import Series, as_dataset, as_series
 from ..spec.admission import warn_of_doubts
 from ..spec.bound import BoundMetric, Metric, get_metric, metric_comes_last
@@ -138,11 +137,10 @@ def barycenter(
         search = _Search(bound, series, shares, start, workers)
         found, scale = search.run(max_iter, tol)
     if search.failed:
-        warnings.warn(
+        warn_user(
             f"{bound.name} did not converge for {search.failed} gradients on the way; raise its max_iter or tol, "
             "as in metric_params={'max_iter': ...}",
             ConvergenceWarning,
-            stacklevel=2,
         )
     # Without a stop on the value, the line search may end at the last digit before the gradient meets its tolerance.
     slope = float(np.abs(found.slope).max())

@@ -19,6 +19,7 @@ from ..spec.traits import Traits
 from ..transport.line_bounds import transport_bounds
 from ..transport.matrix_free import LongProblem
 from ..transport.point_clouds import Cloud, prepare_cloud, spread_plan, spread_potentials
+from ..transport.wide_range import distances, entropic_saddle, in_data_units, is_wide, powered
 from . import tiot
 
 
@@ -78,7 +79,31 @@ def _long_pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
     )
 
 
+def _wide_pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
+    """Where the powers leave the range of a double."""
+    p, found = params.p, entropic_saddle(distances(x, y, params.p), params.epsilon, params.tol, params.max_iter)
+    solved, w, unit = found.found, found.w, found.unit
+    value, gap = in_data_units(solved.value, solved.gap, unit, p, params.root)
+    f, g = (powered(one, unit, p) for one in solved.potentials())
+    return Result(
+        value,
+        converged=solved.converged,
+        n_iter=solved.steps,
+        gap=gap,
+        extras={
+            "plan": lambda: spread_plan(solved.plan(), x, y),
+            "w": lambda: w,
+            "objective": lambda: powered(solved.objective, unit, p),
+            "potentials": lambda: spread_potentials(
+                f, g, x, y, lambda A, B: w * A + (1.0 - w) * B, p, params.epsilon
+            ),
+        },
+    )
+
+
 def _pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
+    if is_wide(x, y, params.p, params.epsilon):
+        return _wide_pair(x, y, params)
     if _is_long(x, y):
         return _long_pair(x, y, params)
     work = Workspace()
@@ -116,6 +141,10 @@ def _block(
     steps = np.zeros(k, dtype=np.intp)
     for at, (i, j) in enumerate(zip(rows, cols, strict=True)):
         x, y = left[i], right[j]
+        if is_wide(x, y, params.p, params.epsilon):
+            wide = _wide_pair(x, y, params)
+            values[at], converged[at], steps[at] = (wide.value, wide.gap), wide.converged, wide.n_iter
+            continue
         if _is_above(exact, x, y, params, float(above[at])):
             abandoned[at] = True
             continue

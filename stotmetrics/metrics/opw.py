@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arrays import FloatArray
-from ..kernels._entropic import Workspace
+from ..arrays import FloatArray, IntArray
 from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec
 from ..spec.parameters import parameter
 from ..spec.result import Result
 from ..spec.traits import Traits
+from ..transport.entropic import solve_entropic
 from . import value_costs as costs
 
 
@@ -35,19 +35,30 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """The samples of a series that carry mass: values, places in (0, 1], weights, and the length of the series."""
+    """Samples of a series: values, places in (0, 1], and the length of the series."""
 
     values: FloatArray
     places: FloatArray
-    weights: FloatArray
     length: int
 
 
-def prepare(series: Series, params: Parameters) -> Samples:
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """All samples of a series, those that carry mass, their indices and their weights."""
+
+    all: Samples
+    heavy: Samples
+    kept: IntArray
+    weights: FloatArray
+
+
+def prepare(series: Series, params: Parameters) -> Prepared:
     kept = np.flatnonzero(series.weights > 0)
     weights = series.weights[kept] / series.weights[kept].max()
     length = len(series)
-    return Samples(np.ascontiguousarray(series.values[kept]), (kept + 1) / length, weights / weights.sum(), length)
+    places = np.arange(1, length + 1) / length
+    heavy = Samples(np.ascontiguousarray(series.values[kept]), places[kept], length)
+    return Prepared(Samples(series.values, places, length), heavy, kept, weights / weights.sum())
 
 
 def order_cost(x: Samples, y: Samples, params: Parameters) -> FloatArray:
@@ -57,20 +68,23 @@ def order_cost(x: Samples, y: Samples, params: Parameters) -> FloatArray:
     return params.epsilon * distance**2 / (2 * params.sigma**2) + params.moment * (1.0 - 1.0 / (off**2 + 1.0))
 
 
-def pair(x: Samples, y: Samples, params: Parameters) -> Result:
-    distances = costs.squared_euclidean(x.values, y.values)
-    work = Workspace()
-    cost = distances + order_cost(x, y, params)
-    status, _, objective, gap, steps = work.sinkhorn(
-        cost, x.weights, y.weights, params.epsilon, params.tol, params.max_iter
-    )
-    plan = work.plan()
+def pair(x: Prepared, y: Prepared, params: Parameters) -> Result:
+    distances = costs.squared_euclidean(x.heavy.values, y.heavy.values)
+    cost = distances + order_cost(x.heavy, y.heavy, params)
+    found = solve_entropic(cost, x.weights, y.weights, params.epsilon, params.tol, params.max_iter)
+    plan = np.zeros((x.all.length, y.all.length))
+    plan[np.ix_(x.kept, y.kept)] = found.plan()
+    moved = float((plan[np.ix_(x.kept, y.kept)] * distances).sum())
+
+    def whole_cost() -> FloatArray:
+        return costs.squared_euclidean(x.all.values, y.all.values) + order_cost(x.all, y.all, params)
+
     return Result(
-        float((plan * distances).sum()),
-        converged=status == 0,
-        n_iter=steps,
-        gap=max(0.0, gap),
-        extras={"plan": lambda: plan, "objective": lambda: objective, "cost": lambda: cost},
+        moved,
+        converged=found.converged,
+        n_iter=found.steps,
+        gap=found.gap,
+        extras={"plan": lambda: plan, "objective": lambda: found.objective, "cost": whole_cost},
     )
 
 

@@ -1,7 +1,7 @@
 """TAOT: transport between series on one fixed mixture of value and time costs."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,15 +15,19 @@ from ..spec.metric import MetricSpec
 from ..spec.parameters import parameter
 from ..spec.result import Batch, Result
 from ..spec.traits import Traits
+from ..transport import wide_range
+from ..transport.entropic import solve_entropic
 from ..transport.line_bounds import line_costs
 from ..transport.point_clouds import (
     Cloud,
+    all_costs,
     cost_matrices,
     dense_plan,
     prepare_cloud,
     spread_plan,
     spread_potentials,
 )
+from ..transport.wide_range import Distances, dense, distances, in_data_units, powered
 from . import value_costs as costs
 
 # The stopping rule of the entropic solver: certified gap, Newton steps.
@@ -48,10 +52,77 @@ class Parameters:
     )
 
 
+def factors(params: Parameters) -> tuple[float, float]:
+    """How often A and B count in the cost."""
+    return (1.0, params.omega) if params.w is None else (params.w, 1.0 - params.w)
+
+
+def is_wide(x: Cloud, y: Cloud, params: Parameters) -> bool:
+    """Whether the costs of two clouds need a unit of their own."""
+    extreme = any(one > 0.0 and not 1e-50 < one < 1e50 for one in factors(params))
+    return extreme or wide_range.is_wide(x, y, params.p)
+
+
+@dataclass(frozen=True)
+class Wide:
+    """The problem of two clouds whose costs need a unit, and what was found in it."""
+
+    problem: Distances
+    value: float
+    gap: float
+    unit: float
+    objective: float
+    converged: bool
+    steps: int
+    plan: Callable[[], FloatArray]
+    potentials: Callable[[], tuple[FloatArray, FloatArray]]
+    median: float
+
+
+def solve_wide(x: Cloud, y: Cloud, params: Parameters) -> Wide:
+    """The optimum in units of ``unit ** p``, ``unit`` being a distance."""
+    problem = distances(x, y, params.p, *factors(params))
+    median = 1.0
+    if params.scale == "median":
+        median = wide_range.median_root(problem) or 1.0
+        problem = replace(problem, of_values=problem.of_values / median, of_times=problem.of_times / median)
+    if params.epsilon > 0:
+        soft = wide_range.entropic_sum(problem, params.epsilon, TOL, MAX_ITER)
+        one = soft.found
+        numbers = one.value, one.gap, soft.unit, one.objective, one.converged, one.steps
+        return Wide(problem, *numbers, one.plan, one.potentials, median)
+    hard = wide_range.sum_of_costs(problem)
+    numbers = hard.value, hard.gap, hard.unit, hard.value, hard.converged, hard.solves
+    return Wide(problem, *numbers, lambda: dense(hard.cells, problem), lambda: hard.potentials, median)
+
+
+def _wide_pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
+    found, p = solve_wide(x, y, params), params.p
+    of_values, of_times = (powered(one, 1.0 / found.median, p) for one in factors(params))
+    f, g = (powered(one, found.unit, p) for one in found.potentials())
+    value, gap = in_data_units(found.value, found.gap, found.unit, p, root=False)
+
+    def mix(A: FloatArray, B: FloatArray) -> FloatArray:
+        return of_values * A + of_times * B
+
+    return Result(
+        value,
+        converged=found.converged,
+        n_iter=found.steps,
+        gap=gap,
+        extras={
+            "plan": lambda: spread_plan(found.plan(), x, y),
+            "objective": lambda: powered(found.objective, found.unit, p),
+            "potentials": lambda: spread_potentials(f, g, x, y, mix, p, params.epsilon),
+            "cost": lambda: mix(*all_costs(x, y, p)),
+        },
+    )
+
+
 def _mixture(x: Cloud, y: Cloud, params: Parameters) -> tuple[FloatArray, float, float]:
     """The cost matrix between two clouds, and the factors of A and of B in it."""
     A, B = cost_matrices(x, y, params.p)
-    of_values, of_times = (1.0, params.omega) if params.w is None else (params.w, 1.0 - params.w)
+    of_values, of_times = factors(params)
     C = of_values * A + of_times * B
     # A median of zero offers no unit: the cost stays as it is.
     median = costs.median(C) if params.scale == "median" else 1.0
@@ -61,6 +132,8 @@ def _mixture(x: Cloud, y: Cloud, params: Parameters) -> tuple[FloatArray, float,
 
 
 def _pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
+    if is_wide(x, y, params):
+        return _wide_pair(x, y, params)
     C, of_values, of_times = _mixture(x, y, params)
 
     def mix(A: FloatArray, B: FloatArray) -> FloatArray:
@@ -83,25 +156,24 @@ def _exact(x: Cloud, y: Cloud, C: FloatArray, mix: Mixture, params: Parameters) 
             "plan": lambda: spread_plan(dense_plan(coupling, x, y), x, y),
             "objective": lambda: value,
             "potentials": lambda: spread_potentials(f, g, x, y, mix, params.p),
-            "cost": lambda: C,
+            "cost": lambda: mix(*all_costs(x, y, params.p)),
         },
     )
 
 
 def _entropic(x: Cloud, y: Cloud, C: FloatArray, mix: Mixture, params: Parameters) -> Result:
-    work = entropic.Workspace()
-    status, value, objective, gap, steps = work.sinkhorn(C, x.weights, y.weights, params.epsilon, TOL, MAX_ITER)
-    f, g = work.potentials()
+    found = solve_entropic(C, x.weights, y.weights, params.epsilon, TOL, MAX_ITER)
+    f, g = found.potentials()
     return Result(
-        max(value, 0.0),
-        converged=status == 0,
-        n_iter=steps,
-        gap=max(gap, 0.0),
+        found.value,
+        converged=found.converged,
+        n_iter=found.steps,
+        gap=found.gap,
         extras={
-            "plan": lambda: spread_plan(work.plan(), x, y),
-            "objective": lambda: objective,
+            "plan": lambda: spread_plan(found.plan(), x, y),
+            "objective": lambda: found.objective,
             "potentials": lambda: spread_potentials(f, g, x, y, mix, params.p, params.epsilon),
-            "cost": lambda: C,
+            "cost": lambda: mix(*all_costs(x, y, params.p)),
         },
     )
 
@@ -118,6 +190,10 @@ def block(
     found = np.empty((len(rows), 4))
     for k, (i, j) in enumerate(zip(rows, cols, strict=True)):
         x, y = left[i], right[j]
+        if is_wide(x, y, params):
+            wide = _wide_pair(x, y, params)
+            found[k] = not wide.converged, wide.value, wide.gap, wide.n_iter
+            continue
         C, _, _ = _mixture(x, y, params)
         if params.epsilon == 0:
             status, value, below, _ = exact.transport(
@@ -125,8 +201,8 @@ def block(
             )
             found[k] = status, value, value - below, 1
         else:
-            status, value, _, gap, steps = soft.sinkhorn(C, x.weights, y.weights, params.epsilon, TOL, MAX_ITER)
-            found[k] = status, value, gap, steps
+            one = solve_entropic(C, x.weights, y.weights, params.epsilon, TOL, MAX_ITER, soft)
+            found[k] = not one.converged, one.value, one.gap, one.steps
     return Batch(
         np.maximum(found[:, 1], 0.0),
         converged=found[:, 0] == 0,
@@ -139,13 +215,15 @@ def lower_bounds(
     left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray, params: Parameters
 ) -> FloatArray:
     # Entropic or not, the plan is a coupling.
-    of_values, of_times = (1.0, params.omega) if params.w is None else (params.w, 1.0 - params.w)
+    of_values, of_times = factors(params)
     A, B = line_costs(left, right, rows, cols, params.p)
     bounds = of_values * A + of_times * B
     if params.scale == "median":
         for k, (i, j) in enumerate(zip(rows, cols, strict=True)):
             _, scaled_values, _ = _mixture(left[i], right[j], params)
             bounds[k] *= scaled_values / of_values if of_values > 0 else 0.0
+    # Beyond the range of a double nothing is known.
+    bounds = np.where(bounds < np.inf, bounds, 0.0)
     return np.maximum(bounds * (1.0 - 1e-12) - (TOL if params.epsilon > 0 else 0.0), 0.0)
 
 

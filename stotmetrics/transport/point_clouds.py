@@ -60,6 +60,16 @@ class Cloud:
         return len(self.all_times)
 
     @cached_property
+    def low(self) -> FloatArray:
+        """The least value of each feature, then the first time, shape (d + 1,)."""
+        return np.append(self.values.min(axis=0), self.times[0])
+
+    @cached_property
+    def high(self) -> FloatArray:
+        """The largest value of each feature, then the last time, shape (d + 1,)."""
+        return np.append(self.values.max(axis=0), self.times[-1])
+
+    @cached_property
     def sorted_values(self) -> tuple[FloatArray, FloatArray]:
         """Every feature in increasing order, shape (d, n), and the masses in the same orders."""
         orders = np.argsort(self.values.T, axis=1, kind="stable")
@@ -118,6 +128,11 @@ def zscore(columns: FloatArray, exact: bool = False) -> FloatArray:
 def cost_matrices(x: Cloud, y: Cloud, p: float) -> tuple[FloatArray, FloatArray]:
     """``A[i, j] = |x_i - y_j|**p`` between the values and ``B[i, j] = |t_i - s_j|**p`` between the times."""
     return powers(x.values, y.values, p), powers(x.times[:, None], y.times[:, None], p)
+
+
+def all_costs(x: Cloud, y: Cloud, p: float) -> tuple[FloatArray, FloatArray]:
+    """:func:`cost_matrices` between all times of both series, those without mass included."""
+    return powers(x.all_values, y.all_values, p), powers(x.all_times[:, None], y.all_times[:, None], p)
 
 
 def powers(x: FloatArray, y: FloatArray, p: float) -> FloatArray:
@@ -181,8 +196,7 @@ def spread_potentials(
         return f, g
     from scipy.special import logsumexp  # longer to import than a distance may take
 
-    A = powers(x.all_values, y.all_values, p)
-    C = cost(A, powers(x.all_times[:, None], y.all_times[:, None], p))
+    C = cost(*all_costs(x, y, p))
     f_all, g_all = np.empty(x.length), np.empty(y.length)
     slack = C[:, y.support] - g
     f_all[:] = slack.min(1) if epsilon == 0 else -epsilon * logsumexp(-slack / epsilon, b=y.weights, axis=1)

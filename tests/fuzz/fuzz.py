@@ -44,7 +44,7 @@ class Outcome:
 def is_refusal(error, moderate):
     """Whether an exception is one of ours that says what to do; measured data are never out of scale."""
     if isinstance(error, FloatingPointError):
-        return "for finite series" in str(error) and not moderate
+        return "rescale" in str(error) and not moderate
     if isinstance(error, NotImplementedError):
         return "has no gradient at" in str(error)
     return isinstance(error, REFUSALS)
@@ -56,7 +56,7 @@ def _ring(number, frame):
 
 def attempt(call, strict, limit=LIMIT):
     """Run one call and its laws."""
-    namespace = {"np": np, "sm": stotmetrics}
+    namespace = {"np": np, "sm": stotmetrics, "moderate": call.script.moderate}
     start = time.perf_counter()
     told = []
     try:

@@ -80,7 +80,8 @@ def test_plan_and_potentials_explain_the_value(name, params, long, monkeypatch):
     assert moved == pytest.approx(found.value ** params.get("p", 2.0) if rooted else found.value, rel=1e-6)
     assert found.objective == pytest.approx(moved + (epsilon * relative_entropy(plan) if epsilon else 0.0), rel=1e-6)
     if name in ("taot", "tlp"):
-        np.testing.assert_allclose(found.cost, cost, rtol=1e-12)
+        np.testing.assert_allclose(found.cost[ON], cost, rtol=1e-12)
+        np.testing.assert_allclose(found.cost, mixture(name, params, found, every=True), rtol=1e-12)
     if name == "tlp":
         return
     f, g = found.potentials
@@ -110,13 +111,17 @@ def test_w_of_tiot_is_that_of_the_linear_program():
 def test_objective_of_opw_is_its_regularised_cost():
     x, y = (stotmetrics.as_series(s.values, weights=s.weights) for s in (X, Y))
     found = stotmetrics.solve(x, y, metric="opw", moment=2.0, epsilon=0.5)
-    plan, values = found.plan, reference.squared_euclidean(X.values, Y.values)[ON]
-    i, j = (np.flatnonzero(A > 0)[:, None] + 1) / len(A), (np.flatnonzero(B > 0) + 1) / len(B)
+    values = reference.squared_euclidean(X.values, Y.values)
+    i, j = np.arange(1, len(A) + 1)[:, None] / len(A), np.arange(1, len(B) + 1) / len(B)
     off, width = i - j, 1 / len(A) ** 2 + 1 / len(B) ** 2
     cost = values + 0.5 * off**2 / width / 2 + 2.0 * (1 - 1 / (off**2 + 1))
     np.testing.assert_allclose(found.cost, cost, rtol=1e-12)
+    # Samples without weight have a place in the plan, and no mass.
+    plan = found.plan
+    np.testing.assert_allclose(plan.sum(axis=1), A, atol=1e-8)
+    np.testing.assert_allclose(plan.sum(axis=0), B, atol=1e-8)
     assert found.value == pytest.approx((plan * values).sum(), rel=1e-9)
-    entropy = (plan * np.log(plan / np.outer(A[A > 0], B[B > 0]))).sum()
+    entropy = (plan[ON] * np.log(plan[ON] / np.outer(A, B)[ON])).sum()
     assert found.objective == pytest.approx((plan * cost).sum() + 0.5 * entropy, rel=1e-6)
 
 

@@ -1,0 +1,152 @@
+"""At any exponent and on any scale the value keeps its digits: against all permutations, in the range of a long double."""
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+
+import stotmetrics
+from stotmetrics import Series
+
+LONG = np.longdouble
+if np.finfo(LONG).maxexp < 10_000:
+    pytest.skip("a long double is a double here", allow_module_level=True)
+
+EXPONENTS = [1.0, 2.0, 7.0, 50.0, 200.0, 700.0]
+SCALES = [1.0, 1e-200, 1e-30, 1e150, 1e250]
+
+
+def pair(seed, n=5, spread=0.0):
+    rng = np.random.default_rng(seed)
+    x, y = rng.standard_normal((2, n, 2)) * 10.0 ** rng.uniform(-spread, 0, (2, n, 1))
+    t, s = (np.cumsum(rng.random(n) + 0.1) for _ in range(2))
+    return Series(x, t), Series(y, s)
+
+
+def in_unit(series, c):
+    return Series(series.values * c, series.times * c)
+
+
+def power_costs(x, y, p):
+    """A and B, long doubles."""
+    return tuple(
+        np.sqrt(((u[:, None].astype(LONG) - v.astype(LONG)) ** 2).sum(axis=2)) ** LONG(p)
+        for u, v in ((x.values, y.values), (x.times[:, None], y.times[:, None]))
+    )
+
+
+def plans(x, y, p):
+    """(<A, P>, <B, P>) of every permutation P."""
+    A, B = power_costs(x, y, p)
+    rows = np.arange(len(x))
+    for order in permutations(range(len(x))):
+        yield A[rows, order].mean(), B[rows, order].mean()
+
+
+def root(value, p):
+    return float(value ** (1 / LONG(p)))
+
+
+def worst(lines):
+    """max over w of min over the lines of w a + (1 - w) b: where the lower envelope turns."""
+    lines = list(lines)
+    best = max(min(b for _, b in lines), min(a for a, _ in lines))
+    for k, (a, b) in enumerate(lines):
+        for c, d in lines[:k]:
+            if (a - b) * (c - d) < 0:
+                w = (d - b) / ((a - b) - (c - d))
+                if 0 <= w <= 1:
+                    height = w * a + (1 - w) * b
+                    if height > best and all(w * e + (1 - w) * f >= height * (1 - LONG(1e-15)) for e, f in lines):
+                        best = height
+    return best
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("p", EXPONENTS)
+def test_tiot_and_tlp_are_those_of_all_permutations(p, scale):
+    x, y = pair(int(p), n=4, spread=3.0 if p == 7.0 else 0.0)
+    lines = list(plans(x, y, p))
+    for found, exact in (
+        (stotmetrics.solve(in_unit(x, scale), in_unit(y, scale), "tiot", p=p, standardize=False), worst(lines)),
+        (stotmetrics.solve(in_unit(x, scale), in_unit(y, scale), "tlp", p=p, lam=4.0), min(a + b / 4 for a, b in lines)),
+    ):
+        assert found.value == pytest.approx(root(exact, p) * scale, rel=1e-9)
+        assert found.converged and found.gap <= 1e-6 * found.value
+        rows = found.plan.sum(axis=1)
+        np.testing.assert_allclose(rows, 0.25, atol=1e-12)
+    (batch,) = stotmetrics.pairwise([in_unit(x, scale)], [in_unit(y, scale)], "tlp", p=p, lam=4.0)
+    assert batch == found.value
+
+
+@pytest.mark.parametrize("p", [20.0, 200.0])
+def test_the_value_without_the_root_is_right_wherever_a_double_holds_it(p):
+    x, y = pair(3, n=4)
+    lines = list(plans(x, y, p))
+    assert stotmetrics.tiot(x, y, p=p, standardize=False, root=False) == pytest.approx(float(worst(lines)), rel=1e-7)
+    exact = float(min(a + 0.5 * b for a, b in lines))
+    assert stotmetrics.taot(x, y, omega=0.5, p=p, standardize=False) == pytest.approx(exact, rel=1e-7)
+
+
+@pytest.mark.parametrize("p", [2.0, 20.0, 200.0])
+def test_a_cost_over_its_median_has_no_unit(p):
+    x, y = pair(4, n=5)
+    values = [
+        stotmetrics.taot(in_unit(x, c), in_unit(y, c), scale="median", p=p, standardize=False) for c in (1.0, 1e60, 1e-60)
+    ]
+    assert values[0] > 0
+    np.testing.assert_allclose(values, values[0], rtol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["tiot", "tlp", "taot"])
+@pytest.mark.parametrize("p", [2.0, 300.0])
+def test_equal_series_are_at_distance_zero(name, p):
+    x, _ = pair(5, n=6)
+    found = stotmetrics.solve(x, x, name, p=p, standardize=False)
+    assert found.value == 0.0 and found.converged
+
+
+@pytest.mark.parametrize("ratio", [0.01, 0.3, 30.0])
+@pytest.mark.parametrize("p", [2.0, 20.0, 200.0])
+def test_etiot_is_at_its_saddle_point(p, ratio):
+    x, y = pair(6, n=4)
+    A, B = power_costs(x, y, p)
+    epsilon = ratio * stotmetrics.tiot(x, y, p=p, standardize=False, root=False)
+    found = stotmetrics.solve(x, y, "etiot", p=p, epsilon=epsilon, standardize=False)
+    assert found.converged
+    # No plan is better at this w: it is a Gibbs plan with the right marginals.
+    f, g = (one.astype(LONG) for one in found.potentials)
+    C = LONG(found.w) * A + (1 - LONG(found.w)) * B
+    gibbs = np.exp((f[:, None] + g - C) / LONG(epsilon)) / 16
+    np.testing.assert_allclose(np.asarray(gibbs, dtype=float), found.plan, atol=1e-8)
+    np.testing.assert_allclose(found.plan.sum(axis=0), 0.25, atol=1e-9)
+    np.testing.assert_allclose(found.plan.sum(axis=1), 0.25, atol=1e-9)
+    # And no w is worse for this plan.
+    of_values, of_times = (gibbs * A).sum(), (gibbs * B).sum()
+    if 0 < found.w < 1:
+        assert float(abs(of_values / of_times - 1)) < 1e-6
+    else:
+        assert (of_values > of_times) == (found.w == 1)
+    assert found.value == pytest.approx(root(max(of_values, of_times), p), rel=1e-7)
+
+
+@pytest.mark.parametrize(("p", "epsilon"), [(200.0, 1e10), (200.0, 1e-10), (700.0, 1.0)])
+def test_far_below_the_costs_epsilon_is_nothing(p, epsilon):
+    x, y = pair(6, n=3)
+    found = stotmetrics.solve(x, y, "etiot", p=p, epsilon=epsilon, standardize=False)
+    assert found.converged
+    assert found.value == pytest.approx(root(worst(plans(x, y, p)), p), rel=1e-9)
+
+
+@pytest.mark.parametrize("scale", [2.0**-600, 2.0**-40, 2.0**600])
+def test_etiot_does_not_depend_on_the_unit(scale):
+    x, y = pair(7, n=6)
+    one = stotmetrics.solve(x, y, "etiot", epsilon=0.3, p=1.0, standardize=False)
+    other = stotmetrics.solve(in_unit(x, scale), in_unit(y, scale), "etiot", epsilon=0.3 * scale, p=1.0, standardize=False)
+    assert other.value == pytest.approx(one.value * scale, rel=1e-6)
+    huge = stotmetrics.solve(in_unit(x, 2.0**600), in_unit(y, 2.0**600), "etiot", epsilon=0.3, standardize=False)
+    assert huge.value == pytest.approx(2.0**600 * stotmetrics.tiot(x, y, standardize=False), rel=1e-9)
+    tiny = stotmetrics.solve(in_unit(x, 2.0**-600), in_unit(y, 2.0**-600), "etiot", epsilon=0.3, standardize=False)
+    A, B = (((u[:, None] - v) ** 2).sum(-1).mean() for u, v in
+            ((x.values, y.values), (x.times[:, None], y.times[:, None])))  # fmt: skip
+    assert tiny.value == pytest.approx(2.0**-600 * np.sqrt(max(A, B)), rel=1e-9)
