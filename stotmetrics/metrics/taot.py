@@ -59,8 +59,9 @@ def factors(params: Parameters) -> tuple[float, float]:
 
 def is_wide(x: Cloud, y: Cloud, params: Parameters) -> bool:
     """Whether the costs of two clouds need a unit of their own."""
-    extreme = any(one > 0.0 and not 1e-50 < one < 1e50 for one in factors(params))
-    return extreme or wide_range.is_wide(x, y, params.p)
+    of_values, of_times = factors(params)
+    extreme = any(one > 0.0 and not 1e-50 < one < 1e50 for one in (of_values, of_times))
+    return extreme or wide_range.is_wide(x, y, params.p, 0.0, of_values > 0.0, of_times > 0.0)
 
 
 @dataclass(frozen=True)

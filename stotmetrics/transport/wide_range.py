@@ -32,19 +32,20 @@ _LEAST_CUT, _LARGEST_CUT = 1e3, 1e13
 Cells = tuple[IntArray, IntArray, FloatArray]
 
 
-def reach(x: Cloud, y: Cloud) -> float:
-    """The largest distance along one feature, or in time, between the atoms of two clouds or within one."""
-    return float((np.maximum(x.high, y.high) - np.minimum(x.low, y.low)).max())
+def is_wide(x: Cloud, y: Cloud, p: float, epsilon: float = 0.0, of_values: bool = True, of_times: bool = True) -> bool:
+    """Whether the p-th powers of distances between two clouds, or epsilon beside them, need a unit of their own.
 
-
-def is_wide(x: Cloud, y: Cloud, p: float, epsilon: float = 0.0) -> bool:
-    """Whether the p-th powers of distances between two clouds, or epsilon beside them, need a unit of their own."""
+    Only values count where ``of_times`` is false, and only times where ``of_values`` is.
+    """
     if p > _STEEP:
         return True
-    farthest = reach(x, y)
+    reach = np.maximum(x.high, y.high) - np.minimum(x.low, y.low)
+    counted = reach[(0 if of_values else -1) : (len(reach) if of_times else -1)]
+    farthest = float(counted.max(initial=0.0))
     if farthest == 0.0:
         return False
-    if not 2.0 ** (-_COMFORT / p) < farthest < 2.0 ** (_COMFORT / p):
+    nearest = float(np.where(counted > 0.0, counted, farthest).min())
+    if not 2.0 ** (-_COMFORT / p) < nearest <= farthest < 2.0 ** (_COMFORT / p):
         return True
     return epsilon > 0.0 and not _FINEST < epsilon / farthest**p < 1.0 / _FINEST
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import fuzz_calls
+import fuzz_draws  # noqa: F401 -- the tests of the fuzz reach it here
 import fuzz_laws
 import stotmetrics
 from stotmetrics.transport import __all__ as TRANSPORT

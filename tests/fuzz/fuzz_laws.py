@@ -123,7 +123,7 @@ SCALING = {
 
 
 def _times(gamma, c, power):
-    return gamma if isinstance(gamma, str) else gamma * c**power
+    return gamma if isinstance(gamma, str) or gamma == 0 else float(gamma * c**power)
 
 
 def homogeneous(ns):
@@ -140,6 +140,8 @@ def homogeneous(ns):
     numbers = np.concatenate([*arrays, np.ones(1)])
     if not (1e-290 < numbers.min() * min(c, 1.0) and numbers.max() * max(c, 1.0) < 1e290):
         return
+    if power == 2 and not 1e-140 < np.abs(np.concatenate([x.values, y.values])).max() * min(c, 1.0):
+        return  # squares underflow
     gammas = [q["gamma"] for q in (before, params) if isinstance(q.get("gamma"), float) and before["gamma"]]
     if not all(1e-290 < gamma < 1e290 for gamma in gammas):
         return
@@ -159,8 +161,6 @@ def homogeneous(ns):
         slack = noise(stotmetrics.get_metric(metric.name, **params), *scaled, there.value)
         slack += (here.gap or 0.0) * c**power + (there.gap or 0.0)
         close(there.value, here.value * c**power, slack, f"d in a unit c = {c!r} and c^{power} d")
-        near = max(abs(there.value), slack)
-        require(slack <= 1e-3 * near or near < 1e-7, f"the gap {slack!r} tells nothing of the value {there.value!r}")
 
 
 def _solve(name, params, x, y):
