@@ -121,6 +121,8 @@ class BoundMetric:
         result = value if isinstance(value, Result) else Result(value)
         if not math.isfinite(result.value):
             raise self._out_of_scale(result.value)
+        if result.gap is not None and not math.isfinite(result.gap):
+            raise self._out_of_scale(result.gap, "a gap of ")
         return result
 
     @in_any_host
@@ -142,6 +144,8 @@ class BoundMetric:
         solved = batch.values if batch.abandoned is None else batch.values[~batch.abandoned]
         if not np.isfinite(solved).all():
             raise self._out_of_scale(solved[~np.isfinite(solved)][0])
+        if batch.gap is not None and not np.isfinite(batch.gap).all():
+            raise self._out_of_scale(batch.gap[~np.isfinite(batch.gap)][0], "a gap of ")
         return batch
 
     def loop(self, left: Sequence[Any], right: Sequence[Any], rows: IntArray, cols: IntArray) -> Batch:

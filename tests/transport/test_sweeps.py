@@ -1,4 +1,4 @@
-"""What plain sweeps solve is solved in no more sweeps, but for a few; where rounding is all that moves, it stops."""
+"""What plain sweeps solve is solved in no more sweeps; where rounding is all that moves, it stops."""
 
 import numpy as np
 import pytest
