@@ -226,7 +226,12 @@ class _Search:
             options={"maxiter": max_iter, "maxfun": 20 * max_iter, "gtol": tol, "ftol": 0.0},
         )
         return _Stopped(
-            found.x, float(found.fun) * scale, found.jac * scale, bool(found.success), int(found.nit), str(found.message)
+            found.x,
+            float(found.fun) * scale,
+            found.jac * scale,
+            bool(found.success),
+            int(found.nit),
+            str(found.message),
         )
 
 

@@ -28,7 +28,7 @@ class Parameters:
     band: int | None = parameter(None, doc=BAND_DOC, kind=int, low=0, allow=(None,))
 
 
-# The square of a difference outside loses digits, all of them at worst: there series are scaled before they are aligned.
+# A sum of squares outside loses digits, all of them at worst: there series are scaled before they are aligned.
 _LOW, _HIGH = 1e-280, 1e300
 
 

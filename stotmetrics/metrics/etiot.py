@@ -94,9 +94,7 @@ def _wide_pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
             "plan": lambda: spread_plan(solved.plan(), x, y),
             "w": lambda: w,
             "objective": lambda: powered(solved.objective, unit, p),
-            "potentials": lambda: spread_potentials(
-                f, g, x, y, lambda A, B: w * A + (1.0 - w) * B, p, params.epsilon
-            ),
+            "potentials": lambda: spread_potentials(f, g, x, y, lambda A, B: w * A + (1.0 - w) * B, p, params.epsilon),
         },
     )
 

@@ -46,7 +46,7 @@ def solve_entropic(
 
 
 def _exact(cost: FloatArray, a: FloatArray, b: FloatArray, epsilon: float) -> Coupled:
-    """The limit: it costs no more than the regularised plan, and that one no more than epsilon times an entropy beyond."""
+    """The limit: it costs no more than the regularised plan, which costs at most epsilon times an entropy more."""
     work = _transport.Workspace()
     orders = (np.arange(len(mass), dtype=np.intc) for mass in (a, b))
     uniform = bool((a == a[0]).all() and (b == b[0]).all())

@@ -90,19 +90,22 @@ class Call:
                 if number > 0 and not 1 / _LARGEST <= number <= _LARGEST:
                     what = name if name == "reg" else f"the mass of {name}"
                     raise InvalidParameterError(
-                        f"{what} must lie between {1 / _LARGEST:g} and {_LARGEST:g}; got {number:g}; rescale the problem"
+                        f"{what} must lie between {1 / _LARGEST:g} and {_LARGEST:g}; got {number:g}; "
+                        "rescale the problem"
                     )
         finite = self.cost[np.isfinite(self.cost)]
         steepest = max(float(np.ptp(finite)), -float(finite.min())) / self.reg
         if not steepest <= _FARTHEST or not float(np.abs(finite).max()) <= _LARGEST:
             raise InvalidParameterError(
-                f"reg must be at least {1 / _FARTHEST:g} of the spread of M, and M within {_LARGEST:g}; got reg {self.reg:g} "
-                f"and M from {finite.min():g} to {finite.max():g}; raise reg, or solve the problem without it, as ot.emd does"
+                f"reg must be at least {1 / _FARTHEST:g} of the spread of M, and M within {_LARGEST:g}; got reg "
+                f"{self.reg:g} and M from {finite.min():g} to {finite.max():g}; raise reg, or solve the problem "
+                "without it, as ot.emd does"
             )
         for rho in (self.rho_a, self.rho_b):
             if math.isfinite(rho) and not 1 / _FARTHEST <= rho / self.reg <= _FARTHEST:
                 raise InvalidParameterError(
-                    f"reg_m must lie within a factor of {_FARTHEST:g} of reg, or be inf; got reg_m {rho:g}, reg {self.reg:g}"
+                    f"reg_m must lie within a factor of {_FARTHEST:g} of reg, or be inf; got reg_m {rho:g}, "
+                    f"reg {self.reg:g}"
                 )
 
     def _refuse_stranded_mass(self) -> None:
@@ -131,7 +134,8 @@ class Call:
         for one in found:
             if not (math.isfinite(one.value) and np.isfinite(one.plan).all()):
                 raise FloatingPointError(
-                    f"the plan gave {one.value} for finite masses and costs: it leaves the range of a double; rescale them"
+                    f"the plan gave {one.value} for finite masses and costs: it leaves the range of a double; "
+                    "rescale them"
                 )
         if warn:
             self.warn_of(found)

@@ -1,7 +1,7 @@
 """Transport of clouds whose costs spread over more than the range of a double: large exponents, huge or tiny distances.
 
-``d ** p`` is taken of distances in the unit of the optimum itself: ``(d / unit) ** p``. What costs far more than the optimum
-carries no mass, and may be cut down to a cost that is merely too high.
+``d ** p`` is taken of distances in the unit of the optimum itself: ``(d / unit) ** p``. What costs far more than the
+optimum carries no mass, and may be cut down to a cost that is merely too high.
 """
 
 import math
@@ -127,7 +127,7 @@ def worst_mixture(d: Distances) -> Optimum:
 
 
 def _in_its_unit(d: Distances, solve: Solver) -> Optimum:
-    """Solve in the unit of the largest distance, then in that of the optimum found so far, until that is the optimum."""
+    """Solve in the unit of the largest distance, then in that of the optimum so far, until that is the optimum."""
     work, unit, cut = Workspace(), d.largest, _first_cut(d)
     if unit == 0.0:
         return solve(work, d, d.of_values, d.of_times)

@@ -1,9 +1,9 @@
 """Call every public function with whatever may legally come, for as long as one likes.
 
-``python tests/fuzz/fuzz.py --minutes 10`` draws calls from a seed: shapes, scales from 1e-300 to 1e300, constants, ties,
-legal parameters, times, weights, masses. Each must end in a finite answer that keeps its laws, or in one of our errors; without
-any other exception, any warning but ours, and within 20 seconds, also where NumPy was asked to raise at every
-floating-point event. Findings are printed as code to paste, and make the exit status 1.
+``python tests/fuzz/fuzz.py --minutes 10`` draws calls from a seed: shapes, scales from 1e-300 to 1e300, constants,
+ties, legal parameters, times, weights, masses. Each must end in a finite answer that keeps its laws, or in one of our
+errors; without any other exception, any warning but ours, and within 20 seconds, also where NumPy was asked to raise at
+every floating-point event. Findings are printed as code to paste, and make the exit status 1.
 """
 
 import argparse
@@ -16,13 +16,13 @@ import traceback
 import warnings
 from dataclasses import dataclass
 
-import numpy as np
-
 import fuzz_calls
 import fuzz_draws  # noqa: F401 -- the tests of the fuzz reach it here
 import fuzz_laws
+import numpy as np
+
 import stotmetrics
-from stotmetrics.transport import __all__ as TRANSPORT
+from stotmetrics import transport
 
 LIMIT = 20.0
 OUR_WARNINGS = (stotmetrics.ConvergenceWarning, stotmetrics.AxisWarning)
@@ -116,7 +116,7 @@ def _where(error):
 
 def not_covered():
     """Public names that are neither fuzzed nor exempt."""
-    public = {*stotmetrics.__all__, *TRANSPORT}
+    public = {*stotmetrics.__all__, *transport.__all__}
     return sorted(public - fuzz_calls.covered() - fuzz_calls.EXEMPT)
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
-
 import fuzz_draws as draws
 import fuzz_laws as laws
-import stotmetrics
+import numpy as np
 from fuzz_draws import Script, array_text
+
+import stotmetrics
 
 # Public names that compute nothing from data of a user.
 EXEMPT = {
@@ -195,7 +195,9 @@ def sinkhorn_unbalanced(script, name):
     script.let("balanced", "False")
     _masses(script, n, m, False)
     keys = _transport(script, n, m)
-    call = f"tr.sinkhorn_unbalanced(a, b, M, reg, {_penalty(script)}, reg_type={script.pick('kl', 'entropy')!r}, {keys})"
+    call = (
+        f"tr.sinkhorn_unbalanced(a, b, M, reg, {_penalty(script)}, reg_type={script.pick('kl', 'entropy')!r}, {keys})"
+    )
     return Call("transport.sinkhorn_unbalanced", script, call, [laws.transported])
 
 

@@ -85,7 +85,7 @@ def values(script, T, d, scale, nonnegative=False):
 def times(script, T):
     """Strictly increasing times, on any scale and from any origin."""
     gaps = script.rng.random(T) + 0.01 if script.chance(0.6) else np.ones(T)
-    found = clipped((np.cumsum(gaps) + (10.0 ** script.rng.uniform(0, 9) if script.chance(0.3) else 0.0)))
+    found = clipped(np.cumsum(gaps) + (10.0 ** script.rng.uniform(0, 9) if script.chance(0.3) else 0.0))
     found = clipped(found * script.scale(0.15))
     return found if (np.diff(found) > 0).all() else np.arange(T, dtype=float)
 

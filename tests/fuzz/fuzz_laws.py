@@ -138,9 +138,9 @@ def homogeneous(ns):
     before = rule(given, 1.0)[0]
     arrays = [np.abs(a[a != 0]) for s in (x, y) for a in (s.values, s.times)]
     numbers = np.concatenate([*arrays, np.ones(1)])
-    if not (1e-290 < numbers.min() * min(c, 1.0) and numbers.max() * max(c, 1.0) < 1e290):
+    if not (numbers.min() * min(c, 1.0) > 1e-290 and numbers.max() * max(c, 1.0) < 1e290):
         return
-    if power == 2 and not 1e-140 < np.abs(np.concatenate([x.values, y.values])).max() * min(c, 1.0):
+    if power == 2 and not np.abs(np.concatenate([x.values, y.values])).max() * min(c, 1.0) > 1e-140:
         return  # squares underflow
     gammas = [q["gamma"] for q in (before, params) if isinstance(q.get("gamma"), float) and before["gamma"]]
     if not all(1e-290 < gamma < 1e290 for gamma in gammas):

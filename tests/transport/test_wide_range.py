@@ -1,4 +1,4 @@
-"""At any exponent and on any scale the value keeps its digits: against all permutations, in the range of a long double."""
+"""At any exponent and on any scale the value keeps its digits: against all permutations, in long doubles."""
 
 from itertools import permutations
 
@@ -69,7 +69,10 @@ def test_tiot_and_tlp_are_those_of_all_permutations(p, scale):
     lines = list(plans(x, y, p))
     for found, exact in (
         (stotmetrics.solve(in_unit(x, scale), in_unit(y, scale), "tiot", p=p, standardize=False), worst(lines)),
-        (stotmetrics.solve(in_unit(x, scale), in_unit(y, scale), "tlp", p=p, lam=4.0), min(a + b / 4 for a, b in lines)),
+        (
+            stotmetrics.solve(in_unit(x, scale), in_unit(y, scale), "tlp", p=p, lam=4.0),
+            min(a + b / 4 for a, b in lines),
+        ),
     ):
         assert found.value == pytest.approx(root(exact, p) * scale, rel=1e-9)
         assert found.converged and found.gap <= 1e-6 * found.value
@@ -92,7 +95,8 @@ def test_the_value_without_the_root_is_right_wherever_a_double_holds_it(p):
 def test_a_cost_over_its_median_has_no_unit(p):
     x, y = pair(4, n=5)
     values = [
-        stotmetrics.taot(in_unit(x, c), in_unit(y, c), scale="median", p=p, standardize=False) for c in (1.0, 1e60, 1e-60)
+        stotmetrics.taot(in_unit(x, c), in_unit(y, c), scale="median", p=p, standardize=False)
+        for c in (1.0, 1e60, 1e-60)
     ]
     assert values[0] > 0
     np.testing.assert_allclose(values, values[0], rtol=1e-7)
@@ -142,7 +146,9 @@ def test_far_below_the_costs_epsilon_is_nothing(p, epsilon):
 def test_etiot_does_not_depend_on_the_unit(scale):
     x, y = pair(7, n=6)
     one = stotmetrics.solve(x, y, "etiot", epsilon=0.3, p=1.0, standardize=False)
-    other = stotmetrics.solve(in_unit(x, scale), in_unit(y, scale), "etiot", epsilon=0.3 * scale, p=1.0, standardize=False)
+    other = stotmetrics.solve(
+        in_unit(x, scale), in_unit(y, scale), "etiot", epsilon=0.3 * scale, p=1.0, standardize=False
+    )
     assert other.value == pytest.approx(one.value * scale, rel=1e-6)
     huge = stotmetrics.solve(in_unit(x, 2.0**600), in_unit(y, 2.0**600), "etiot", epsilon=0.3, standardize=False)
     assert huge.value == pytest.approx(2.0**600 * stotmetrics.tiot(x, y, standardize=False), rel=1e-9)
