@@ -27,7 +27,7 @@ from ..transport.point_clouds import (
     spread_plan,
     spread_potentials,
 )
-from ..transport.wide_range import Distances, dense, distances, in_data_units, powered
+from ..transport.wide_range import dense, distances, in_data_units, powered
 from . import value_costs as costs
 
 # The stopping rule of the entropic solver: certified gap, Newton steps.
@@ -66,9 +66,8 @@ def is_wide(x: Cloud, y: Cloud, params: Parameters) -> bool:
 
 @dataclass(frozen=True)
 class Wide:
-    """The problem of two clouds whose costs need a unit, and what was found in it."""
+    """What was found for two clouds whose costs need a unit."""
 
-    problem: Distances
     value: float
     gap: float
     unit: float
@@ -82,19 +81,21 @@ class Wide:
 
 def solve_wide(x: Cloud, y: Cloud, params: Parameters) -> Wide:
     """The optimum in units of ``unit ** p``, ``unit`` being a distance."""
-    problem = distances(x, y, params.p, *factors(params))
-    median = 1.0
-    if params.scale == "median":
-        median = wide_range.median_root(problem) or 1.0
-        problem = replace(problem, of_values=problem.of_values / median, of_times=problem.of_times / median)
+    # The larger factor belongs to the unit, so that no distance leaves the range of a double by it.
+    largest = max(factors(params))
+    problem = distances(x, y, params.p, *(one / largest for one in factors(params)))
+    share, median = largest ** (1.0 / params.p), 1.0
+    if params.scale == "median" and (middle := wide_range.median_root(problem)) > 0.0:
+        problem = replace(problem, of_values=problem.of_values / middle, of_times=problem.of_times / middle)
+        largest, share, median = 1.0, 1.0, middle * share
     if params.epsilon > 0:
-        soft = wide_range.entropic_sum(problem, params.epsilon, TOL, MAX_ITER)
+        soft = wide_range.entropic_sum(problem, params.epsilon / largest, TOL, MAX_ITER)
         one = soft.found
-        numbers = one.value, one.gap, soft.unit, one.objective, one.converged, one.steps
-        return Wide(problem, *numbers, one.plan, one.potentials, median)
+        numbers = one.value, one.gap, soft.unit * share, one.objective, one.converged, one.steps
+        return Wide(*numbers, one.plan, one.potentials, median)
     hard = wide_range.sum_of_costs(problem)
-    numbers = hard.value, hard.gap, hard.unit, hard.value, hard.converged, hard.solves
-    return Wide(problem, *numbers, lambda: dense(hard.cells, problem), lambda: hard.potentials, median)
+    numbers = hard.value, hard.gap, hard.unit * share, hard.value, hard.converged, hard.solves
+    return Wide(*numbers, lambda: dense(hard.cells, problem), lambda: hard.potentials, median)
 
 
 def _wide_pair(x: Cloud, y: Cloud, params: Parameters) -> Result:

@@ -159,6 +159,7 @@ def homogeneous(ns):
     require(here is not None and there is not None, f"out of scale in one unit of the data, and not in c = {c!r} times")
     if here.converged and there.converged:
         slack = noise(stotmetrics.get_metric(metric.name, **params), *scaled, there.value)
+        slack += noise(stotmetrics.get_metric(metric.name, **before), x, y, here.value) * c**power
         slack += (here.gap or 0.0) * c**power + (there.gap or 0.0)
         close(there.value, here.value * c**power, slack, f"d in a unit c = {c!r} and c^{power} d")
 

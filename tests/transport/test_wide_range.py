@@ -156,3 +156,14 @@ def test_etiot_does_not_depend_on_the_unit(scale):
     A, B = (((u[:, None] - v) ** 2).sum(-1).mean() for u, v in
             ((x.values, y.values), (x.times[:, None], y.times[:, None])))  # fmt: skip
     assert tiny.value == pytest.approx(2.0**-600 * np.sqrt(max(A, B)), rel=1e-9)
+
+
+@pytest.mark.parametrize("omega", [1e-300, 1e-60, 1e60, 1e300])
+@pytest.mark.parametrize("scale", [None, "median"])
+def test_a_weight_of_the_times_beyond_all_costs_leaves_the_value_right(omega, scale):
+    x, y = pair(8, n=4)
+    found = stotmetrics.taot(x, y, omega=omega, scale=scale, p=1.0, standardize=False)
+    A, B = power_costs(x, y, 1.0)
+    exact = min(a + LONG(omega) * b for a, b in plans(x, y, 1.0))
+    unit = LONG(1) if scale is None else np.median(A + LONG(omega) * B)
+    assert found == pytest.approx(float(exact / unit), rel=1e-9)
