@@ -250,7 +250,7 @@ def _unit(series: Sequence[Series], start: FloatArray) -> float:
     return reach if 0.0 < reach < np.inf else 1.0
 
 
-def _limits(max_iter: int, tol: float) -> tuple[int, float]:
+def _limits(max_iter: Any, tol: Any) -> tuple[int, float]:
     if not is_integer(max_iter) or max_iter < 0:
         raise InvalidParameterError(f"max_iter must be an integer >= 0; got {max_iter!r}")
     if isinstance(tol, (bool, np.bool_)) or not isinstance(tol, numbers.Real) or not 0 <= tol < math.inf:

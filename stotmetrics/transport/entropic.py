@@ -69,4 +69,8 @@ def product_plan(cost: FloatArray, a: FloatArray, b: FloatArray, epsilon: float)
     of_rows, of_columns = cost @ b, a @ cost
     value = float(a @ of_rows)
     gap = float(cost.max()) * (float(cost.max()) / epsilon / 8.0) + 4 * float(np.finfo(np.float64).eps) * value
-    return Coupled(True, value, value, gap, 1, lambda: np.outer(a, b), lambda: (of_rows, of_columns - value))
+
+    def plan() -> FloatArray:
+        return np.asarray(a[:, None] * b, dtype=np.float64)
+
+    return Coupled(True, value, value, gap, 1, plan, lambda: (of_rows, of_columns - value))
