@@ -57,6 +57,13 @@ def factors(params: Parameters) -> tuple[float, float]:
     return (1.0, params.omega) if params.w is None else (params.w, 1.0 - params.w)
 
 
+def mixed(of_values: float, A: FloatArray, of_times: float, B: FloatArray) -> FloatArray:
+    """``of_values A + of_times B``; what does not count may leave the range of a double."""
+    if of_times == 0.0:
+        return of_values * A
+    return of_times * B if of_values == 0.0 else of_values * A + of_times * B
+
+
 def is_wide(x: Cloud, y: Cloud, params: Parameters) -> bool:
     """Whether the costs of two clouds need a unit of their own."""
     of_values, of_times = factors(params)
@@ -105,7 +112,7 @@ def _wide_pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
     value, gap = in_data_units(found.value, found.gap, found.unit, p, root=False)
 
     def mix(A: FloatArray, B: FloatArray) -> FloatArray:
-        return of_values * A + of_times * B
+        return mixed(of_values, A, of_times, B)
 
     return Result(
         value,
@@ -125,7 +132,7 @@ def _mixture(x: Cloud, y: Cloud, params: Parameters) -> tuple[FloatArray, float,
     """The cost matrix between two clouds, and the factors of A and of B in it."""
     A, B = cost_matrices(x, y, params.p)
     of_values, of_times = factors(params)
-    C = of_values * A + of_times * B
+    C = mixed(of_values, A, of_times, B)
     # A median of zero offers no unit: the cost stays as it is.
     median = costs.median(C) if params.scale == "median" else 1.0
     if median > 0 and median != 1.0:
@@ -139,7 +146,7 @@ def _pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
     C, of_values, of_times = _mixture(x, y, params)
 
     def mix(A: FloatArray, B: FloatArray) -> FloatArray:
-        return of_values * A + of_times * B
+        return mixed(of_values, A, of_times, B)
 
     solve = _exact if params.epsilon == 0 else _entropic
     return solve(x, y, C, mix, params)

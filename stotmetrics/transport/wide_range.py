@@ -26,6 +26,8 @@ _STEEP = 8.0
 _FINEST = 1e-13
 # The gap that ends the search for a unit, as a part of the value, and its most rounds.
 _CLOSE, _ROUNDS = 1e-10, 100
+# Below this, in units of the largest cost that counts, digits are lost.
+_VANISHED = 1e-200
 # Costs are cut between these multiples of the optimum.
 _LEAST_CUT, _LARGEST_CUT = 1e3, 1e13
 
@@ -137,7 +139,8 @@ def _in_its_unit(d: Distances, solve: Solver) -> Optimum:
         if cut < _LARGEST_CUT and max(d.of_values[i, j].max(), d.of_times[i, j].max()) > unit * cut ** (1.0 / d.p):
             cut *= 1e4
             continue
-        if found.gap <= _CLOSE * found.value:
+        # A value of nothing may be one that vanished in this unit.
+        if found.value > _VANISHED and found.gap <= _CLOSE * found.value:
             break
         nearer = _root_cost(d, found)
         if not 0.0 < nearer < 0.999 * unit:

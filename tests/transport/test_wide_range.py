@@ -167,3 +167,17 @@ def test_a_weight_of_the_times_beyond_all_costs_leaves_the_value_right(omega, sc
     exact = min(a + LONG(omega) * b for a, b in plans(x, y, 1.0))
     unit = LONG(1) if scale is None else np.median(A + LONG(omega) * B)
     assert found == pytest.approx(float(exact / unit), rel=1e-9)
+
+
+@pytest.mark.parametrize("p", [100.0, 1000.0])
+def test_an_optimum_that_vanishes_beside_the_largest_cost_is_found(p):
+    # Times that meet but for the last two, between which 13 lies from end to end.
+    x, y = Series(np.zeros((12, 1))), Series(np.zeros((14, 1)))
+    found = stotmetrics.solve(x, y, "tiot", p=p, standardize=False)
+    assert 1.9 < found.value <= 2.0 and found.gap <= 1e-9
+    assert found.value >= stotmetrics.tiot(x, y, p=p / 2, standardize=False)
+
+
+def test_what_does_not_count_may_leave_the_range_of_a_double():
+    x, y = Series(np.array([[0.0], [1e200]])), Series(np.array([[0.0], [1e200], [0.0]]))
+    assert stotmetrics.taot(x, y, w=0.0, standardize=False) == pytest.approx(0.5)
