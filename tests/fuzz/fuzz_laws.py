@@ -30,7 +30,7 @@ def finite(x, what):
     elif isinstance(x, dict):
         for name, one in x.items():
             finite(one, f"{what}[{name!r}]")
-    elif x is not None and not isinstance(x, str):
+    elif isinstance(x, (int, float, np.ndarray, np.generic)):
         require(np.isfinite(np.asarray(x, dtype=float)).all(), f"{what} is not finite: {x!r}")
 
 
@@ -62,9 +62,9 @@ def solved(ns):
     if extras.get("alignment") is not None:
         require(result.alignment.min() >= 0 and result.alignment.max() <= 1 + 1e-6, "the alignment leaves [0, 1]")
     for name in ("alignment", "plan", "cost"):
-        if extras.get(name) is not None:
+        if isinstance(extras.get(name), np.ndarray):
             require(extras[name].shape == (len(x), len(y)), f"{name} of shape {extras[name].shape}")
-    if extras.get("plan") is not None and metric.traits.uses_weights and result.converged:
+    if isinstance(extras.get("plan"), np.ndarray) and metric.traits.uses_weights and result.converged:
         require(result.plan.min() >= 0, f"the plan holds {result.plan.min()!r}")
         off = max(abs(result.plan.sum(k) - s.weights / s.weights.sum()).sum() for k, s in ((1, x), (0, y)))
         # The paper's own rule stops this far from the marginals, and its value is of that plan.
@@ -153,6 +153,8 @@ def homogeneous(ns):
     here, there = (_solve(metric.name, q, *pair) for q, pair in ((before, (x, y)), (params, scaled)))
     if here is None and there is None:
         return
+    if params.get("scale") == "median" and here is not None and np.median(_extra(here, "cost", False)) == 0:
+        return  # a median of zero offers no unit, and the cost stays as it is
     value = here.value * c**power if here is not None else there.value * c**-power
     if not (value == 0 or 1e-290 < abs(value) < 1e290):
         return
