@@ -68,7 +68,7 @@ def claims(spec, traits):
     rows = []
     for trait in NumpyDocString(Traits.__doc__)["Parameters"]:
         value = getattr(traits, trait.name)
-        told = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+        told = "no" if value is None else ("yes" if value else "no") if isinstance(value, bool) else f"{value:g}"
         rows.append((f"`{trait.name}`", " ".join(trait.desc), told))
     when = "At the default parameters" if callable(spec.traits) else "At all parameters"
     return f"{when}; the tests of the package verify each.\n\n{table(('trait', 'meaning', spec.name), rows)}"

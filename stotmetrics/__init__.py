@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from .api import distance, list_metrics, pairwise, solve, value_and_grad
+from .api import alignment_path, distance, list_metrics, pairwise, solve, value_and_grad
 from .errors import (
     AxisWarning,
     ConvergenceWarning,
@@ -23,6 +23,7 @@ from .spec.traits import Traits
 
 if TYPE_CHECKING:
     from .engine.barycenters import Barycenter, barycenter
+    from .engine.bounds import envelope, lower_bound, lower_bounds
     from .engine.matrix_shards import merge_shards
     from .engine.neighbors import NeighborIndex, Neighbors, kneighbors
     from .metrics.aot import aot
@@ -55,11 +56,14 @@ _LAZY = {
     "aot": ".metrics.aot",
     "barycenter": ".engine.barycenters",
     "dtw": ".metrics.dtw",
+    "envelope": ".engine.bounds",
     "etiot": ".metrics.etiot",
     "etiot_hbcd": ".metrics.etiot_hbcd",
     "euclidean": ".metrics.euclidean",
     "gak": ".metrics.gak",
     "kneighbors": ".engine.neighbors",
+    "lower_bound": ".engine.bounds",
+    "lower_bounds": ".engine.bounds",
     "merge_shards": ".engine.matrix_shards",
     "opw": ".metrics.opw",
     "otw": ".metrics.otw",
@@ -94,6 +98,7 @@ __all__ = [
     "Series",
     "Traits",
     "UnknownMetricError",
+    "alignment_path",
     "aot",
     "as_dataset",
     "as_paths",
@@ -101,6 +106,7 @@ __all__ = [
     "barycenter",
     "distance",
     "dtw",
+    "envelope",
     "etiot",
     "etiot_hbcd",
     "euclidean",
@@ -108,6 +114,8 @@ __all__ = [
     "get_metric",
     "kneighbors",
     "list_metrics",
+    "lower_bound",
+    "lower_bounds",
     "merge_shards",
     "opw",
     "otw",

@@ -80,8 +80,8 @@ def solve(x: Any, y: Any, metric: Metric = "softdtw", **params: Any) -> Result:
     Returns
     -------
     Result
-        ``value``, ``converged``, ``n_iter``, ``gap``, and where the metric has them ``alignment``, ``plan``, ``w``,
-        ``potentials``, ``objective``, ``cost``.
+        ``value``, ``converged``, ``n_iter``, ``gap``, and where the metric has them ``alignment``, ``path``,
+        ``masses``, ``plan``, ``w``, ``potentials``, ``objective``, ``cost``.
 
     Raises
     ------
@@ -103,6 +103,58 @@ def solve(x: Any, y: Any, metric: Metric = "softdtw", **params: Any) -> Result:
     """
     metric_comes_last("solve(x, y, metric={})", x, y)
     return get_metric(metric, **params).solve(x, y)
+
+
+def alignment_path(x: Any, y: Any, metric: Metric = "softdtw", **params: Any) -> tuple[list[tuple[int, int]], float]:
+    """Which times of one series belong to which of another, and the value of the metric.
+
+    Parameters
+    ----------
+    x, y, metric, **params
+        See :func:`distance`. The metric is one of alignments, as ``dtw``, those of the soft-DTW family and ``sta``, or
+        one of exact transport, as ``tiot``.
+
+    Returns
+    -------
+    path : list of pairs of int
+        ``(i, j)`` in order: one alignment of least cost, from ``(0, 0)`` to the last times; or the pairs of a transport
+        plan between which mass moves, whose masses are in ``solve(...).masses``. Looking back from the end of an
+        alignment, where steps tie the diagonal one is taken first, then that from the time of x before. Soft-DTW and
+        ``sta`` have many alignments at once: theirs is the most probable, that of least cost.
+    value : float
+        That of :func:`distance`.
+
+    Raises
+    ------
+    NotImplementedError
+        If the metric has no path; an entropic plan moves mass between all pairs. See also :func:`distance`.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If an iterative solver stopped before its tolerance.
+
+    See Also
+    --------
+    solve : the path as an array, the expected alignment, the plan.
+
+    References
+    ----------
+    Sakoe, Chiba, *Dynamic Programming Algorithm Optimization for Spoken Word Recognition*, IEEE TASSP 1978.
+
+    Examples
+    --------
+    >>> import stotmetrics
+    >>> stotmetrics.alignment_path([0.0, 1.0, 5.0], [0.0, 2.0, 2.0, 5.0], metric="dtw")
+    ([(0, 0), (1, 1), (1, 2), (2, 3)], 2.0)
+    """
+    metric_comes_last("alignment_path(x, y, metric={})", x, y)
+    bound = get_metric(metric, **params)
+    result = bound.solve(x, y)
+    if "path" not in result.available:
+        offers = ", ".join(result.available) or "nothing but its value"
+        raise NotImplementedError(f"{bound!r} has no path; solve(x, y, metric) offers {offers}")
+    return [(i, j) for i, j in result.path.tolist()], result.value
 
 
 def value_and_grad(x: Any, y: Any, metric: Metric = "softdtw", **params: Any) -> tuple[float, FloatArray, FloatArray]:

@@ -3,9 +3,10 @@
 import json
 import math
 import re
+import warnings
 import zipfile
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -286,16 +287,21 @@ def _first_is_no_channel(values: FloatArray) -> bool:
 
 
 def _npz(path: Path) -> dict[str, npt.NDArray[Any]]:
-    try:
+    with _only_arrays(path, "an .npz file of plain arrays"):
         _refuse_bombs(path)
         with np.load(path, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
-    except _BROKEN as error:
-        raise DataFileError(f"{path}: not an .npz file of plain arrays ({_first_line(error)})") from None
+
+
+# Series that are packed a hundredfold hold nothing; small ones do no harm.
+_BOMB, _BOMB_RATIO = 2**30, 100
 
 
 def _refuse_bombs(path: Path) -> None:
-    """Refuse an archive whose arrays claim more than they hold, or more than the machine has, before any is read."""
+    """Refuse an archive whose arrays claim more than they hold, far more than its size, or more than the machine has.
+
+    Nothing is unpacked for it.
+    """
     need = 0
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
@@ -304,6 +310,11 @@ def _refuse_bombs(path: Path) -> None:
             if claimed > member.file_size:
                 raise ValueError(f"{member.filename} claims {claimed} bytes and holds {member.file_size}")
             need += claimed
+    size = path.stat().st_size
+    if need > _BOMB and need > _BOMB_RATIO * size:
+        raise ValueError(
+            f"{size} bytes that unpack to {need}, as those of a zip bomb do; save what is yours with numpy.savez"
+        )
     refuse_more_than_memory(need, f"{path}", "split the file")
 
 
@@ -318,35 +329,36 @@ def _claimed_bytes(stream: IO[bytes]) -> int:
 def load_array(path: str | Path) -> npt.NDArray[Any]:
     """Read one plain array from a ``.npy`` file."""
     path = Path(path)
+    with _only_arrays(path, "an .npy file of a plain array"), path.open("rb") as stream:
+        if stream.read(2) == b"PK":
+            raise DataFileError(f"{path}: this is an .npz file; name it so")
+        stream.seek(0)
+        claimed = _claimed_bytes(stream)
+        if claimed > path.stat().st_size:
+            raise ValueError(f"it claims {claimed} bytes and holds {path.stat().st_size}")
+        refuse_more_than_memory(claimed, f"{path}", "split the file")
+        stream.seek(0)
+        stored: npt.NDArray[Any] = np.load(stream, allow_pickle=False)
+        return stored
+
+
+@contextmanager
+def _only_arrays(path: Path, what: str) -> Iterator[None]:
+    """Say which file holds something else, whatever NumPy, zipfile or zlib raise at its bytes."""
     try:
-        with path.open("rb") as stream:
-            if stream.read(2) != b"PK":
-                stream.seek(0)
-                claimed = _claimed_bytes(stream)
-                if claimed > path.stat().st_size:
-                    raise ValueError(f"it claims {claimed} bytes and holds {path.stat().st_size}")
-                refuse_more_than_memory(claimed, f"{path}", "split the file")
-        stored = np.load(path, allow_pickle=False)
-    except _BROKEN as error:
-        raise DataFileError(f"{path}: not an .npy file of a plain array ({_first_line(error)})") from None
-    if not isinstance(stored, np.ndarray):
-        raise DataFileError(f"{path}: this is an .npz file; name it so")
-    return stored
-
-
-# What NumPy, zipfile and zlib raise at bytes that are something else.
-_BROKEN = (
-    ValueError,
-    EOFError,
-    AttributeError,
-    TypeError,
-    KeyError,
-    RuntimeError,
-    SyntaxError,
-    OverflowError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+        with warnings.catch_warnings():
+            # A header of Python 2 is read as well.
+            warnings.filterwarnings("ignore", message="Reading .* required additional header parsing")
+            yield
+    except (DataFileError, MemoryError):
+        raise
+    except OSError as error:
+        # That of a missing file names it; that of a seek to a place that is none does not.
+        if error.filename is not None:
+            raise
+        raise DataFileError(f"{path}: not {what} ({_first_line(error)})") from None
+    except Exception as error:
+        raise DataFileError(f"{path}: not {what} ({_first_line(error)})") from None
 
 
 def _first_line(error: Exception) -> str:

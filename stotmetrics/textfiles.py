@@ -296,6 +296,8 @@ def read_arff(path: Path) -> Found:
     named = bool(kinds) and kinds[-1][0].lower() in _LABEL_NAMES
     if not kinds or nominal not in ([], [len(kinds) - 1]):
         raise DataFileError(f"{path}: wanted numbers, and at most one nominal attribute, the class, at the end")
+    if len(kinds) == len(nominal) + (named and not nominal):
+        raise DataFileError(f"{path}: has no attribute of values beside the class")
     found = Found(labels=[] if nominal else None)
     if not nominal:
         found.unlabelled = "its last attribute is not nominal, so there are no class labels"

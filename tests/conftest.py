@@ -20,6 +20,14 @@ settings.register_profile("nightly", max_examples=1500, **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Published figures take long: they are compared where ``-m published`` asks for it."""
+    if "published" not in config.option.markexpr:
+        for item in items:
+            if item.get_closest_marker("published"):
+                item.add_marker(pytest.mark.skip(reason="slow: pytest -m published"))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of published data and reference figures; not part of the project."""

@@ -4,8 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from stotmetrics import as_series
+from stotmetrics import as_series, datasets
 from stotmetrics.datasets import (
     DataFileError,
     load_array,
@@ -15,6 +17,8 @@ from stotmetrics.datasets import (
     load_series,
     load_split,
 )
+
+READERS = st.sampled_from([load_labelled, load_collection, load_series])
 
 TS = """\
 # a comment
@@ -179,3 +183,50 @@ def test_bytes_that_are_no_text_are_refused(tmp_path):
 def test_lists_that_are_no_json_are_refused():
     with pytest.raises(DataFileError, match="not a JSON list"):
         load_series("[1, 2")
+
+
+@given(st.binary(max_size=200), st.sampled_from([".npy", ".npz", ".ts", ".arff", ".csv", ".tsv"]), READERS)
+def test_bytes_of_any_kind_are_series_or_an_error_that_names_the_file(tmp_path_factory, content, suffix, reader):
+    path = tmp_path_factory.getbasetemp() / f"any{suffix}"
+    path.write_bytes(content)
+    told = path.name
+    try:
+        reader(path)
+    except DataFileError as error:
+        told = str(error)
+    assert path.name in told
+
+
+@pytest.mark.parametrize(
+    "header", ["{'descr': ({)}", " {'descr': '<f8',\n  'fortran_order': False, 'shape': (1,)}", "{(", "'"]
+)
+def test_a_broken_header_of_an_array_is_told(tmp_path, header):
+    padded = header.encode() + b" " * (-(len(header) + 11) % 64) + b"\n"
+    path = tmp_path / "x.npy"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(padded).to_bytes(2, "little") + padded)
+    with pytest.raises(DataFileError, match=r"x\.npy: not an \.npy file"):
+        load_collection(path)
+
+
+def test_an_archive_under_the_name_of_an_array_is_closed_and_told(tmp_path):
+    path = tmp_path / "x.npy"
+    with path.open("wb") as file:
+        np.savez(file, X=np.ones((2, 3)))
+    with pytest.raises(DataFileError, match=r"this is an \.npz file; name it so"):
+        load_collection(path)
+
+
+def test_an_archive_that_unpacks_a_hundredfold_is_not_unpacked(tmp_path, monkeypatch):
+    path = tmp_path / "bomb.npz"
+    np.savez_compressed(path, X=np.zeros((1000, 1000)))
+    assert load_collection(path).shape == (1000, 1000)
+    monkeypatch.setattr(datasets, "_BOMB", 2**20)
+    with pytest.raises(DataFileError, match="as those of a zip bomb do"):
+        load_collection(path)
+
+
+def test_an_arff_file_with_nothing_but_classes_is_told(tmp_path):
+    path = tmp_path / "x.arff"
+    path.write_text("@relation r\n@attribute class {a,b}\n@data\na\n")
+    with pytest.raises(DataFileError, match="has no attribute of values beside the class"):
+        load_labelled(path)

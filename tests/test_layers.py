@@ -23,7 +23,7 @@ FLOORS = [
     {"cli", "__main__"},
 ]
 HEIGHT = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-HOSTS = {"sklearn", "tslearn", "aeon", "torch", "ot", "sktime"}
+HOSTS = {"sklearn", "tslearn", "aeon", "jax", "torch", "ot", "sktime"}
 # Data sets are read from the package that brings them.
 BRINGS_DATA = {"datasets"}
 

@@ -47,7 +47,20 @@ def test_importing_the_package_imports_nothing_optional_and_no_metric():
     # -I: neither the folder it is run in nor the environment decides what is found.
     done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True)
     modules = json.loads(done.stdout)
-    heavy = {"aeon", "joblib", "matplotlib", "numba", "ot", "pandas", "scipy", "sklearn", "torch", "tqdm", "tslearn"}
+    heavy = {
+        "aeon",
+        "jax",
+        "joblib",
+        "matplotlib",
+        "numba",
+        "ot",
+        "pandas",
+        "scipy",
+        "sklearn",
+        "torch",
+        "tqdm",
+        "tslearn",
+    }
     assert not heavy & {name.partition(".")[0] for name in modules}
     assert not [name for name in modules if name.startswith(("stotmetrics.metrics.", "stotmetrics.kernels."))]
 

@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 
 from ..arrays import FloatArray, in_any_host, is_integer, real_array
 from ..errors import ConvergenceWarning, InvalidParameterError, warn_user
-from ..series import Series, as_dataset, as_series
+from ..series import Series, as_dataset
 from ..spec.admission import warn_of_doubts
 from ..spec.bound import BoundMetric, Metric, get_metric, metric_comes_last
 from ..spec.result import GradBatch
@@ -37,11 +37,13 @@ class Barycenter:
     objective : float
         The weighted mean of the metric between the barycenter and the series.
     converged : bool
-        Whether the optimiser met its tolerance.
+        Whether the gradient met its tolerance.
     n_iter : int
         Steps of the optimiser.
     message : str
         Why it stopped.
+    times : array of shape (T,), optional
+        Its times, for a metric that uses them, where the series or ``init`` have any; None: 0, 1, ..., T-1.
     """
 
     values: FloatArray
@@ -49,6 +51,7 @@ class Barycenter:
     converged: bool
     n_iter: int
     message: str
+    times: FloatArray | None = None
 
 
 @in_any_host
@@ -57,7 +60,7 @@ def barycenter(
     metric: Metric = "softdtw",
     *,
     weights: npt.ArrayLike | None = None,
-    init: npt.ArrayLike | int | None = None,
+    init: npt.ArrayLike | Series | int | None = None,
     max_iter: int = 200,
     tol: float = 1e-6,
     n_jobs: int | None = None,
@@ -67,7 +70,8 @@ def barycenter(
     """The series that minimises its weighted mean distance to a set of series, by L-BFGS.
 
     The problem is not convex: the result is a local minimum near ``init``. Under a metric of histograms the search is
-    over the logarithms of their masses, so that every mass of the barycenter is positive.
+    over the logarithms of their masses, so that every mass of the barycenter is positive. Where the metric has kinks,
+    as ``tiot`` and ``taot`` without epsilon, the search may end at one, and says that it has not converged.
 
     Parameters
     ----------
@@ -77,9 +81,10 @@ def barycenter(
         A differentiable metric.
     weights : array_like of shape (n,), optional
         Non-negative; only their proportions matter. By default all are equal.
-    init : array_like of shape (T,) or (T, d), or int, optional
+    init : array_like of shape (T,) or (T, d), Series, or int, optional
         Where to start, which also fixes the length of the barycenter; or its length. By default the mean of the
-        series, each first stretched to their median length.
+        series, each first stretched to their median length. Its times, if it is a Series that has any, are those of the
+        barycenter; otherwise the times of the series are averaged like their values. Its weights stay as well.
     max_iter : int, default 200
         Limit of L-BFGS steps; at 0 the result is ``init``.
     tol : float, default 1e-6
@@ -130,26 +135,29 @@ def barycenter(
     warn_of_doubts(series, bound.traits, bound.name)
     shares = _shares(weights, len(series))
     max_iter, tol = _limits(max_iter, tol)
-    start = _start(init, series, shares)
-    workers = Workers(Workload(bound, series), n_jobs)
+    start = _start(init, series, shares, bound)
+    search = _Search(bound, series, shares, start, n_jobs)
     with one_blas_thread():
-        workers.prepare()
-        search = _Search(bound, series, shares, start, workers)
-        found, scale = search.run(max_iter, tol)
+        value, slopes = search.value_and_slope(search.start)
+        scale = float(np.abs(slopes).max())
+        if max_iter == 0 or scale == 0.0:
+            end = _Stopped(search.start, value, slopes)
+        else:
+            end = search.minimise(scale, max_iter, tol)
     if search.failed:
         warn_user(
             f"{bound.name} did not converge for {search.failed} gradients on the way; raise its max_iter or tol, "
             "as in metric_params={'max_iter': ...}",
             ConvergenceWarning,
         )
-    # Without a stop on the value, the line search may end at the last digit before the gradient meets its tolerance.
-    slope = float(np.abs(found.slope).max())
     return Barycenter(
-        values=search.point(found.at),
-        objective=found.value,
-        converged=found.success or slope <= tol * scale,
-        n_iter=found.n_iter,
-        message=found.message,
+        values=search.point(end.at),
+        objective=end.value,
+        # The optimiser also calls it a success when the last digit of the value stands still, as next to a kink.
+        converged=float(np.abs(end.slope).max()) <= tol * scale,
+        n_iter=end.n_iter,
+        message=end.message,
+        times=start.times if start.has_times else None,
     )
 
 
@@ -160,7 +168,6 @@ class _Stopped:
     at: FloatArray
     value: float
     slope: FloatArray
-    success: bool = False
     n_iter: int = 0
     message: str = "no step was asked for, or the start has no slope"
 
@@ -173,43 +180,41 @@ class _Search:
     """
 
     def __init__(
-        self, bound: BoundMetric, series: Sequence[Series], shares: FloatArray, start: FloatArray, workers: Workers
+        self, bound: BoundMetric, series: Sequence[Series], shares: FloatArray, start: Series, n_jobs: int | None
     ) -> None:
-        self.shares, self.shape, self.workers = shares, start.shape, workers
+        self.shares, self.like = shares, start
         self.masses = bound.traits.needs_mass
-        self.origin = np.maximum(start, _LEAST_MASS * start.mean()) if self.masses else start
-        self.unit = 1.0 if self.masses else _unit(series, start)
-        self.start = np.zeros(start.size)
+        values = start.values
+        self.origin = np.maximum(values, _LEAST_MASS * values.mean()) if self.masses else values
+        self.unit = 1.0 if self.masses else _unit(series, values)
+        self.start = np.zeros(values.size)
         self.failed = 0
+        self.workers = Workers(Workload(bound, series), n_jobs)
+        with one_blas_thread():
+            self.workers.prepare()
 
     def point(self, at: FloatArray) -> FloatArray:
         """The series at some coordinates."""
-        moved = at.reshape(self.shape)
+        moved = at.reshape(self.origin.shape)
         return np.ascontiguousarray(self.origin * np.exp(moved) if self.masses else self.origin + self.unit * moved)
 
     def value_and_slope(self, at: FloatArray) -> tuple[float, FloatArray]:
         """The objective, and its derivatives in the coordinates."""
-        point, count = self.point(at), len(self.shares)
-        spans = [(point, k, min(k + _TOGETHER, count)) for k in range(0, count, _TOGETHER)]
+        point = self.point(at)
+        left = _with_values(self.like, point)
+        spans = [(left, k, min(k + _TOGETHER, len(self.shares))) for k in range(0, len(self.shares), _TOGETHER)]
         parts = dict(self.workers.run(_slopes, spans, len(spans)))
         # Summed in the order of the series, so that the result does not depend on the workers.
-        slope, value = np.zeros(self.shape), 0.0
+        slope, value = np.zeros(point.shape), 0.0
         for first, batch in sorted(parts.items()):
             assert batch.left is not None
-            for share, own in zip(self.shares[first:], batch.left):
+            shares = self.shares[first : first + len(batch.values)]
+            for share, own in zip(shares, batch.left, strict=True):
                 slope += share * own
-            value += float(self.shares[first : first + len(batch.values)] @ batch.values)
+            value += float(shares @ batch.values)
             if batch.converged is not None:
                 self.failed += int((~batch.converged).sum())
         return value, (slope * (point if self.masses else self.unit)).ravel()
-
-    def run(self, max_iter: int, tol: float) -> tuple[_Stopped, float]:
-        """Where the search ends, and the largest slope at its start."""
-        value, slope = self.value_and_slope(self.start)
-        scale = float(np.abs(slope).max())
-        if max_iter == 0 or scale == 0.0:
-            return _Stopped(self.start, value, slope), scale
-        return self.minimise(scale, max_iter, tol), scale
 
     def minimise(self, scale: float, max_iter: int, tol: float) -> _Stopped:
         """L-BFGS on the objective in the unit in which the largest slope at the start is 1."""
@@ -229,18 +234,15 @@ class _Search:
             found.x,
             float(found.fun) * scale,
             found.jac * scale,
-            bool(found.success),
             int(found.nit),
             str(found.message),
         )
 
 
-def _slopes(load: Workload, point: FloatArray, start: int, stop: int) -> tuple[int, GradBatch]:
+def _slopes(load: Workload, point: Series, start: int, stop: int) -> tuple[int, GradBatch]:
     """Values and gradients in the point, which is the left series, of some of the series."""
-    series = load.prepared(0)
-    left = load.metric.prepare(Series(np.ascontiguousarray(point), frame_shape=load.series(0)[0].frame_shape))
     rows, cols = np.zeros(stop - start, dtype=np.intp), np.arange(start, stop, dtype=np.intp)
-    return start, load.metric.gradients([left], series, rows, cols, "left")
+    return start, load.metric.gradients([load.metric.prepare(point)], load.prepared(0), rows, cols, "left")
 
 
 def _unit(series: Sequence[Series], start: FloatArray) -> float:
@@ -269,18 +271,44 @@ def _shares(weights: npt.ArrayLike | None, n: int) -> FloatArray:
     return np.asarray(shares / shares.sum(), dtype=np.float64)
 
 
-def _start(init: npt.ArrayLike | int | None, series: Sequence[Series], shares: FloatArray) -> FloatArray:
+def _start(
+    init: npt.ArrayLike | Series | int | None, series: Sequence[Series], shares: FloatArray, metric: BoundMetric
+) -> Series:
+    """Where to start: values, and the times and weights that the barycenter keeps."""
+    shape = series[0].frame_shape
     if init is not None and not isinstance(init, (int, np.integer)):
-        start = as_series(init, name="init").values
-        if start.shape[1] != series[0].dim:
+        given = metric.accept(init, "init")
+        if given.dim != series[0].dim:
             raise InvalidParameterError(
-                f"init must have as many dimensions as the series, {series[0].dim}; got {start.shape[1]}"
+                f"init must have as many dimensions as the series, {series[0].dim}; got {given.dim}"
             )
-        return start.copy()
+        times = given.times if given.has_times else _mean_times(series, shares, len(given))
+        return Series(given.values, times, given.weights if given.has_weights else None, shape)
     length = int(np.median([len(one) for one in series])) if init is None else int(init)
     if length < 1 or isinstance(init, bool):
         raise InvalidParameterError(f"init must be a series or its length >= 1; got {init!r}")
+    return Series(_mean(series, shares, length), _mean_times(series, shares, length), None, shape)
+
+
+def _with_values(series: Series, values: FloatArray) -> Series:
+    times, weights = series.times if series.has_times else None, series.weights if series.has_weights else None
+    return Series(values, times, weights, series.frame_shape)
+
+
+def _mean(series: Sequence[Series], shares: FloatArray, length: int) -> FloatArray:
     return np.asarray(sum(share * _stretch(one.values, length) for share, one in zip(shares, series, strict=True)))
+
+
+def _mean_times(series: Sequence[Series], shares: FloatArray, length: int) -> FloatArray | None:
+    """Increasing, as those of the series are; None where no series has times."""
+    if not any(one.has_times for one in series):
+        return None
+    if all(np.array_equal(one.times, series[0].times) for one in series) and length == len(series[0]):
+        return series[0].times
+    # Around those of the first series: a large offset costs the differences no digits.
+    origin = series[0].times[0]
+    moved = [_stretch((one.times - origin)[:, None], length)[:, 0] for one in series]
+    return np.asarray(origin + sum(share * times for share, times in zip(shares, moved, strict=True)))
 
 
 def _stretch(values: FloatArray, length: int) -> FloatArray:

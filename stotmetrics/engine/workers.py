@@ -223,10 +223,14 @@ class Workers:
             stop.ask()
 
     def _parallel(self) -> Any:
+        # As many as joblib's own "2 * n_jobs", which it has parsed as Python: the parser of 3.11 fails in several threads.
+        ahead = 2 * effective_n_jobs(self._n_jobs)
         try:
-            return Parallel(n_jobs=self._n_jobs, prefer=self._prefer, return_as="generator_unordered")
+            return Parallel(
+                n_jobs=self._n_jobs, prefer=self._prefer, pre_dispatch=ahead, return_as="generator_unordered"
+            )
         except ValueError:  # a backend that can only return everything at the end
-            return Parallel(n_jobs=self._n_jobs, prefer=self._prefer)
+            return Parallel(n_jobs=self._n_jobs, prefer=self._prefer, pre_dispatch=ahead)
 
     def _load_for_workers(self) -> Any:
         # With a single worker joblib does the tasks here.

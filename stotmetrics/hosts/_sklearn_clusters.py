@@ -339,10 +339,9 @@ class TimeSeriesKMeans(_Clusters):
             return center
         own = [one for one, is_mine in zip(series, mine, strict=True) if is_mine]
         # A start among the series may have come from far: the barycenter begins where the center is.
-        found = barycenter(
-            own, self.metric_, weights=weights[mine], init=center.values, max_iter=self.max_iter_barycenter
-        )
-        return Series(np.ascontiguousarray(found.values), frame_shape=center.frame_shape)
+        found = barycenter(own, self.metric_, weights=weights[mine], init=center, max_iter=self.max_iter_barycenter)
+        own_weights = center.weights if center.has_weights else None
+        return Series(np.ascontiguousarray(found.values), found.times, own_weights, center.frame_shape)
 
 
 def spread(distances_to: Any, weights: FloatArray, k: int, random: Any) -> IntArray:

@@ -1,21 +1,12 @@
 """Losses between batches of series for PyTorch, with the values and the gradients of the kernels of this package."""
 
-import warnings
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import ConvergenceWarning, InvalidParameterError
-from ..series import Series
-from ..spec.admission import check_pair
-from ..spec.bound import BoundMetric, Metric, get_metric
-
-_REDUCTIONS = ("mean", "sum", "none")
-
-Lengths: TypeAlias = Any | Sequence[int] | None
+from ..spec.bound import BoundMetric, Metric
+from ._batches import Lengths, check_shapes, loss_metric, read_lengths, values_and_slopes
 
 
 class SeriesLoss(torch.nn.Module):
@@ -53,10 +44,7 @@ class SeriesLoss(torch.nn.Module):
 
     def __init__(self, metric: Metric, *, reduction: str = "mean", **params: Any) -> None:
         super().__init__()
-        if reduction not in _REDUCTIONS:
-            raise InvalidParameterError(f"reduction must be 'mean', 'sum' or 'none'; got {reduction!r}")
-        self.metric = get_metric(metric, **params)
-        self.metric.require_gradient()
+        self.metric = loss_metric(metric, reduction, params)
         self.reduction = reduction
 
     def forward(
@@ -85,12 +73,11 @@ class SeriesLoss(torch.nn.Module):
         InvalidSeriesError, InvalidParameterError
             If the batches or the lengths cannot be used.
         """
-        if input.ndim != target.ndim or input.ndim not in (2, 3, 4) or len(input) != len(target) or not len(input):
-            raise InvalidParameterError(
-                "input and target must have shape (B, T), (B, T, d) or (B, T, H, W) with the same B >= 1; "
-                f"got {tuple(input.shape)} and {tuple(target.shape)}"
-            )
-        lengths = _lengths(input_lengths, input, "input"), _lengths(target_lengths, target, "target")
+        check_shapes(input.shape, target.shape)
+        lengths = (
+            read_lengths(input_lengths, input.shape, "input"),
+            read_lengths(target_lengths, target.shape, "target"),
+        )
         values: Tensor = _PairwiseValues.apply(input, target, self.metric, lengths)
         if self.reduction == "none":
             return values
@@ -201,6 +188,71 @@ class STALoss(SeriesLoss):
         super().__init__("sta", reduction=reduction, **params)
 
 
+class TiOTLoss(SeriesLoss):
+    """Time-integrated optimal transport of each pair of series, exact.
+
+    The times of a series are 0, 1, 2, ... A loss without a balance to tune; its gradient is one of several where plans
+    tie, and zero between equal series.
+
+    Parameters
+    ----------
+    reduction : {"mean", "sum", "none"}, default "mean"
+        Of the values of the batch.
+    **params
+        Parameters of :func:`stotmetrics.tiot`. A forecast needs ``standardize=False``: z-scores forget its level and
+        its scale.
+
+    References
+    ----------
+    Nguyen, Chu, Toh. *Time-integrated Optimal Transport: A Robust Minimax Framework*, 2025.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from stotmetrics.hosts.torch import TiOTLoss
+    >>> x = torch.tensor([[0.0, 3.0]], requires_grad=True)
+    >>> loss = TiOTLoss(standardize=False, root=False)(x, torch.tensor([[0.0, 1.0]]))
+    >>> loss.backward()
+    >>> loss.item(), x.grad.tolist()
+    (2.0, [[0.0, 2.0]])
+    """
+
+    def __init__(self, *, reduction: str = "mean", **params: Any) -> None:
+        super().__init__("tiot", reduction=reduction, **params)
+
+
+class ETiOTLoss(SeriesLoss):
+    """Entropic time-integrated optimal transport of each pair of series, smooth in both.
+
+    The times of a series are 0, 1, 2, ... The value is that of :func:`stotmetrics.etiot`, the cost of the plan without
+    its entropy, and the gradient is that of the value.
+
+    Parameters
+    ----------
+    reduction : {"mean", "sum", "none"}, default "mean"
+        Of the values of the batch.
+    **params
+        Parameters of :func:`stotmetrics.etiot`. A forecast needs ``standardize=False``: z-scores forget its level and
+        its scale.
+
+    References
+    ----------
+    Nguyen, Chu, Toh. *Time-integrated Optimal Transport: A Robust Minimax Framework*, 2025.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from stotmetrics.hosts.torch import ETiOTLoss
+    >>> x = torch.tensor([[0.0, 3.0, 1.0]], dtype=torch.float64)
+    >>> loss = ETiOTLoss(epsilon=0.1, reduction="none")
+    >>> torch.autograd.gradcheck(loss, (x.requires_grad_(), x.detach() ** 2))
+    True
+    """
+
+    def __init__(self, *, reduction: str = "mean", **params: Any) -> None:
+        super().__init__("etiot", reduction=reduction, **params)
+
+
 class _PairwiseValues(torch.autograd.Function):
     """The values of the pairs of two batches; their gradients are found on the way, and kept for ``backward``."""
 
@@ -208,31 +260,13 @@ class _PairwiseValues(torch.autograd.Function):
     def forward(
         ctx: Any, source: Tensor, target: Tensor, metric: BoundMetric, lengths: tuple[list[int], list[int]]
     ) -> Tensor:
-        left = _series(source, lengths[0], metric, "input")
-        right = _series(target, lengths[1], metric, "target")
-        for k, (x, y) in enumerate(zip(left, right, strict=True)):
-            check_pair(x, y, metric.traits, metric.name, f"input[{k}]", f"target[{k}]")
-        pairs = np.arange(len(left), dtype=np.intp)
-        sets = metric.prepare_all(left), metric.prepare_all(right)
         moves = source.requires_grad, target.requires_grad
-        if any(moves):
-            side = "both" if all(moves) else "left" if moves[0] else "right"
-            batch: Any = metric.gradients(*sets, pairs, pairs, side)  # type: ignore[arg-type]
-            slopes = [
-                _padded(own, like) if wanted else None
-                for own, like, wanted in zip((batch.left, batch.right), (source, target), moves, strict=True)
-            ]
-            ctx.save_for_backward(*slopes)
-        else:
-            batch = metric.block(*sets, pairs, pairs)
-        failed = 0 if batch.converged is None else int((~batch.converged).sum())
-        if failed:
-            warnings.warn(
-                f"{metric.name} did not converge for {failed} of {len(pairs)} pairs; raise max_iter or tol",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
-        return torch.as_tensor(batch.values).to(source)
+        x, y = (batch.detach().to("cpu", torch.float64).numpy() for batch in (source, target))
+        values, slopes = values_and_slopes(metric, x, y, lengths, moves, stacklevel=3)
+        ctx.save_for_backward(
+            *(None if own is None else torch.as_tensor(own).to(like) for own, like in zip(slopes, (source, target)))
+        )
+        return torch.as_tensor(values).to(source)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -242,34 +276,3 @@ class _PairwiseValues(torch.autograd.Function):
             for slope in ctx.saved_tensors
         )
         return left, right, None, None
-
-
-def _series(batch: Tensor, lengths: list[int], metric: BoundMetric, name: str) -> list[Series]:
-    """The series of a batch, in double precision, without their padding."""
-    values = batch.detach().to("cpu", torch.float64).numpy()
-    frame_shape = values.shape[2:] if values.ndim == 4 else None
-    series = []
-    for k, length in enumerate(lengths):
-        own = metric.accept(values[k, :length], f"{name}[{k}]")
-        series.append(Series(own.values, frame_shape=frame_shape))
-    return series
-
-
-def _padded(slopes: list[Any], like: Tensor) -> Tensor:
-    """The gradients as one batch, zero on what was padding."""
-    whole = np.zeros(tuple(like.shape))
-    for k, slope in enumerate(slopes):
-        whole[k, : len(slope)] = slope.reshape(len(slope), *like.shape[2:])
-    return torch.as_tensor(whole).to(like)
-
-
-def _lengths(given: Lengths, batch: Tensor, name: str) -> list[int]:
-    count, longest = len(batch), batch.shape[1]
-    if given is None:
-        return [longest] * count
-    lengths = [int(length) for length in given]
-    if len(lengths) != count or not all(1 <= length <= longest for length in lengths):
-        raise InvalidParameterError(
-            f"{name}_lengths must be {count} integers from 1 to {longest}, one for each series; got {lengths}"
-        )
-    return lengths

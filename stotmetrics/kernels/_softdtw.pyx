@@ -15,8 +15,8 @@ from ._softdtw_bands cimport FEWEST, Banded, alike, banded_work, run_banded, sta
 from ._softdtw_gak cimport squares
 from ._softdtw_log cimport log_alignment, log_jvp, log_value
 from ._softdtw_loops cimport (
-    SDTW_LINE, SDTW_MATRIX, SDTW_PAD, SDTW_SPACE, SIMD_W, gak_costs, sdtw_backward, sdtw_exponentials, sdtw_forward,
-    sdtw_gradient, sdtw_hard, sdtw_lanes, sdtw_problem, sdtw_total,
+    SDTW_LINE, SDTW_MATRIX, SDTW_PAD, SDTW_PLANE, SDTW_SPACE, SIMD_W, gak_costs, sdtw_backward, sdtw_exponentials,
+    sdtw_forward, sdtw_gradient, sdtw_hard, sdtw_lanes, sdtw_problem, sdtw_steps, sdtw_total,
 )
 from ._softdtw_pairs cimport (
     Pairs, aligned, cols_of, lanes_pay, lanes_work, pair_in_range, rows_of, run_lanes, x_of, y_of,
@@ -48,7 +48,7 @@ cdef inline Py_ssize_t packed_work(Py_ssize_t n, Py_ssize_t m, Py_ssize_t d) noe
 
 
 cdef inline Py_ssize_t kept_work(Py_ssize_t n, Py_ssize_t m) noexcept nogil:
-    return 2 * (n * m + SIMD_W)
+    return 3 * SDTW_PLANE(n * m)
 
 
 cdef double value_of(const sdtw_problem *p, int kind, double gamma, double *work) noexcept nogil:
@@ -56,7 +56,7 @@ cdef double value_of(const sdtw_problem *p, int kind, double gamma, double *work
     # A single row or column has one path: its sum needs no exponentials and keeps every digit at a huge gamma.
     if gamma == 0.0 or p.n == 1 or p.m == 1:
         return sdtw_hard(p, kind, work)
-    sdtw_forward(p, kind, work, NULL, NULL, &total)
+    sdtw_forward(p, kind, work, NULL, &total)
     return value_of_total(&total, gamma)
 
 
@@ -65,14 +65,18 @@ cdef double gradient_of(
 ) noexcept nogil:
     """work: lines_work and kept_work doubles."""
     cdef sdtw_total total
-    cdef Py_ssize_t cells = p.n * p.m, i
-    cdef double *kept = work + lines_work(p.n)
+    cdef sdtw_steps kept
+    cdef Py_ssize_t i
+    kept.cells = p.n * p.m
     if p.first != NULL:
-        cells = 0
+        kept.cells = 0
         for i in range(p.n):
-            cells += p.last[i] - p.first[i] + 1
-    sdtw_forward(p, kind, work, kept, kept + cells + SIMD_W, &total)
-    sdtw_backward(p, kind, work, kept + cells, kept + 2 * cells + SIMD_W, &total, gradient)
+            kept.cells += p.last[i] - p.first[i] + 1
+    kept.from_before = work + lines_work(p.n)
+    kept.from_above = kept.from_before + SDTW_PLANE(kept.cells)
+    kept.from_diagonal = kept.from_above + SDTW_PLANE(kept.cells)
+    sdtw_forward(p, kind, work, &kept, &total)
+    sdtw_backward(p, kind, work, &kept, gradient)
     if p.n == 1 or p.m == 1:
         return sdtw_hard(p, kind, work)
     return value_of_total(&total, gamma)

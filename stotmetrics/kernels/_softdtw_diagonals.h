@@ -1,8 +1,7 @@
 /* Soft-DTW along anti-diagonals; included once for each build by _softdtw_loops.h.
  *
- * Diagonal t holds the cells (i, t - i), indexed by i. `step` is -1 when the diagonals run forwards (the neighbours of
- * a cell lie at i - 1 and i) and +1 when they run backwards (at i + 1 and i). Lanes behind the last row of a diagonal
- * compute rubbish that no valid cell reads: the cells next to both ends are reset to a border each time.
+ * Diagonal t holds the cells (i, t - i), indexed by i. Lanes behind the last row of a diagonal compute rubbish that no
+ * valid cell reads: the cells next to both ends are reset to a border each time.
  */
 
 /* Costs of the cells i..i+W-1 of diagonal t, whose last row is hi. */
@@ -37,29 +36,28 @@ typedef struct {
 } SIMD(sdtw_line);
 
 typedef struct {
-    simd_vec sum, top;           /* of the three neighbours: sum * 2^top */
-    simd_vec mantissa, exponent; /* of the cell */
+    simd_vec before, above, diagonal, sum; /* the three neighbours, in units of one power of two, and their sum */
+    simd_vec mantissa, exponent;           /* of the cell */
 } SIMD(sdtw_cells);
 
-/* The cells i..i+W-1 of diagonal t; a is the neighbouring diagonal, b the one beyond. */
+/* The cells i..i+W-1 of diagonal t; a is the diagonal before, b the one before that. */
 SIMD_INLINE void SIMD(sdtw_soft_cells)(
-    const sdtw_problem *p, int kind, int step, ptrdiff_t t, ptrdiff_t i, ptrdiff_t hi, const SIMD(sdtw_line) *a,
+    const sdtw_problem *p, int kind, ptrdiff_t t, ptrdiff_t i, ptrdiff_t hi, const SIMD(sdtw_line) *a,
     const SIMD(sdtw_line) *b, SIMD(sdtw_cells) *out
 ) {
     const simd_vec scale = SIMD(all)(p->scale), magic = SIMD(all)(SDTW_MAGIC);
     const simd_vec c = SIMD(sdtw_cost)(p, kind, t, i, hi);
     const simd_vec k = SIMD_FMA(c, scale, magic) - magic;
     const simd_vec factor = SIMD(exp2)(SIMD_FMA(-c, scale, k));
-    const simd_vec e1 = SIMD(load)(a->e + i), e2 = SIMD(load)(a->e + i + step), e3 = SIMD(load)(b->e + i + step);
+    const simd_vec e1 = SIMD(load)(a->e + i), e2 = SIMD(load)(a->e + i - 1), e3 = SIMD(load)(b->e + i - 1);
     const simd_vec top = SIMD_MAX(SIMD_MAX(e1, e2), e3);
     const simd_vec low = top - SIMD(all)(SDTW_FLOOR), base = top - SIMD(all)(0x1p52 + 1023);
     /* A product with a power of two is exact, so swapping x and y swaps the first two terms and changes no bit. */
-    simd_vec sum = SIMD(load)(a->m + i) * SIMD(sdtw_shift)(e1, low, base);
-    sum = SIMD_FMA(SIMD(load)(a->m + i + step), SIMD(sdtw_shift)(e2, low, base), sum);
-    sum = SIMD_FMA(SIMD(load)(b->m + i + step), SIMD(sdtw_shift)(e3, low, base), sum);
-    out->sum = sum;
-    out->top = top;
-    out->mantissa = sum * factor;
+    out->before = SIMD(load)(a->m + i) * SIMD(sdtw_shift)(e1, low, base);
+    out->above = SIMD(load)(a->m + i - 1) * SIMD(sdtw_shift)(e2, low, base);
+    out->diagonal = SIMD(load)(b->m + i - 1) * SIMD(sdtw_shift)(e3, low, base);
+    out->sum = out->before + out->above + out->diagonal;
+    out->mantissa = out->sum * factor;
     out->exponent = top - k;
 }
 
@@ -98,9 +96,21 @@ SIMD_INLINE void SIMD(sdtw_turn)(SIMD(sdtw_line) line[3]) {
     line[2] = spare;
 }
 
-/* The forward run; with kept_m, the sums of every diagonal go one after another into kept_m and kept_e. */
+/* What is left of a probability: nothing of a tiny one, nor of what is none. */
+SIMD_INLINE simd_vec SIMD(sdtw_likely)(simd_vec probability) {
+    return (simd_vec)((simd_bits)probability & (simd_bits)(probability > SDTW_NOTHING));
+}
+
+SIMD_INLINE void SIMD(sdtw_keep)(const sdtw_steps *kept, ptrdiff_t at, const SIMD(sdtw_cells) *cells) {
+    const simd_vec unit = 1.0 / cells->sum;
+    SIMD(store)(kept->from_before + at, SIMD(sdtw_likely)(cells->before * unit));
+    SIMD(store)(kept->from_above + at, SIMD(sdtw_likely)(cells->above * unit));
+    SIMD(store)(kept->from_diagonal + at, SIMD(sdtw_likely)(cells->diagonal * unit));
+}
+
+/* The forward run, which keeps the probabilities of all steps where there is room for them. */
 SIMD_INLINE void SIMD(sdtw_forward_run)(
-    const sdtw_problem *p, int kind, double *work, double *kept_m, double *kept_e, sdtw_total *total
+    const sdtw_problem *p, int kind, double *work, const sdtw_steps *kept, sdtw_total *total
 ) {
     SIMD(sdtw_line) line[3];
     SIMD(sdtw_cells) cells;
@@ -109,23 +119,17 @@ SIMD_INLINE void SIMD(sdtw_forward_run)(
     line[1].m[-1] = 1.0;
     line[1].e[-1] = 0.0;
     sdtw_range r = {0, -1};
-    ptrdiff_t left = INTERRUPT_SLICE;
+    ptrdiff_t left = INTERRUPT_SLICE, at = 0;
     for (ptrdiff_t t = 0; t <= p->n + p->m - 2; t++) {
         sdtw_range_forward(p, t, &r);
         if (interrupt_turn(&left, (r.hi - r.lo + 1) * (p->d + 1))) break;
         for (ptrdiff_t i = r.lo; i <= r.hi; i += SIMD_W) {
-            SIMD(sdtw_soft_cells)(p, kind, -1, t, i, r.hi, &line[0], &line[1], &cells);
+            SIMD(sdtw_soft_cells)(p, kind, t, i, r.hi, &line[0], &line[1], &cells);
             SIMD(store)(line[2].m + i, cells.mantissa);
             SIMD(store)(line[2].e + i, cells.exponent);
-            if (kept_m) {
-                SIMD(store)(kept_m + (i - r.lo), cells.sum);
-                SIMD(store)(kept_e + (i - r.lo), cells.top);
-            }
+            if (kept) SIMD(sdtw_keep)(kept, at + (i - r.lo), &cells);
         }
-        if (kept_m) {
-            kept_m += r.hi - r.lo + 1;
-            kept_e += r.hi - r.lo + 1;
-        }
+        at += r.hi - r.lo + 1;
         /* Two diagonals in a row: a diagonal step jumps over one. */
         if (t % SDTW_CLEAN <= 1) SIMD(sdtw_clean)(&line[2], r);
         SIMD(sdtw_border)(&line[2], r);
@@ -133,6 +137,8 @@ SIMD_INLINE void SIMD(sdtw_forward_run)(
     }
     total->mantissa = line[0].m[p->n - 1];
     total->exponent = line[0].e[p->n - 1];
+    for (ptrdiff_t k = 0; kept && k < SDTW_PAD; k++)
+        kept->from_before[at + k] = kept->from_above[at + k] = kept->from_diagonal[at + k] = 0.0;
 }
 
 /* What the probability of visiting each of the cells i..i+W-1 adds to the gradients, or to the alignment. */
@@ -152,41 +158,44 @@ SIMD_INLINE void SIMD(sdtw_spend)(
     }
 }
 
-/* The backward run: G[i,j] = K[i,j] (G[i+1,j+1] + G[i+1,j] + G[i,j+1]) and E = (Z / K) G / Z[last]. */
+/* The backward run: E[i,j] adds up the probabilities of the three next cells, each times that of the step from here. */
 SIMD_INLINE void SIMD(sdtw_backward_run)(
-    const sdtw_problem *p, int kind, double *work, const double *kept_m, const double *kept_e, const sdtw_total *total,
-    const sdtw_gradient *g
+    const sdtw_problem *p, int kind, double *work, const sdtw_steps *kept, const sdtw_gradient *g
 ) {
     static const int64_t lanes[2 * SIMD_W] = {-1, -1, -1, -1, 0, 0, 0, 0};
-    const simd_vec inverse = SIMD(all)(1.0 / total->mantissa), exponent = SIMD(all)(total->exponent);
+    /* The end, as if it were a cell beyond the last one, on the second diagonal behind it. */
+    static const double end[SDTW_PAD] = {1.0}, none[SDTW_PAD] = {0.0};
     SIMD(sdtw_line) line[3];
-    SIMD(sdtw_cells) cells;
-    SIMD(sdtw_lines)(work, p->n, 0.0, SDTW_NONE, line);
+    SIMD(sdtw_lines)(work, p->n, 0.0, 0.0, line);
     line[1].m[p->n] = 1.0;
-    line[1].e[p->n] = 0.0;
     sdtw_range r = {p->n - 1, p->n - 1};
-    ptrdiff_t left = INTERRUPT_SLICE;
+    ptrdiff_t left = INTERRUPT_SLICE, at = kept->cells;
+    /* The probabilities of the steps to the next two diagonals, and the first row of each. */
+    const double *before = none, *above = none, *diagonal = none, *further = end;
+    ptrdiff_t lo = p->n - 1, further_lo = p->n;
     for (ptrdiff_t t = p->n + p->m - 2; t >= 0; t--) {
         sdtw_range_backward(p, t, &r);
         if (interrupt_turn(&left, (r.hi - r.lo + 1) * (p->d + 1))) break;
-        kept_m -= r.hi - r.lo + 1;
-        kept_e -= r.hi - r.lo + 1;
+        at -= r.hi - r.lo + 1;
         for (ptrdiff_t i = r.lo; i <= r.hi; i += SIMD_W) {
-            SIMD(sdtw_soft_cells)(p, kind, 1, t, i, r.hi, &line[0], &line[1], &cells);
-            SIMD(store)(line[2].m + i, cells.mantissa);
-            SIMD(store)(line[2].e + i, cells.exponent);
-            const simd_vec power = SIMD(load)(kept_e + (i - r.lo)) + cells.exponent - exponent;
-            const simd_vec clipped = SIMD_MIN(SIMD_MAX(power, SIMD(all)(-SDTW_FLOOR)), SIMD(all)(SDTW_FLOOR));
-            const simd_vec unit = (simd_vec)((simd_bits)(clipped + SIMD(all)(0x1p52 + 1023)) << 52);
-            simd_vec visited = SIMD(load)(kept_m + (i - r.lo)) * cells.mantissa * inverse * unit;
+            simd_vec visited = SIMD(load)(line[1].m + i + 1) * SIMD(load)(further + (i + 1 - further_lo));
+            visited = SIMD_FMA(SIMD(load)(line[0].m + i), SIMD(load)(before + (i - lo)), visited);
+            visited = SIMD_FMA(SIMD(load)(line[0].m + i + 1), SIMD(load)(above + (i + 1 - lo)), visited);
+            visited = SIMD(sdtw_likely)(visited);
             if (i + SIMD_W - 1 > r.hi) {
                 const simd_vec mask = SIMD(load)((const double *)(lanes + (i + SIMD_W - 1 - r.hi)));
                 visited = (simd_vec)((simd_bits)visited & (simd_bits)mask);
             }
+            SIMD(store)(line[2].m + i, visited);
             SIMD(sdtw_spend)(p, kind, t, i, r.hi, visited, g);
         }
-        if (t % SDTW_CLEAN <= 1) SIMD(sdtw_clean)(&line[2], r);
-        SIMD(sdtw_border)(&line[2], r);
+        further = diagonal;
+        further_lo = lo;
+        before = kept->from_before + at;
+        above = kept->from_above + at;
+        diagonal = kept->from_diagonal + at;
+        lo = r.lo;
+        line[2].m[r.lo - 1] = line[2].m[r.hi + 1] = 0.0;
         SIMD(sdtw_turn)(line);
     }
 }
@@ -214,24 +223,23 @@ SIMD_INLINE double SIMD(sdtw_hard_run)(const sdtw_problem *p, int kind, double *
 }
 
 SIMD_ENTRY void SIMD(sdtw_forward)(
-    const sdtw_problem *p, int kind, double *work, double *kept_m, double *kept_e, sdtw_total *total
+    const sdtw_problem *p, int kind, double *work, const sdtw_steps *kept, sdtw_total *total
 ) {
     /* Constants here, so that each call is compiled for its own kind of cost. */
-    if (kind == SDTW_LINE && kept_m) SIMD(sdtw_forward_run)(p, SDTW_LINE, work, kept_m, kept_e, total);
-    else if (kind == SDTW_LINE) SIMD(sdtw_forward_run)(p, SDTW_LINE, work, NULL, NULL, total);
-    else if (kind == SDTW_SPACE && kept_m) SIMD(sdtw_forward_run)(p, SDTW_SPACE, work, kept_m, kept_e, total);
-    else if (kind == SDTW_SPACE) SIMD(sdtw_forward_run)(p, SDTW_SPACE, work, NULL, NULL, total);
-    else if (kept_m) SIMD(sdtw_forward_run)(p, SDTW_MATRIX, work, kept_m, kept_e, total);
-    else SIMD(sdtw_forward_run)(p, SDTW_MATRIX, work, NULL, NULL, total);
+    if (kind == SDTW_LINE && kept) SIMD(sdtw_forward_run)(p, SDTW_LINE, work, kept, total);
+    else if (kind == SDTW_LINE) SIMD(sdtw_forward_run)(p, SDTW_LINE, work, NULL, total);
+    else if (kind == SDTW_SPACE && kept) SIMD(sdtw_forward_run)(p, SDTW_SPACE, work, kept, total);
+    else if (kind == SDTW_SPACE) SIMD(sdtw_forward_run)(p, SDTW_SPACE, work, NULL, total);
+    else if (kept) SIMD(sdtw_forward_run)(p, SDTW_MATRIX, work, kept, total);
+    else SIMD(sdtw_forward_run)(p, SDTW_MATRIX, work, NULL, total);
 }
 
 SIMD_ENTRY void SIMD(sdtw_backward)(
-    const sdtw_problem *p, int kind, double *work, const double *kept_m, const double *kept_e, const sdtw_total *total,
-    const sdtw_gradient *g
+    const sdtw_problem *p, int kind, double *work, const sdtw_steps *kept, const sdtw_gradient *g
 ) {
-    if (kind == SDTW_LINE) SIMD(sdtw_backward_run)(p, SDTW_LINE, work, kept_m, kept_e, total, g);
-    else if (kind == SDTW_SPACE) SIMD(sdtw_backward_run)(p, SDTW_SPACE, work, kept_m, kept_e, total, g);
-    else SIMD(sdtw_backward_run)(p, SDTW_MATRIX, work, kept_m, kept_e, total, g);
+    if (kind == SDTW_LINE) SIMD(sdtw_backward_run)(p, SDTW_LINE, work, kept, g);
+    else if (kind == SDTW_SPACE) SIMD(sdtw_backward_run)(p, SDTW_SPACE, work, kept, g);
+    else SIMD(sdtw_backward_run)(p, SDTW_MATRIX, work, kept, g);
 }
 
 SIMD_ENTRY double SIMD(sdtw_hard)(const sdtw_problem *p, int kind, double *work) {

@@ -44,6 +44,11 @@ typedef struct {
 } sdtw_total;
 
 typedef struct {
+    double *from_before, *from_above, *from_diagonal; /* from (i, j-1), (i-1, j), (i-1, j-1): SDTW_PLANE(cells) each */
+    ptrdiff_t cells;
+} sdtw_steps;
+
+typedef struct {
     double *x, *y;     /* laid out and padded as in sdtw_problem, added to; or, for SDTW_MATRIX, */
     double *alignment; /* row-major n x m, written where the band is */
 } sdtw_gradient;
@@ -55,10 +60,14 @@ typedef struct {
 /* Below 2^-SDTW_FLOOR of its neighbours a term is nothing; mantissas stay within 2^+-300 between two clean-ups. */
 #define SDTW_FLOOR 1000.0
 #define SDTW_CLEAN 128
+/* A probability below this is nothing: no product of two of them is a subnormal number, which would take long. */
+#define SDTW_NOTHING 0x1p-500
 
 /* Points per diagonal buffer: one border cell before, one border cell and the rest of a vector behind. */
 #define SDTW_PAD (2 * SIMD_W)
 #define SDTW_BUFFER(n) ((n) + SDTW_PAD)
+/* The probabilities of all cells, and the zeros behind the last one. */
+#define SDTW_PLANE(cells) ((cells) + SDTW_PAD)
 
 /* The rows lo..hi of diagonal t: those i with first[i] + i <= t <= last[i] + i. */
 typedef struct {
@@ -85,16 +94,16 @@ static inline void sdtw_range_backward(const sdtw_problem *p, ptrdiff_t t, sdtw_
     }
 }
 
-/* The forward run; the sums of every diagonal go into kept_m and kept_e, (cells + W) doubles each, or are not kept. */
+/* The forward run. Of every cell it keeps how likely an alignment that visits it comes from each of its neighbours, one
+ * plane for each step, diagonal after diagonal; NULL: nothing. */
 SIMD_DISPATCH(void, sdtw_forward,
-              (const sdtw_problem *p, int kind, double *work, double *kept_m, double *kept_e, sdtw_total *total),
-              (p, kind, work, kept_m, kept_e, total))
+              (const sdtw_problem *p, int kind, double *work, const sdtw_steps *kept, sdtw_total *total),
+              (p, kind, work, kept, total))
 
-/* The backward run, from pointers behind the last cell of kept_m and kept_e. */
+/* The backward run. */
 SIMD_DISPATCH(void, sdtw_backward,
-              (const sdtw_problem *p, int kind, double *work, const double *kept_m, const double *kept_e,
-               const sdtw_total *total, const sdtw_gradient *g),
-              (p, kind, work, kept_m, kept_e, total, g))
+              (const sdtw_problem *p, int kind, double *work, const sdtw_steps *kept, const sdtw_gradient *g),
+              (p, kind, work, kept, g))
 
 /* Hard DTW. */
 SIMD_DISPATCH(double, sdtw_hard, (const sdtw_problem *p, int kind, double *work), (p, kind, work))

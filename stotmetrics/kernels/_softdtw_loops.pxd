@@ -13,6 +13,11 @@ cdef extern from "_softdtw_loops.h" nogil:
         double scale
     ctypedef struct sdtw_total:
         double mantissa, exponent
+    ctypedef struct sdtw_steps:
+        double *from_before
+        double *from_above
+        double *from_diagonal
+        Py_ssize_t cells
     ctypedef struct sdtw_gradient:
         double *x
         double *y
@@ -29,13 +34,9 @@ cdef extern from "_softdtw_loops.h" nogil:
         const Py_ssize_t *last
         double *scale
         double *work
-    void sdtw_forward(
-        const sdtw_problem *, int kind, double *work, double *kept_m, double *kept_e, sdtw_total *
-    )
-    void sdtw_backward(
-        const sdtw_problem *, int kind, double *work, const double *kept_m, const double *kept_e, const sdtw_total *,
-        const sdtw_gradient *
-    )
+    Py_ssize_t SDTW_PLANE(Py_ssize_t cells)
+    void sdtw_forward(const sdtw_problem *, int kind, double *work, const sdtw_steps *, sdtw_total *)
+    void sdtw_backward(const sdtw_problem *, int kind, double *work, const sdtw_steps *, const sdtw_gradient *)
     double sdtw_hard(const sdtw_problem *, int kind, double *work)
     void sdtw_side_by_side(const sdtw_lanes *, sdtw_total *)
     void sdtw_banded_hard(const sdtw_banded *, double *out)

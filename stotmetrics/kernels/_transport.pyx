@@ -4,6 +4,7 @@ A basis stays feasible when the costs change; that is what makes the maximum ove
 """
 
 from libc.math cimport INFINITY
+from libc.string cimport memcpy
 
 from ._core cimport NOT_CONVERGED, OK
 from ._costs cimport powers
@@ -16,9 +17,16 @@ from ._network cimport (
 import numpy as np
 
 
+# A plan: the flow of each node to its parent in the basis that holds it.
+cdef struct Kept:
+    int *parent
+    long long *flow
+
 # Two clouds between which mass is to be moved.
 cdef struct Clouds:
     Network *net
+    Kept rising                 # a plan whose cost rises with w, or does not change
+    Kept falling
     const double *A             # costs, (n, m)
     const double *B
     const double *a             # masses
@@ -38,6 +46,7 @@ cdef struct Maximum:
     double value            # the upper bound on max g where the lines met
     double lower            # the certified dual value at w
     double w
+    double share            # of the rising plan in the saddle point; the falling one has the rest
     Py_ssize_t solves
     Py_ssize_t pivots
 
@@ -73,6 +82,19 @@ cdef Line line_in_order(const Clouds *q, const int *rows, const int *columns) no
     """The line of the coupling that fills rows and columns in these orders, whose basis is left behind."""
     staircase(q.net, q.whole_a, q.whole_b, rows, columns)
     return line_of(q.net, q.A, q.B, q.unit)
+
+
+cdef inline void keep(const Network *net, Kept plan) noexcept nogil:
+    """Remember the plan of the basis."""
+    cdef Py_ssize_t nodes = net.n + net.m
+    memcpy(plan.parent, net.parent, nodes * sizeof(int))
+    memcpy(plan.flow, net.flow, nodes * sizeof(long long))
+
+
+cdef inline double share_of(Line rising, Line falling) noexcept nogil:
+    """The share of the rising plan in the mixture whose cost is the same at every w."""
+    cdef double up = rising.a - rising.b, down = falling.b - falling.a
+    return min(max(down / (up + down), 0.0), 1.0) if up + down > 0.0 else 1.0
 
 
 cdef inline bint interrupted_by(Py_ssize_t work) noexcept nogil:
@@ -125,14 +147,18 @@ cdef int maximise(
     """
     cdef Line left, right
     left = line_in_order(q, rows, columns)
+    keep(q.net, q.rising)
     found.solves = 0
+    found.share = 1.0
     q.net.pivots = 0
     if left.a <= left.b:
         return finish(q, 0.0, left.b, found)
     right.a = right.b = 0.0
     if ordered:
         right = line_in_order(q, value_rows, value_columns)
+        keep(q.net, q.falling)
         if right.a >= right.b:
+            found.share = 0.0
             return finish(q, 1.0, right.a, found)
     return close_in(q, left, right, ordered, found)
 
@@ -141,8 +167,9 @@ cdef int close_in(const Clouds *q, Line left, Line right, bint have_right, Maxim
     """The maximum between a plan whose line rises and one, if there is any yet, whose line falls.
 
     Every plan's cost is a line in w above g. Lines at both ends meet at the next w; the plan that is optimal there
-    replaces the line on the side its slope points from, until g touches the meeting point. Stops early when g rises
-    above the cutoff.
+    replaces the line on the side its slope points from, until g touches the meeting point. Both lines are optimal
+    there, and no w raises the cost of their mixture without slope: the saddle point. Stops early when g rises above the
+    cutoff.
     """
     cdef Line here
     cdef double w, upper, at
@@ -169,19 +196,22 @@ cdef int close_in(const Clouds *q, Line left, Line right, bint have_right, Maxim
             report(q, w, upper, found)
             if found.lower > q.cutoff:
                 return NOT_CONVERGED
+        if have_right:
+            found.share = share_of(left, right)
         if status != OK or found.solves > 200:
             finish(q, w, upper, found)
             return NOT_CONVERGED
         if at >= upper - 4e-16 * q.scale - 1e-14 * upper and (have_right or w == 1.0):
             return finish(q, w, upper, found)
-        if w == 1.0 and here.a >= here.b:
-            return finish(q, 1.0, here.a, found)
-        if here.a > here.b:
-            left = here
-        elif here.a < here.b:
+        if here.a < here.b:
             right = here
             have_right = True
-        else:
+            keep(q.net, q.falling)
+            continue
+        left = here
+        keep(q.net, q.rising)
+        if w == 1.0 or here.a == here.b:
+            found.share = 1.0
             return finish(q, w, at, found)
 
 
@@ -191,12 +221,14 @@ cdef class Workspace:
     cdef double[::1] doubles
     cdef long long[::1] wholes
     cdef int[::1] natural
+    cdef int[::1] parents
     cdef Network net
-    cdef double unit
+    cdef double unit, share
 
     def __cinit__(self):
         self.doubles = np.empty(0)
         self.natural = np.empty(0, dtype=np.intc)
+        self.share = 1.0
 
     cdef void fit(self, Py_ssize_t n, Py_ssize_t m):
         """Place a network of n x m atoms, with room for A and B behind it."""
@@ -204,9 +236,16 @@ cdef class Workspace:
         if self.doubles.shape[0] < wanted:
             self.doubles = np.empty(wanted)
         if self.natural.shape[0] < n + m:
-            self.wholes = np.empty(n + m, dtype=np.longlong)
+            # Masses, then the flows of two plans.
+            self.wholes = np.empty(3 * (n + m), dtype=np.longlong)
             self.natural = np.arange(n + m, dtype=np.intc)
+            self.parents = np.empty(2 * (n + m), dtype=np.intc)
         place(&self.net, n, m, &self.doubles[0])
+
+    cdef Kept kept(self, int which):
+        """Where the rising (0) or the falling plan (1) of the last problem stands."""
+        cdef Py_ssize_t nodes = self.net.n + self.net.m
+        return Kept(&self.parents[which * nodes], &self.wholes[(1 + which) * nodes])
 
     def tiot(
         self,
@@ -232,18 +271,20 @@ cdef class Workspace:
         cdef double *B = A + n * m
         cdef long long *whole = &self.wholes[0]
         cdef int *natural = &self.natural[0]
+        cdef Kept rising = self.kept(0), falling = self.kept(1)
         with nogil:
             powers(&x[0, 0], n, &y[0, 0], m, d, p, A)
             powers(&t[0], n, &s[0], m, 1, p, B)
             self.unit = masses(&a[0], n, &b[0], m, uniform, whole, whole + n)
             q = Clouds(
-                &self.net, A, B, &a[0], &b[0], whole, whole + n, self.unit,
+                &self.net, rising, falling, A, B, &a[0], &b[0], whole, whole + n, self.unit,
                 max(largest(A, n * m), largest(B, n * m)), cutoff,
             )
             status = NOT_CONVERGED if interrupted_by(n * m) else maximise(
                 &q, natural, natural, &x_order[0], &y_order[0], d == 1, &found
             )
         heard()
+        self.share = found.share
         return status, found.value, found.lower, found.w, found.solves, found.pivots
 
     def transport(
@@ -262,6 +303,7 @@ cdef class Workspace:
         cdef int status
         self.fit(n, m)
         cdef long long *whole = &self.wholes[0]
+        cdef Kept plan = self.kept(0)
         with nogil:
             self.unit = masses(&a[0], n, &b[0], m, uniform, whole, whole + n)
             staircase(&self.net, whole, whole + n, &x_order[0], &y_order[0])
@@ -271,20 +313,33 @@ cdef class Workspace:
             set_potentials(&self.net)
             value = line_of(&self.net, C, C, self.unit).a
             lower = dual_value(&self.net, &a[0], &b[0])
+            keep(&self.net, plan)
+            self.share = 1.0
         heard()
         return status, value, lower, self.net.pivots
 
     def coupling(self):
-        """(rows, columns, masses) of the plan of the last basis."""
-        cdef Py_ssize_t n = self.net.n, node, parent
-        rows, columns, moved = [], [], []
-        for node in range(n + self.net.m):
-            parent = self.net.parent[node]
-            if parent >= 0 and self.net.flow[node] > 0:
-                rows.append(node if node < n else parent)
-                columns.append(parent - n if node < n else node - n)
-                moved.append(self.net.flow[node] * self.unit)
-        return np.array(rows, dtype=np.intp), np.array(columns, dtype=np.intp), np.array(moved)
+        """(rows, columns, masses) of the plan of the last problem, one row after the other.
+
+        Of tiot it is the plan of the saddle point, which no w makes cost more than the value.
+        """
+        cdef Py_ssize_t n = self.net.n, m = self.net.m, node, parent, count = 0, most = 2 * (n + m)
+        cdef Py_ssize_t[::1] cells = np.empty(most, dtype=np.intp)
+        cdef double[::1] moved = np.empty(most)
+        cdef double share
+        cdef int which
+        cdef Kept plan
+        for which in range(2):
+            share = self.share if which == 0 else 1.0 - self.share
+            plan = self.kept(which)
+            for node in range(n + m if share > 0.0 else 0):
+                parent = plan.parent[node]
+                if parent >= 0 and plan.flow[node] > 0:
+                    cells[count] = node * m + parent - n if node < n else parent * m + node - n
+                    moved[count] = share * (plan.flow[node] * self.unit)
+                    count += 1
+        used, at = np.unique(np.asarray(cells[:count]), return_inverse=True)
+        return used // m, used % m, np.bincount(at, weights=np.asarray(moved[:count]))
 
     def potentials(self):
         """(f, g) of the last basis, those of the rows made feasible exactly."""

@@ -53,7 +53,12 @@ def pair(x: Series, y: Series, params: Parameters) -> Result:
     total = _softdtw.pair_value(x.values, y.values, 0.0, radius)
     return Result(
         total if params.squared else rooted(total, x, y, radius),
-        extras={"alignment": alignment, "cost": lambda: costs.squared_euclidean(x.values, y.values)},
+        extras={
+            "alignment": alignment,
+            "path": lambda: costs.cheapest_path(costs.squared_euclidean(x.values, y.values), radius),
+            "cost": lambda: costs.squared_euclidean(x.values, y.values),
+            "objective": lambda: float(total),
+        },
     )
 
 
@@ -82,6 +87,20 @@ def lower_bounds(
     return totals if params.squared else np.sqrt(np.maximum(totals, 0.0))
 
 
+def traits(params: Parameters) -> Traits:
+    return Traits(
+        symmetric=True,
+        zero_self=True,
+        nonnegative=True,
+        continuous=True,
+        value_invariant=True,
+        degree=2.0 if params.squared else 1.0,
+        unequal_length=True,
+        multivariate=True,
+        releases_gil=True,
+    )
+
+
 SPEC = MetricSpec(
     name="dtw",
     params=Parameters,
@@ -90,9 +109,7 @@ SPEC = MetricSpec(
     reference="stotmetrics.reference.dtw:dtw",
     lower_bounds=lower_bounds,
     lanes=LANES,
-    traits=Traits(
-        symmetric=True, zero_self=True, nonnegative=True, unequal_length=True, multivariate=True, releases_gil=True
-    ),
+    traits=traits,
     summary="Least cost over all alignments of two series; no triangle inequality.",
     citation="Sakoe, Chiba, Dynamic Programming Algorithm Optimization for Spoken Word Recognition, IEEE TASSP 1978",
 )

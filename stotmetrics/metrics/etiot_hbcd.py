@@ -13,6 +13,7 @@ from ..spec.bound import bind
 from ..spec.metric import MetricSpec
 from ..spec.parameters import parameter
 from ..spec.result import Batch, Result, rooted
+from ..spec.traits import Traits
 from ..transport.point_clouds import Cloud, prepare_cloud, spread_plan, spread_potentials
 from . import etiot
 
@@ -82,13 +83,17 @@ def _prepare(series: Series, params: Parameters) -> Cloud:
     return prepare_cloud(series, params.standardize)
 
 
+def _traits(params: Parameters) -> Traits:
+    # The sweeps treat x and y in turn, and stop far from where the order no longer matters; where is an integer.
+    return replace(etiot.claims(params.standardize), symmetric=False, continuous=False, differentiable=False)
+
+
 SPEC = MetricSpec(
     name="etiot_hbcd",
     pair=_pair,
     block=_block,
     params=Parameters,
-    # The sweeps treat x and y in turn, and stop far from where the order no longer matters.
-    traits=replace(etiot.TRAITS, symmetric=False),
+    traits=_traits,
     prepare=_prepare,
     reference="stotmetrics.reference.etiot_hbcd:etiot_hbcd",
     summary="eTiOT by the algorithm and the loose stopping rule of its paper, as published tables have it.",

@@ -17,7 +17,7 @@ from ..spec.parameters import parameter
 from ..spec.prepared import PreparedSet, packed
 from ..spec.result import Batch, Result, rooted
 from ..spec.traits import Traits
-from .dtw_bounds import stack
+from .dtw_bounds import stacks
 
 # What the recursion of the kernel can lose, relative to its logarithm.
 _ROUNDING = 32 * float(np.finfo(np.float64).eps)
@@ -56,7 +56,7 @@ def minus_log_kernels(
     half = -(-math.frexp(sigma)[1] // 2)
     scale, unit = math.ldexp(1.0, -half), math.ldexp(math.ldexp(sigma, -half), -half)
     factor = 0.5 / (unit * unit)
-    return _softdtw.minus_log_kernels(*packed(left, stack), *packed(right, stack), rows, cols, scale, factor, _FAR)
+    return _softdtw.minus_log_kernels(*stacks(left, right, rows, cols), scale, factor, _FAR)
 
 
 def prepare(series: Series, params: Parameters) -> Prepared:
@@ -113,6 +113,8 @@ def traits(params: Parameters) -> Traits:
         zero_self=True,
         nonnegative=True,
         triangle=params.form == "feature",
+        continuous=True,
+        value_invariant=True,
         unequal_length=True,
         multivariate=True,
         releases_gil=True,

@@ -35,30 +35,25 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Samples of a series: values, places in (0, 1], and the length of the series."""
+    """The samples of a series that carry mass: values, places in (0, 1], weights; and the series they are part of."""
 
     values: FloatArray
     places: FloatArray
-    length: int
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """All samples of a series, those that carry mass, their indices and their weights."""
-
-    all: Samples
-    heavy: Samples
-    kept: IntArray
     weights: FloatArray
+    support: IntArray
+    series: Series
+
+    @property
+    def length(self) -> int:
+        """The length of the series."""
+        return len(self.series)
 
 
-def prepare(series: Series, params: Parameters) -> Prepared:
+def prepare(series: Series, params: Parameters) -> Samples:
     kept = np.flatnonzero(series.weights > 0)
     weights = series.weights[kept] / series.weights[kept].max()
-    length = len(series)
-    places = np.arange(1, length + 1) / length
-    heavy = Samples(np.ascontiguousarray(series.values[kept]), places[kept], length)
-    return Prepared(Samples(series.values, places, length), heavy, kept, weights / weights.sum())
+    places = (kept + 1) / len(series)
+    return Samples(np.ascontiguousarray(series.values[kept]), places, weights / weights.sum(), kept, series)
 
 
 def order_cost(x: Samples, y: Samples, params: Parameters) -> FloatArray:
@@ -68,23 +63,27 @@ def order_cost(x: Samples, y: Samples, params: Parameters) -> FloatArray:
     return params.epsilon * distance**2 / (2 * params.sigma**2) + params.moment * (1.0 - 1.0 / (off**2 + 1.0))
 
 
-def pair(x: Prepared, y: Prepared, params: Parameters) -> Result:
-    distances = costs.squared_euclidean(x.heavy.values, y.heavy.values)
-    cost = distances + order_cost(x.heavy, y.heavy, params)
+def pair(x: Samples, y: Samples, params: Parameters) -> Result:
+    distances = costs.squared_euclidean(x.values, y.values)
+    cost = distances + order_cost(x, y, params)
     found = solve_entropic(cost, x.weights, y.weights, params.epsilon, params.tol, params.max_iter)
-    plan = np.zeros((x.all.length, y.all.length))
-    plan[np.ix_(x.kept, y.kept)] = found.plan()
-    moved = float((plan[np.ix_(x.kept, y.kept)] * distances).sum())
+    plan = found.plan()
 
-    def whole_cost() -> FloatArray:
-        return costs.squared_euclidean(x.all.values, y.all.values) + order_cost(x.all, y.all, params)
+    def whole_plan() -> FloatArray:
+        whole = np.zeros((x.length, y.length))
+        whole[np.ix_(x.support, y.support)] = plan
+        return whole
 
     return Result(
-        moved,
+        float((plan * distances).sum()),
         converged=found.converged,
         n_iter=found.steps,
         gap=found.gap,
-        extras={"plan": lambda: plan, "objective": lambda: found.objective, "cost": whole_cost},
+        extras={
+            "plan": whole_plan,
+            "objective": lambda: found.objective,
+            "cost": lambda: costs.squared_euclidean(x.series.values, y.series.values),
+        },
     )
 
 
@@ -92,7 +91,15 @@ SPEC = MetricSpec(
     name="opw",
     pair=pair,
     params=Parameters,
-    traits=Traits(symmetric=True, nonnegative=True, unequal_length=True, multivariate=True, uses_weights=True),
+    traits=Traits(
+        symmetric=True,
+        nonnegative=True,
+        continuous=True,
+        value_invariant=True,
+        unequal_length=True,
+        multivariate=True,
+        uses_weights=True,
+    ),
     prepare=prepare,
     reference="stotmetrics.reference.opw:opw",
     summary="Entropic transport of the samples of two series that is drawn to the diagonal, so that order is kept.",

@@ -69,6 +69,8 @@ def traits(params: Parameters) -> Traits:
         separates=params.waste > 0,
         nonnegative=True,
         triangle=True,
+        continuous=True,
+        degree=1.0,
         multivariate=True,
         releases_gil=True,
     )

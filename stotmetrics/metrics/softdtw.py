@@ -73,7 +73,11 @@ def pair(x: Series, y: Series, params: Parameters) -> Result:
 
     return Result(
         _softdtw.pair_value(x.values, y.values, gamma, radius),
-        extras={"alignment": alignment, "cost": lambda: costs.squared_euclidean(x.values, y.values)},
+        extras={
+            "alignment": alignment,
+            "path": lambda: costs.cheapest_path(costs.squared_euclidean(x.values, y.values), radius),
+            "cost": lambda: costs.squared_euclidean(x.values, y.values),
+        },
     )
 
 
@@ -100,10 +104,19 @@ def gradients(
     left: Sequence[Series], right: Sequence[Series], rows: IntArray, cols: IntArray, params: Parameters, side: Side
 ) -> GradBatch:
     gammas = gammas_of(left, right, rows, cols, params.gamma)
-    values, grad_x, grad_y = _softdtw.gradients(*stacks(left, right, rows, cols), gammas, radius_of(params.band))
-    ends_x = np.cumsum([len(left[i]) for i in rows])
-    ends_y = np.cumsum([len(right[j]) for j in cols])
-    return GradBatch(values, np.split(grad_x, ends_x[:-1]), np.split(grad_y, ends_y[:-1]))
+    x, x_at, y, y_at, i, j = stacks(left, right, rows, cols)
+    values, grad_x, grad_y = _softdtw.gradients(x, x_at, y, y_at, i, j, gammas, radius_of(params.band))
+    return GradBatch(
+        values,
+        None if side == "right" else split(grad_x, x_at, i),
+        None if side == "left" else split(grad_y, y_at, j),
+    )
+
+
+def split(gradients: FloatArray, at: IntArray, wanted: IntArray) -> list[FloatArray]:
+    """The gradients of the series ``wanted``, which stand one behind the other."""
+    ends = np.cumsum(np.diff(at)[wanted]).tolist()
+    return [gradients[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
 
 def traits(params: Parameters) -> Traits:
@@ -114,6 +127,10 @@ def traits(params: Parameters) -> Traits:
         nonnegative=hard,
         unequal_length=True,
         releases_gil=True,
+        continuous=True,
+        value_invariant=True,
+        # At any other gamma the unit of the values matters: gamma has the unit of their squares.
+        degree=2.0 if hard or params.gamma == "median" else None,
         multivariate=True,
         differentiable=not hard and params.gamma != "median",
     )
@@ -149,7 +166,7 @@ def softdtw_from_cost(C: npt.ArrayLike, gamma: float = 1.0, band: int | None = N
     Returns
     -------
     Result
-        ``value``, and ``alignment``: its gradient in C.
+        ``value``, ``alignment``: its gradient in C, and ``path``: one cheapest alignment.
 
     Raises
     ------
@@ -186,6 +203,7 @@ def softdtw_from_cost(C: npt.ArrayLike, gamma: float = 1.0, band: int | None = N
         value,
         extras={
             "alignment": lambda: _softdtw.value_and_alignment(cost, smoothing, radius)[1],
+            "path": lambda: costs.cheapest_path(cost, radius),
             "cost": lambda: cost,
         },
     )

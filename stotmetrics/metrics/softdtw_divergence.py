@@ -48,7 +48,13 @@ def pair(x: Prepared, y: Prepared, params: Parameters) -> Result:
     joint = soft.pair(x.series, y.series, params)
     gamma = gamma_of(x.series, y.series, params.gamma)
     own_x, own_y = (own_term(p.series, gamma, params.band) if p.own is None else p.own for p in (x, y))
-    extras = {"alignment": lambda: joint.alignment, "cost": lambda: joint.cost}
+    # Alignment, path and cost are those of the joint term.
+    extras = {
+        "alignment": lambda: joint.alignment,
+        "path": lambda: joint.path,
+        "cost": lambda: joint.cost,
+        "objective": lambda: joint.value,
+    }
     return Result(joint.value - 0.5 * (own_x + own_y), extras=extras)
 
 
@@ -101,6 +107,9 @@ def traits(params: Parameters) -> Traits:
         nonnegative=params.gamma == 0,
         unequal_length=True,
         releases_gil=True,
+        continuous=True,
+        value_invariant=True,
+        degree=2.0 if params.gamma in (0.0, "median") else None,
         multivariate=True,
         differentiable=params.gamma != 0 and params.gamma != "median",
     )

@@ -36,7 +36,12 @@ def expected(alignment: FloatArray, cost: FloatArray) -> float:
 
 def pair(x: Series, y: Series, params: Parameters) -> Result:
     alignment, cost = alignment_and_cost(x, y, params)
-    return Result(expected(alignment, cost), extras={"alignment": lambda: alignment, "cost": lambda: cost})
+    extras = {
+        "alignment": lambda: alignment,
+        "path": lambda: costs.cheapest_path(cost, radius_of(params.band)),
+        "cost": lambda: cost,
+    }
+    return Result(expected(alignment, cost), extras=extras)
 
 
 def block(
@@ -82,6 +87,9 @@ def traits(params: Parameters) -> Traits:
         nonnegative=True,
         unequal_length=True,
         releases_gil=True,
+        continuous=True,
+        value_invariant=True,
+        degree=2.0 if hard or params.gamma == "median" else None,
         multivariate=True,
         differentiable=not hard and params.gamma != "median",
     )

@@ -15,10 +15,11 @@ from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec, Side
 from ..spec.parameters import parameter
-from ..spec.result import GradBatch, Result
+from ..spec.result import GradBatch, PairGradient, Result, grad_batch_of
 from ..spec.traits import Traits
 from ..transport.divergences import Frames, Problem, cross_terms, divergence, polish, self_terms
 from ..transport.ground_cost import Ground, as_ground, default_ground
+from . import value_costs
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,8 @@ def traits(params: Parameters) -> Traits:
         # At gamma > 0 soft-DTW rewards that many alignments are good: it is negative between equal series.
         zero_self=params.gamma == 0 and positive,
         nonnegative=params.gamma == 0 and positive,
+        # Next to a frame without mass the value is a root of high order of what mass there is.
+        continuous=params.signed == "refuse",
         unequal_length=True,
         releases_gil=True,
         multivariate=True,
@@ -124,6 +127,7 @@ def pair(x: Prepared, y: Prepared, params: Parameters) -> Result:
     extras = {
         "cost": lambda: alone.value,
         "alignment": lambda: _softdtw.value_and_alignment(alone.value, params.gamma)[1],
+        "path": lambda: value_costs.cheapest_path(alone.value),
     }
     bounds = [cost.bounds(params.gamma) for cost in costs]
     return Result(
@@ -182,28 +186,10 @@ def _refuse_unequal_mass(x: Frames, y: Frames) -> None:
 def gradients(
     left: Sequence[Prepared], right: Sequence[Prepared], rows: IntArray, cols: IntArray, params: Parameters, side: Side
 ) -> GradBatch:
-    solved = [_gradient(left[i], right[j], params, side) for i, j in zip(rows, cols, strict=True)]
-    return GradBatch(
-        np.array([s.value for s in solved]),
-        None if side == "right" else [s.left for s in solved],
-        None if side == "left" else [s.right for s in solved],
-        converged=np.array([s.converged for s in solved], dtype=np.bool_),
-        gap=np.array([s.gap for s in solved]),
-    )
+    return grad_batch_of([_gradient(left[i], right[j], params) for i, j in zip(rows, cols, strict=True)], side)
 
 
-@dataclass(frozen=True, slots=True)
-class _Gradient:
-    """The value of one pair with its certified error, and its slopes on the sides asked for."""
-
-    value: float
-    gap: float
-    converged: bool
-    left: FloatArray
-    right: FloatArray
-
-
-def _gradient(x: Prepared, y: Prepared, params: Parameters, side: Side) -> _Gradient:
+def _gradient(x: Prepared, y: Prepared, params: Parameters) -> PairGradient:
     for prepared, name in ((x, "x"), (y, "y")):
         if not prepared.parts[0].mass.all():
             t, p = (int(k) for k in np.argwhere(prepared.parts[0].mass == 0)[0])
@@ -226,7 +212,8 @@ def _gradient(x: Prepared, y: Prepared, params: Parameters, side: Side) -> _Grad
     # Rounding may keep the tight problem from its own tolerance; it must at least keep the promise of the value.
     solved = cross.converged & left.converged[:, None] & right.converged[None, :]
     allowed = 2 * x.problem.allowed(left.total[:, None], right.total[None, :])
-    return _Gradient(total, max(high - total, total - low), bool((solved | (error <= allowed)).all()), grad_x, grad_y)
+    converged = bool((solved | (error <= allowed)).all())
+    return PairGradient(total, grad_x, grad_y, converged, max(high - total, total - low))
 
 
 def slopes(problem: Problem, own: FloatArray, cross: FloatArray) -> FloatArray:

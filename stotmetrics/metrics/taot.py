@@ -11,19 +11,21 @@ from ..kernels import _entropic as entropic
 from ..kernels import _transport as transport
 from ..series import Series
 from ..spec.bound import bind
-from ..spec.metric import MetricSpec
+from ..spec.metric import MetricSpec, Side
 from ..spec.parameters import parameter
-from ..spec.result import Batch, Result
+from ..spec.result import Batch, GradBatch, PairGradient, Result, grad_batch_of, rooted
 from ..spec.traits import Traits
 from ..transport import wide_range
+from ..transport.cloud_gradients import Cells, entropic_slopes, median_slopes, tight, value_gradients
 from ..transport.entropic import solve_entropic
 from ..transport.line_bounds import line_costs
 from ..transport.point_clouds import (
     Cloud,
-    all_costs,
     cost_matrices,
     dense_plan,
     prepare_cloud,
+    spread_cost,
+    spread_pairs,
     spread_plan,
     spread_potentials,
 )
@@ -84,6 +86,14 @@ class Wide:
     plan: Callable[[], FloatArray]
     potentials: Callable[[], tuple[FloatArray, FloatArray]]
     median: float
+    soft: wide_range.Saddle | None = None
+
+    def slopes(self, x: Cloud, y: Cloud) -> FloatArray:
+        """Slopes of the value in the costs."""
+        if self.soft is None or self.soft.costs is None or self.soft.epsilon is None:
+            return self.plan()
+        A, B = self.soft.costs
+        return entropic_slopes(A + B, *self.potentials(), x, y, self.soft.epsilon)
 
 
 def solve_wide(x: Cloud, y: Cloud, params: Parameters) -> Wide:
@@ -99,7 +109,7 @@ def solve_wide(x: Cloud, y: Cloud, params: Parameters) -> Wide:
         soft = wide_range.entropic_sum(problem, params.epsilon / largest, TOL, MAX_ITER)
         one = soft.found
         numbers = one.value, one.gap, soft.unit * share, one.objective, one.converged, one.steps
-        return Wide(*numbers, one.plan, one.potentials, median)
+        return Wide(*numbers, one.plan, one.potentials, median, soft)
     hard = wide_range.sum_of_costs(problem)
     numbers = hard.value, hard.gap, hard.unit * share, hard.value, hard.converged, hard.solves
     return Wide(*numbers, lambda: dense(hard.cells, problem), lambda: hard.potentials, median)
@@ -123,7 +133,7 @@ def _wide_pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
             "plan": lambda: spread_plan(found.plan(), x, y),
             "objective": lambda: powered(found.objective, found.unit, p),
             "potentials": lambda: spread_potentials(f, g, x, y, mix, p, params.epsilon),
-            "cost": lambda: mix(*all_costs(x, y, p)),
+            "cost": lambda: spread_cost(x, y, mix, p),
         },
     )
 
@@ -163,9 +173,11 @@ def _exact(x: Cloud, y: Cloud, C: FloatArray, mix: Mixture, params: Parameters) 
         gap=max(0.0, value - below),
         extras={
             "plan": lambda: spread_plan(dense_plan(coupling, x, y), x, y),
+            "path": lambda: spread_pairs(coupling, x, y),
+            "masses": lambda: coupling[2],
             "objective": lambda: value,
             "potentials": lambda: spread_potentials(f, g, x, y, mix, params.p),
-            "cost": lambda: mix(*all_costs(x, y, params.p)),
+            "cost": lambda: spread_cost(x, y, mix, params.p),
         },
     )
 
@@ -182,7 +194,7 @@ def _entropic(x: Cloud, y: Cloud, C: FloatArray, mix: Mixture, params: Parameter
             "plan": lambda: spread_plan(found.plan(), x, y),
             "objective": lambda: found.objective,
             "potentials": lambda: spread_potentials(f, g, x, y, mix, params.p, params.epsilon),
-            "cost": lambda: mix(*all_costs(x, y, params.p)),
+            "cost": lambda: spread_cost(x, y, mix, params.p),
         },
     )
 
@@ -220,6 +232,83 @@ def block(
     )
 
 
+def gradients(
+    left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray, params: Parameters, side: Side
+) -> GradBatch:
+    return gradients_of_root(left, right, rows, cols, params, side, 1.0)
+
+
+def gradients_of_root(
+    left: Sequence[Cloud],
+    right: Sequence[Cloud],
+    rows: IntArray,
+    cols: IntArray,
+    params: Parameters,
+    side: Side,
+    power: float,
+) -> GradBatch:
+    """Values and gradients of the root of TAOT: without one at ``power`` 1, else the p-th."""
+    exact, soft = transport.Workspace(), entropic.Workspace()
+    work = exact if params.epsilon == 0 else soft
+    return grad_batch_of(
+        [_gradient(work, left[i], right[j], params, power) for i, j in zip(rows, cols, strict=True)], side
+    )
+
+
+def _gradient(
+    work: transport.Workspace | entropic.Workspace, x: Cloud, y: Cloud, params: Parameters, power: float
+) -> PairGradient:
+    if is_wide(x, y, params):
+        return _wide_gradient(x, y, params, power)
+    C, of_values, _ = _mixture(x, y, params)
+    slopes: Cells | FloatArray
+    if isinstance(work, transport.Workspace):
+        status, total, below, _ = work.transport(C, x.weights, x.order, y.weights, y.order, x.uniform and y.uniform)
+        converged, gap, slopes = status == 0, total - below, Cells(*work.coupling())
+    else:
+        status, total, objective, gap, _ = work.sinkhorn(C, x.weights, y.weights, params.epsilon, tight(TOL), MAX_ITER)
+        converged = status == 0 or gap <= TOL * max(1.0, abs(objective))
+        slopes = entropic_slopes(C, *work.potentials(), x, y, params.epsilon)
+    if params.scale == "median" and costs.median(C) > 0:
+        slopes = _with_median(slopes, C)
+    value, gap = rooted(max(total, 0.0), max(gap, 0.0), power)
+    grad_x, grad_y = value_gradients(x, y, params.p, _times(slopes, of_values), value if power != 1.0 else None)
+    return PairGradient(value, grad_x, grad_y, converged, gap)
+
+
+def _wide_gradient(x: Cloud, y: Cloud, params: Parameters, power: float) -> PairGradient:
+    if params.scale == "median":
+        raise FloatingPointError(
+            f"{params!r} gave a gradient out of range for finite series, that of a median; rescale their values"
+        )
+    found = solve_wide(x, y, params)
+    value, gap = in_data_units(found.value, found.gap, found.unit, params.p, root=power != 1.0)
+    slopes = factors(params)[0] * found.slopes(x, y)
+    grad_x, grad_y = value_gradients(x, y, params.p, slopes, value if power != 1.0 else None)
+    return PairGradient(value, grad_x, grad_y, found.converged, gap)
+
+
+def _times(slopes: Cells | FloatArray, factor: float) -> Cells | FloatArray:
+    if isinstance(slopes, Cells):
+        return replace(slopes, slopes=factor * slopes.slopes)
+    return factor * slopes
+
+
+def _with_median(slopes: Cells | FloatArray, C: FloatArray) -> Cells | FloatArray:
+    """Slopes in the costs before they were divided by their median, in units of it; C is what came out."""
+    middle = median_slopes(C)
+    if isinstance(slopes, Cells):
+        moved = -float(slopes.slopes @ C[slopes.rows, slopes.columns])
+        return Cells(
+            np.concatenate([slopes.rows, middle.rows]),
+            np.concatenate([slopes.columns, middle.columns]),
+            np.concatenate([slopes.slopes, moved * middle.slopes]),
+        )
+    moved = -float(np.vdot(slopes, C))
+    np.add.at(slopes, (middle.rows, middle.columns), moved * middle.slopes)
+    return slopes
+
+
 def lower_bounds(
     left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray, params: Parameters
 ) -> FloatArray:
@@ -254,10 +343,16 @@ def _traits(params: Parameters) -> Traits:
         zero_self=exact,
         separates=exact and not params.standardize and _sees_both(params),
         nonnegative=True,
+        # A z-score has no unit, and jumps where a feature becomes constant; so does a median where it becomes zero.
+        continuous=not params.standardize and params.scale is None,
+        unit_free=params.standardize,
+        value_invariant=True,
+        degree=params.p if exact and not params.standardize and params.scale is None else None,
         triangle=exact and params.scale is None and params.p == 1.0,
         unequal_length=True,
         releases_gil=True,
         multivariate=True,
+        differentiable=True,
         uses_times=True,
         time_invariant=True,
         uses_weights=True,
@@ -273,6 +368,7 @@ SPEC = MetricSpec(
     prepare=_prepare,
     reference="stotmetrics.reference.taot:taot",
     lower_bounds=lower_bounds,
+    gradients=gradients,
     summary="Optimal transport of values and times on one fixed mixture of their costs, exact or entropic.",
     citation="Zhang, Tang, Corpetti. Time Adaptive Optimal Transport. IEEE Access, 2020.",
 )
@@ -320,6 +416,11 @@ def taot(
     ------
     InvalidSeriesError, InvalidParameterError
         See :func:`distance`.
+
+    Notes
+    -----
+    :func:`value_and_grad` gives the slopes of this value, which at ``epsilon > 0`` is without the entropy. At
+    ``epsilon = 0`` it has a kink where plans tie, and the gradient is one of several.
 
     References
     ----------

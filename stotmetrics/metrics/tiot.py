@@ -10,12 +10,20 @@ from ..arrays import FloatArray, IntArray
 from ..kernels._transport import Workspace
 from ..series import Series
 from ..spec.bound import bind
-from ..spec.metric import MetricSpec
+from ..spec.metric import MetricSpec, Side
 from ..spec.parameters import parameter
-from ..spec.result import Batch, Result, rooted, unrooted
+from ..spec.result import Batch, GradBatch, PairGradient, Result, grad_batch_of, rooted, unrooted
 from ..spec.traits import Traits
+from ..transport.cloud_gradients import Cells, value_gradients
 from ..transport.line_bounds import transport_bounds
-from ..transport.point_clouds import Cloud, dense_plan, prepare_cloud, spread_plan, spread_potentials
+from ..transport.point_clouds import (
+    Cloud,
+    dense_plan,
+    prepare_cloud,
+    spread_pairs,
+    spread_plan,
+    spread_potentials,
+)
 from ..transport.wide_range import dense, distances, in_data_units, is_wide, powered, worst_mixture
 
 
@@ -51,6 +59,8 @@ def _wide_pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
         gap=gap,
         extras={
             "plan": lambda: spread_plan(dense(found.cells, problem), x, y),
+            "path": lambda: spread_pairs(found.cells, x, y),
+            "masses": lambda: found.cells[2],
             "w": lambda: found.w,
             "objective": lambda: powered(found.value, found.unit, p),
             "potentials": lambda: spread_potentials(f, g, x, y, lambda A, B: found.w * A + (1.0 - found.w) * B, p),
@@ -72,6 +82,8 @@ def _pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
         gap=gap,
         extras={
             "plan": lambda: spread_plan(dense_plan(coupling, x, y), x, y),
+            "path": lambda: spread_pairs(coupling, x, y),
+            "masses": lambda: coupling[2],
             "w": lambda: w,
             "objective": lambda: objective,
             "potentials": lambda: spread_potentials(f, g, x, y, lambda A, B: w * A + (1.0 - w) * B, params.p),
@@ -105,6 +117,32 @@ def _block(
     return Batch(values, converged=converged, gap=gaps, n_iter=counts, abandoned=abandoned)
 
 
+def _gradients(
+    left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray, params: Parameters, side: Side
+) -> GradBatch:
+    work = Workspace()
+    return grad_batch_of([_gradient(work, left[i], right[j], params) for i, j in zip(rows, cols, strict=True)], side)
+
+
+def _wide_gradient(x: Cloud, y: Cloud, params: Parameters) -> PairGradient:
+    found = worst_mixture(distances(x, y, params.p))
+    value, gap = in_data_units(found.value, found.gap, found.unit, params.p, params.root)
+    i, j, masses = found.cells
+    slopes = Cells(i, j, found.w * masses)
+    grad_x, grad_y = value_gradients(x, y, params.p, slopes, value if params.root else None)
+    return PairGradient(value, grad_x, grad_y, found.converged, gap)
+
+
+def _gradient(work: Workspace, x: Cloud, y: Cloud, params: Parameters) -> PairGradient:
+    if is_wide(x, y, params.p):
+        return _wide_gradient(x, y, params)
+    status, objective, gap, w, _ = _solve(work, x, y, params.p)
+    value, gap = rooted(objective, gap, params.p if params.root else 1.0)
+    i, j, masses = work.coupling()
+    grad_x, grad_y = value_gradients(x, y, params.p, Cells(i, j, w * masses), value if params.root else None)
+    return PairGradient(value, grad_x, grad_y, status == 0, gap)
+
+
 def exceeds(work: Workspace, x: Cloud, y: Cloud, p: float, above: float) -> bool:
     """Whether TiOT without the root is certainly above a number; often known long before the value is."""
     if is_wide(x, y, p):
@@ -131,9 +169,15 @@ def _traits(params: Parameters) -> Traits:
         separates=not params.standardize,
         nonnegative=True,
         triangle=params.root or params.p == 1.0,
+        # A z-score has no unit, and jumps where a feature becomes constant.
+        continuous=not params.standardize,
+        unit_free=params.standardize,
+        value_invariant=True,
+        degree=None if params.standardize else (1.0 if params.root else params.p),
         unequal_length=True,
         releases_gil=True,
         multivariate=True,
+        differentiable=True,
         uses_times=True,
         time_invariant=True,
         uses_weights=True,
@@ -149,6 +193,7 @@ SPEC = MetricSpec(
     prepare=_prepare,
     reference="stotmetrics.reference.tiot:tiot",
     lower_bounds=_lower_bounds,
+    gradients=_gradients,
     summary="Exact optimal transport of values and times, at the balance between them that costs most.",
     citation="Nguyen, Chu, Toh. Time-integrated Optimal Transport: A Robust Minimax Framework. 2025.",
 )
@@ -181,6 +226,12 @@ def tiot(x: ArrayLike, y: ArrayLike, p: float = 2.0, standardize: bool = True, r
     ------
     InvalidSeriesError, InvalidParameterError
         See :func:`distance`.
+
+    Notes
+    -----
+    The plan and the gradient are those of the saddle point: the cost of its plan is the same at every w, unless the
+    maximum is at w = 0 or w = 1. Where several plans are optimal the value has a kink, and :func:`value_and_grad` gives
+    the slope of one of them; between equal series it gives zero.
 
     References
     ----------

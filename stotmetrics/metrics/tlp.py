@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 from ..arrays import FloatArray, IntArray
 from ..series import Series
 from ..spec.bound import bind
-from ..spec.metric import MetricSpec
+from ..spec.metric import MetricSpec, Side
 from ..spec.parameters import parameter
-from ..spec.result import Batch, Result, rooted
+from ..spec.result import Batch, GradBatch, Result, rooted
 from ..spec.traits import Traits
 from ..transport.point_clouds import Cloud, prepare_cloud
 from ..transport.wide_range import in_data_units
@@ -76,6 +76,12 @@ def block(
     return replace(powers, values=value, gap=gap)
 
 
+def gradients(
+    left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray, params: Parameters, side: Side
+) -> GradBatch:
+    return taot.gradients_of_root(left, right, rows, cols, _taot(params), side, params.p)
+
+
 def lower_bounds(
     left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray, params: Parameters
 ) -> FloatArray:
@@ -89,8 +95,14 @@ def traits(params: Parameters) -> Traits:
         separates=not params.standardize,
         nonnegative=True,
         triangle=True,
+        # A z-score has no unit, and jumps where a feature becomes constant.
+        continuous=not params.standardize,
+        unit_free=params.standardize,
+        value_invariant=True,
+        degree=None if params.standardize else 1.0,
         unequal_length=True,
         multivariate=True,
+        differentiable=True,
         uses_times=True,
         time_invariant=True,
         uses_weights=True,
@@ -106,6 +118,7 @@ SPEC = MetricSpec(
     prepare=prepare,
     block=block,
     lower_bounds=lower_bounds,
+    gradients=gradients,
     reference="stotmetrics.reference.tlp:tlp",
     summary="Transport between signals that moves mass in time and in value, at a fixed exchange rate; a metric.",
     citation="Thorpe, Park, Kolouri, Rohde, Slepčev. A Transportation Lp Distance for Signal Analysis. JMIV 2017.",

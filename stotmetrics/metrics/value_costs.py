@@ -5,13 +5,18 @@ The gradient of every metric is the vjp of its cost applied to the gradient of i
 
 import numpy as np
 
-from ..arrays import FloatArray, contiguous
-from ..kernels import _value_costs
+from ..arrays import FloatArray, IntArray, contiguous
+from ..kernels import _path, _value_costs
 
 
 def squared_euclidean(x: FloatArray, y: FloatArray) -> FloatArray:
     """``C[i, j] = ||x_i - y_j||^2`` for values shaped (n, d) and (m, d)."""
     return _value_costs.squared_euclidean(contiguous(x), contiguous(y))
+
+
+def cheapest_path(C: FloatArray, radius: int = -1) -> IntArray:
+    """The cells (k, 2) of one cheapest alignment under the costs C, within a band."""
+    return _path.path(contiguous(C), radius)
 
 
 def median(C: FloatArray) -> float:

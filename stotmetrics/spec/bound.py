@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -112,7 +112,7 @@ class BoundMetric:
 
     def prepare_all(self, series: Sequence[Series]) -> PreparedSet:
         """Each series prepared, as one set."""
-        return PreparedSet(self.prepare(s) for s in series)
+        return PreparedSet(series if self._spec.prepare is None else map(self.prepare, series))
 
     @in_any_host
     def pair(self, x: Any, y: Any) -> Result:
@@ -163,9 +163,8 @@ class BoundMetric:
         if not np.isfinite(batch.values).all():
             raise self._out_of_scale(batch.values[~np.isfinite(batch.values)][0])
         for slopes in (batch.left, batch.right):
-            for slope in slopes or ():
-                if not np.isfinite(slope).all():
-                    raise self._out_of_scale(slope[~np.isfinite(slope)][0], "a gradient with ")
+            if slopes and not np.isfinite(whole := np.concatenate(slopes)).all():
+                raise self._out_of_scale(whole[~np.isfinite(whole)][0], "a gradient with ")
         return batch
 
     @in_any_host
@@ -173,7 +172,8 @@ class BoundMetric:
         """For each pair of prepared series a number that is never above its value; -inf where nothing is known."""
         if self._spec.lower_bounds is None:
             return np.full(len(rows), -np.inf)
-        return self._spec.lower_bounds(left, right, rows, cols, self._params)
+        bounds = self._spec.lower_bounds(left, right, rows, cols, self._params)
+        return np.maximum(bounds, 0.0) if self._traits.nonnegative else bounds
 
     def reference(self, x: Series, y: Series) -> Result:
         """What the reference implementation says about two series: a number, or anything with a value and a gap."""
@@ -200,8 +200,25 @@ class BoundMetric:
 
     @staticmethod
     def from_config(config: dict[str, Any]) -> "BoundMetric":
-        """The inverse of :meth:`config`."""
-        return bind(registry.find(config["metric"]), **config["params"])
+        """The inverse of :meth:`config`.
+
+        Raises
+        ------
+        InvalidParameterError
+            If ``config`` is no mapping of ``metric`` to a name and of ``params`` to a mapping, or a value is out of its
+            range.
+        UnknownMetricError
+            If no metric has this name.
+        TypeError
+            If the metric has no such parameter.
+        """
+        name, params = (config.get(key) if isinstance(config, Mapping) else None for key in ("metric", "params"))
+        if not (isinstance(name, str) and isinstance(params, Mapping)):
+            raise InvalidParameterError(
+                "config must be what config() gives, {'metric': a name, 'params': {parameter: value}}; "
+                f"got {parameters.shown(config)}"
+            )
+        return bind(registry.find(name), **params)
 
     def _warn(self, how: str, gap: float | None) -> None:
         error = "" if gap is None else f", error at most {gap:.3g}"

@@ -24,15 +24,15 @@ class Result:
         A certified bound on the error of the value; for taot, etiot and opw with ``epsilon > 0`` on that of the
         regularised objective, which the solver optimises. None where the metric has no such bound.
     extras : mapping of str to callable, optional
-        What else the metric can say (``alignment``, ``plan``, ``w``, ``potentials``, ``objective``,
-        ``coupling``), each computed when it is first asked for.
+        What else the metric can say (``alignment``, ``path``, ``masses``, ``plan``, ``w``, ``potentials``,
+        ``objective``, ``cost``, ``coupling``), each computed when it is first asked for.
 
     Examples
     --------
     >>> import stotmetrics
     >>> result = stotmetrics.solve([0.0, 1.0, 2.0], [0.0, 2.0], metric="softdtw", gamma=0.1)
     >>> result.available
-    ('alignment', 'cost')
+    ('alignment', 'path', 'cost')
     >>> result.alignment.shape
     (3, 2)
     """
@@ -63,6 +63,20 @@ class Result:
     def alignment(self) -> FloatArray:
         """Expected alignment, shape (n, m): the gradient of the value in the cost matrix."""
         return self._extra("alignment")  # type: ignore[no-any-return]
+
+    @property
+    def path(self) -> IntArray:
+        """Pairs of times (i, j) in order, shape (k, 2): one cheapest alignment, or the pairs between which mass moves.
+
+        Looking back from the end of an alignment, where steps tie the diagonal one is taken first, then that from the
+        time of x before, as in tslearn and aeon. Soft-DTW has the alignment of hard DTW, which is its most probable.
+        """
+        return self._extra("path")  # type: ignore[no-any-return]
+
+    @property
+    def masses(self) -> FloatArray:
+        """The mass that moves between each pair of ``path``, shape (k,)."""
+        return self._extra("masses")  # type: ignore[no-any-return]
 
     @property
     def plan(self) -> FloatArray:
@@ -199,6 +213,28 @@ class GradBatch:
     right: list[FloatArray] | None = None
     converged: BoolArray | None = None
     gap: FloatArray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PairGradient:
+    """The value of one pair with its certified error, and its gradients in both series."""
+
+    value: float
+    left: FloatArray
+    right: FloatArray
+    converged: bool = True
+    gap: float = 0.0
+
+
+def grad_batch_of(pairs: Sequence[PairGradient], side: str) -> GradBatch:
+    """Gradients of single pairs side by side, of the sides asked for."""
+    return GradBatch(
+        np.array([one.value for one in pairs], dtype=np.float64),
+        None if side == "right" else [one.left for one in pairs],
+        None if side == "left" else [one.right for one in pairs],
+        converged=np.array([one.converged for one in pairs], dtype=np.bool_),
+        gap=np.array([one.gap for one in pairs], dtype=np.float64),
+    )
 
 
 def batch_of(results: Sequence[Result]) -> Batch:

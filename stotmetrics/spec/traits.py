@@ -25,6 +25,16 @@ class Traits:
         ``d(x, z) <= d(x, y) + d(y, z)``.
     unequal_length : bool
         Accepts two series of different lengths.
+    continuous : bool
+        A small change of the values, times and weights of both series changes the value little, wherever it is made.
+    value_invariant : bool
+        Adding one number to all values of both series leaves the value.
+    unit_free : bool
+        Each series counts in units of its own: multiplying its values by a positive number and adding another leaves
+        the value, and so it is with its times.
+    degree : float, optional
+        Multiplying the values of both series, and their times where they matter, by one positive number c multiplies
+        the value by ``c ** degree``. None: no such law is claimed.
     multivariate : bool
         Accepts more than one channel.
     differentiable : bool
@@ -64,6 +74,10 @@ class Traits:
     nonnegative: bool = False
     triangle: bool = False
     unequal_length: bool = False
+    continuous: bool = False
+    value_invariant: bool = False
+    unit_free: bool = False
+    degree: float | None = None
     multivariate: bool = False
     differentiable: bool = False
     uses_times: bool = False

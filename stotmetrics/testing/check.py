@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from hypothesis.strategies import SearchStrategy
 
+from ..arrays import FloatArray
 from ..errors import ConvergenceWarning
 from ..series import Series
 from ..spec.bound import BoundMetric
@@ -111,6 +112,14 @@ def fresh(series: Series) -> Series:
         series.frame_shape,
         None if series.path_weights is None else series.path_weights.copy(),
     )
+
+
+def changed(series: Series, values: FloatArray, times: FloatArray | None = None) -> Series:
+    """The series with other values, and other times where they are given; its weights and frames are kept."""
+    if times is None and series.has_times:
+        times = series.times
+    weights = series.weights if series.has_weights else None
+    return Series(values, times, weights, series.frame_shape, series.path_weights)
 
 
 def evaluate(metric: BoundMetric, x: Series, y: Series) -> Result:

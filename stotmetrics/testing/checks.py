@@ -1,15 +1,30 @@
 """All checks, in the order in which a report lists them. Each is a function ``law(metric, *drawn)``."""
 
-from . import checks_calculus, checks_engine, checks_interface, checks_laws, checks_values
+from . import (
+    checks_calculus,
+    checks_engine,
+    checks_extras,
+    checks_interface,
+    checks_laws,
+    checks_units,
+    checks_values,
+)
 from .check import Check, Undecided
-from .checks_calculus import continuity, gradient, gradients_of_many_pairs
+from .checks_calculus import continuity, continuity_everywhere, gradient, gradient_is_finite, gradients_of_many_pairs
 from .checks_engine import (
     block_ignores_company,
     block_is_the_loop,
+    either_order_costs_the_same,
     gil_is_released,
     pairwise_ignores_workers_and_tiles,
     pairwise_is_the_block,
     threads_agree,
+)
+from .checks_extras import (
+    alignments_visit_every_time,
+    extras_agree_with_the_value,
+    extras_are_finite,
+    plans_move_the_weights,
 )
 from .checks_interface import (
     any_array_will_do,
@@ -17,12 +32,15 @@ from .checks_interface import (
     bad_series_are_refused,
     config_round_trips,
     equality_and_hash,
+    narrow_arrays_are_read_exactly,
+    one_row_is_questioned,
     pickles,
+    settings_of_the_host_do_not_matter,
 )
 from .checks_laws import (
     abandons_only_what_is_too_far,
     bounds_ignore_company,
-    invariance_to_a_shift_of_times,
+    cutoffs_keep_to_their_pair,
     lower_bound_is_below,
     nonnegativity,
     paths_have_no_order,
@@ -30,6 +48,12 @@ from .checks_laws import (
     symmetry,
     triangle_inequality,
     zero_on_the_diagonal,
+)
+from .checks_units import (
+    freedom_of_units,
+    homogeneity,
+    invariance_to_a_shift_of_times,
+    invariance_to_a_shift_of_values,
 )
 from .checks_values import (
     agrees_with_reference,
@@ -51,6 +75,8 @@ CHECKS: tuple[Check, ...] = (
     *checks_interface.CHECKS,
     *checks_engine.CHECKS,
     *checks_laws.CHECKS,
+    *checks_units.CHECKS,
+    *checks_extras.CHECKS,
     *checks_calculus.CHECKS,
 )
 
@@ -60,6 +86,7 @@ __all__ = [
     "Undecided",
     "abandons_only_what_is_too_far",
     "agrees_with_reference",
+    "alignments_visit_every_time",
     "any_array_will_do",
     "bad_parameters_are_refused",
     "bad_series_are_refused",
@@ -68,25 +95,38 @@ __all__ = [
     "bounds_ignore_company",
     "config_round_trips",
     "continuity",
+    "continuity_everywhere",
+    "cutoffs_keep_to_their_pair",
     "deterministic",
     "double_precision",
+    "either_order_costs_the_same",
     "equality_and_hash",
     "every_dimension_matters",
+    "extras_agree_with_the_value",
+    "extras_are_finite",
     "finite_value",
+    "freedom_of_units",
     "gil_is_released",
     "given_times",
     "given_weights",
     "gradient",
+    "gradient_is_finite",
     "gradients_of_many_pairs",
+    "homogeneity",
     "inputs_untouched",
     "invariance_to_a_shift_of_times",
+    "invariance_to_a_shift_of_values",
     "lower_bound_is_below",
+    "narrow_arrays_are_read_exactly",
     "nonnegativity",
+    "one_row_is_questioned",
     "pairwise_ignores_workers_and_tiles",
     "pairwise_is_the_block",
     "paths_have_no_order",
     "pickles",
+    "plans_move_the_weights",
     "separation",
+    "settings_of_the_host_do_not_matter",
     "several_dimensions",
     "symmetry",
     "threads_agree",

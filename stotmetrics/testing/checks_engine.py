@@ -177,12 +177,61 @@ def gil_is_released(metric: BoundMetric) -> None:
     require(False, f"while block works another thread can run for {free:.0%} of the time")
 
 
+@check(
+    nothing,
+    when=lambda metric: metric.traits.symmetric and metric.traits.unequal_length,
+    share=0.05,
+    defaults=True,
+)
+def either_order_costs_the_same(metric: BoundMetric) -> None:
+    """``block`` takes as long for (long, short) as for (short, long), within a factor of 4, at the default parameters.
+
+    Measured on lengths 8 and 160, in time of the processor: the least of five runs of each, so that a busy machine does
+    not matter.
+    """
+    long, short = (_random(metric, length) for length in (160, 8))
+    pairs = np.zeros(1, dtype=np.intp)
+    try:
+        metric.block([long], [short], pairs, pairs)
+        metric.block([short], [long], pairs, pairs)
+    except Exception as error:
+        raise Undecided(str(error)) from error
+    # Enough work to be measured.
+    while _processor_seconds(partial(metric.block, [long], [short], pairs, pairs)) < 2e-3:
+        pairs = np.tile(pairs, 2)
+    forth, back = (
+        min(_processor_seconds(partial(metric.block, left, right, pairs, pairs)) for _ in range(5))
+        for left, right in (([long], [short]), ([short], [long]))
+    )
+    ratio = back / forth
+    require(0.25 <= ratio <= 4.0, f"(short, long) takes {ratio:.2g} times as long as (long, short)")
+
+
+def thread_speedup(metric: BoundMetric) -> float:
+    """How many times faster two threads are than one, on work of a tenth of a second or more; the best of three."""
+    series = [_random(metric, 300) for _ in range(2)]
+    rows, cols = np.array([0, 1], dtype=np.intp), np.array([1, 0], dtype=np.intp)
+    while _seconds(partial(metric.block, series, series, rows, cols)) < 0.05:
+        rows, cols = np.tile(rows, 2), np.tile(cols, 2)
+    work = partial(metric.block, series, series, rows, cols)
+    best = 0.0
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(3):
+            alone = _seconds(lambda: (work(), work()))
+            both = _seconds(lambda: [task.result() for task in [pool.submit(work), pool.submit(work)]])
+            best = max(best, alone / both)
+    return best
+
+
+def _random(metric: BoundMetric, length: int) -> object:
+    """A prepared series of many samples, and of many channels where the metric takes them."""
+    ground = getattr(metric.params, "ground", None)
+    channels = (12 if ground is None else ground.size) if metric.traits.multivariate else 1
+    return metric.prepare(Series(np.random.default_rng(length).uniform(0.5, 1.5, size=(length, channels))))
+
+
 def _long(metric: BoundMetric) -> list[object]:
-    rng = np.random.default_rng(0)
-    shape = (metric.params.ground.size,) if getattr(metric.params, "ground", None) is not None else (12,)
-    channels = shape if metric.traits.multivariate else (1,)
-    series = [Series(rng.uniform(0.5, 1.5, size=(300, *channels))) for _ in range(2)]
-    return [metric.prepare(one) for one in series]
+    return [_random(metric, length) for length in (300, 300)]
 
 
 def _share_free(metric: BoundMetric, prepared: list[object]) -> float:
@@ -217,6 +266,13 @@ def _share_free(metric: BoundMetric, prepared: list[object]) -> float:
     return float(gaps[gaps < 3e-4].sum() / (end - start))
 
 
+def _processor_seconds(work: Callable[[], object]) -> float:
+    """What the calling thread alone takes."""
+    start = time.thread_time()
+    work()
+    return max(time.thread_time() - start, 1e-9)
+
+
 def _seconds(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
@@ -225,6 +281,7 @@ def _seconds(work: Callable[[], object]) -> float:
 
 CHECKS = (
     gil_is_released,
+    either_order_costs_the_same,
     block_is_the_loop,
     block_ignores_company,
     pairwise_is_the_block,

@@ -3,6 +3,7 @@
 import json
 import math
 import pickle
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,12 +12,12 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from ..arrays import FloatArray
-from ..errors import InvalidParameterError, InvalidSeriesError
+from ..errors import AxisWarning, ConvergenceWarning, InvalidParameterError, InvalidSeriesError
 from ..series import Series, as_series
 from ..spec import registry
 from ..spec.bound import BoundMetric, bind
 from ..spec.parameters import Parameter
-from .check import check, require, slack, value
+from .check import Undecided, changed, check, fresh, require, slack, value
 from .checks_values import pair
 from .inputs import alike
 
@@ -28,6 +29,10 @@ def nothing(metric: BoundMetric, max_length: int) -> SearchStrategy[tuple[Any, .
 
 def _plain(metric: BoundMetric, max_length: int) -> SearchStrategy[tuple[Series, ...]]:
     return alike(metric, 2, max(2, max_length), unequal=False, times=False, weights=False)
+
+
+def _extreme(metric: BoundMetric, max_length: int) -> SearchStrategy[tuple[Any, ...]]:
+    return st.tuples(alike(metric, 2, max_length), st.sampled_from([1.0, 1e-160, 1e-300])).map(lambda d: (*d[0], d[1]))
 
 
 def _spread(values: FloatArray, step: int) -> Any:
@@ -67,6 +72,77 @@ def any_array_will_do(metric: BoundMetric, x: Series, y: Series) -> None:
         except Exception as error:
             raise AssertionError(f"{name}: {type(error).__name__}: {error}") from error
         require(abs(found - wanted) <= slack(wanted, rtol=1e-12), f"{name}: {found!r}, but float64 gives {wanted!r}")
+
+
+@check(_plain, share=0.2)
+def narrow_arrays_are_read_exactly(metric: BoundMetric, x: Series, y: Series) -> None:
+    """Arrays of float32 and of float16 give the value of their numbers in float64: they are read, and then computed
+    with, in double precision.
+
+    Tolerance: 1e-12 of the scale.
+    """
+    for kind in (np.float32, np.float16):
+        left, right = (s.values.astype(kind) for s in (x, y))
+        wanted = value(metric, *(Series(v.astype(np.float64)) for v in (left, right)))
+        found = metric(left, right)
+        require(
+            abs(found - wanted) <= slack(wanted, rtol=1e-12),
+            f"{np.dtype(kind).name}: {found!r}, but the same numbers in float64 give {wanted!r}",
+        )
+
+
+@check(_extreme, share=0.3)
+def settings_of_the_host_do_not_matter(metric: BoundMetric, x: Series, y: Series, size: float) -> None:
+    """Where a host asks NumPy to raise at every overflow, underflow, division and invalid number, and Python to raise
+    at every warning, the metric gives the same value, or the same refusal: for values of one and for values so small
+    that their squares vanish.
+
+    A ConvergenceWarning is honest and allowed here. Tolerance: 1e-12 of the scale.
+    """
+    left, right = (changed(s, size * s.values) for s in (x, y))
+    wanted = _outcome(metric, left, right)
+    with np.errstate(all="raise"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.simplefilter("ignore", AxisWarning)
+        found = _outcome(metric, left, right)
+    same = found == wanted
+    if isinstance(found, float) and isinstance(wanted, float):
+        same = abs(found - wanted) <= slack(wanted, rtol=1e-12)
+    require(same, f"{wanted!r}, but {found!r} under np.errstate(all='raise') and with warnings as errors")
+
+
+def _outcome(metric: BoundMetric, x: Series, y: Series) -> float | str:
+    try:
+        return metric.solve(fresh(x), fresh(y)).value
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+
+
+@check(
+    lambda m, n: st.tuples(st.integers(2, 5)),
+    when=lambda metric: (
+        metric.traits.multivariate and not metric.traits.compares_frames and metric.traits.min_length <= 1
+    ),
+    share=0.1,
+)
+def one_row_is_questioned(metric: BoundMetric, count: int) -> None:
+    """Two arrays of shape (1, T) draw one AxisWarning: a host may have handed over (channels, time). As series that say
+    so they draw none.
+
+    No tolerance.
+    """
+    x, y = np.ones((1, count)), np.full((1, count), 2.0)
+    for given, wanted in (((x, y), 1), ((Series(x), Series(y)), 0)):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                metric(*given)
+            except Exception as error:
+                raise Undecided(str(error)) from error
+        told = [one for one in caught if issubclass(one.category, AxisWarning)]
+        kind = type(given[0]).__name__
+        require(len(told) == wanted, f"{kind} of shape {x.shape}: {len(told)} warnings, not {wanted}")
 
 
 def _bad_series(metric: BoundMetric, good: FloatArray) -> Iterator[tuple[str, Any]]:
@@ -221,6 +297,9 @@ def equality_and_hash(metric: BoundMetric) -> None:
 
 CHECKS = (
     any_array_will_do,
+    narrow_arrays_are_read_exactly,
+    settings_of_the_host_do_not_matter,
+    one_row_is_questioned,
     bad_series_are_refused,
     bad_parameters_are_refused,
     pickles,

@@ -25,12 +25,6 @@ def _three(metric: BoundMetric, max_length: int) -> SearchStrategy[tuple[Series,
     return alike(metric, 3, max_length)
 
 
-def _moved(metric: BoundMetric, max_length: int) -> SearchStrategy[tuple[object, ...]]:
-    return st.tuples(alike(metric, 2, max_length, times=True), st.integers(-40, 40).map(lambda k: k / 4)).map(
-        lambda drawn: (*drawn[0], drawn[1])
-    )
-
-
 def _changed(metric: BoundMetric, max_length: int) -> SearchStrategy[tuple[Series, ...]]:
     """A series, and what another change made of it."""
     changes = [name for name, needs in _CHANGES.items() if needs(metric)]
@@ -45,6 +39,7 @@ _CHANGES: dict[str, Callable[[BoundMetric], bool]] = {
     "one sample": lambda metric: True,
     "reversed": lambda metric: metric.traits.min_length > 0,
     "repeated sample": lambda metric: metric.traits.unequal_length,
+    "one sample more": lambda metric: metric.traits.unequal_length,
     "other times": lambda metric: metric.traits.uses_times,
     "other weights": lambda metric: metric.traits.uses_weights,
 }
@@ -62,6 +57,8 @@ def _change(series: Series, how: str) -> Series:
         values = values[::-1].copy()
     elif how == "repeated sample":
         return Series(np.concatenate([values[:1], values]))
+    elif how == "one sample more":
+        return Series(np.concatenate([values, values[-1:] + 1.0]))
     elif how == "other times":
         times = 2.0 * times + 1.0
     else:
@@ -84,6 +81,11 @@ def _cut(metric: BoundMetric, max_length: int) -> SearchStrategy[tuple[object, .
 
 def _shuffled(metric: BoundMetric, max_length: int) -> SearchStrategy[tuple[object, ...]]:
     return st.tuples(alike(metric, 2, max_length), st.integers(0, 2**16)).map(lambda drawn: (*drawn[0], drawn[1]))
+
+
+def _several_cut(metric: BoundMetric, max_length: int) -> SearchStrategy[tuple[object, ...]]:
+    shares = st.lists(st.sampled_from([0.0, 0.5, 0.99, 1.01, 2.0, np.inf]), min_size=4, max_size=7)
+    return st.tuples(alike(metric, 3, max_length).map(list), shares)
 
 
 @check(pair, trait="symmetric")
@@ -135,23 +137,10 @@ def triangle_inequality(metric: BoundMetric, x: Series, y: Series, z: Series) ->
     )
 
 
-@check(_moved, trait="time_invariant")
-def invariance_to_a_shift_of_times(metric: BoundMetric, x: Series, y: Series, shift: float) -> None:
-    """Adding one number to all times of both series leaves the value.
-
-    Tolerance: 1e-8 of the scale, times included, and the certified gaps.
-    """
-    before = evaluate(metric, x, y)
-    after = evaluate(metric, *(Series(s.values, s.times + shift, s.weights if s.has_weights else None) for s in (x, y)))
-    times = float(max(np.abs(s.times).max() for s in (x, y))) + abs(shift)
-    allowed = slack(x, y, before, after, times, rtol=1e-8)
-    require(abs(before.value - after.value) <= allowed, f"{before.value!r}, and {after.value!r} after the shift")
-
-
 @check(_changed, trait="separates")
 def separation(metric: BoundMetric, x: Series, y: Series) -> None:
-    """d(x, y) > 0 where x and y differ: one rescaled, offset, reversed, with a sample changed or repeated, at other
-    times or with other weights where the metric uses them.
+    """d(x, y) > 0 where x and y differ: one rescaled, offset, reversed, with a sample changed, repeated or more, at
+    other times or with other weights where the metric uses them.
 
     Tolerance: 1e-12 of the scale (squares of the largest value), and the certified gap.
     """
@@ -221,6 +210,37 @@ def abandons_only_what_is_too_far(metric: BoundMetric, x: Series, y: Series, sha
         )
 
 
+@check(_several_cut, when=lambda metric: metric.spec.block is not None, share=0.5)
+def cutoffs_keep_to_their_pair(metric: BoundMetric, series: list[Series], shares: list[float]) -> None:
+    """Among pairs with other cutoffs, low, high and infinite, ``block`` still abandons a pair by its own alone.
+
+    Tolerance: 1e-9 of the scale, and the certified gaps.
+    """
+    pairs = [(i, (i + step) % len(series)) for step in (0, 1, 2) for i in range(len(series))]
+    found = [evaluate(metric, series[i], series[j]) for i, j in pairs]
+    cutoffs = np.array(
+        [
+            np.inf if share == np.inf else share * one.value
+            for one, share in zip(found, (shares * len(pairs))[: len(pairs)], strict=True)
+        ]
+    )
+    prepared = [metric.prepare(fresh(one)) for one in series]
+    rows, cols = (np.array(side, dtype=np.intp) for side in zip(*pairs, strict=True))
+    batch = metric.block(prepared, prepared, rows, cols, cutoffs)
+    for k, ((i, j), one) in enumerate(zip(pairs, found, strict=True)):
+        allowed = slack(series[i], series[j], one)
+        if batch.abandoned is not None and batch.abandoned[k]:
+            require(
+                one.value >= cutoffs[k] - allowed, f"pair ({i}, {j}) abandoned at {cutoffs[k]!r}, it is {one.value!r}"
+            )
+        elif batch.converged is None or batch.converged[k]:
+            gap = 0.0 if batch.gap is None or np.isnan(batch.gap[k]) else float(batch.gap[k])
+            require(
+                abs(batch.values[k] - one.value) <= allowed + gap,
+                f"pair ({i}, {j}): {batch.values[k]!r} under the cutoff {cutoffs[k]!r}, the value is {one.value!r}",
+            )
+
+
 def _bound_alone(metric: BoundMetric, x: Any, y: Any) -> float:
     return float(metric.lower_bounds([x], [y], _ONE, _ONE)[0])
 
@@ -230,10 +250,10 @@ CHECKS = (
     zero_on_the_diagonal,
     nonnegativity,
     triangle_inequality,
-    invariance_to_a_shift_of_times,
     separation,
     paths_have_no_order,
     lower_bound_is_below,
     bounds_ignore_company,
     abandons_only_what_is_too_far,
+    cutoffs_keep_to_their_pair,
 )

@@ -55,6 +55,7 @@ def report(
             max_examples=max_examples,
             max_length=max_length,
             seed=seed,
+            timings=True,
             raises=False,
             progress=tell,
         )

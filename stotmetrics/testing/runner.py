@@ -17,6 +17,7 @@ from ..errors import AxisWarning, ConvergenceWarning
 from ..spec.bound import BoundMetric
 from .check import Check, Undecided
 from .checks import CHECKS
+from .checks_engine import thread_speedup
 from .inputs import code
 from .subject import Subject, Target, subject_of
 
@@ -106,7 +107,25 @@ class MetricCheck:
 
 @dataclass(frozen=True)
 class Report:
-    """What ``check_metric`` found; ``str(report)`` is readable."""
+    """What ``check_metric`` found; ``str(report)`` is readable.
+
+    Parameters
+    ----------
+    metric : str
+        Its name.
+    outcomes : list of Outcome
+        Of each check that the metric claims.
+    weaker : list of str
+        Laws that it keeps and does not claim.
+    seed : int
+        What drew the examples.
+    seconds : float
+        Time of all checks.
+    not_claimed : list of str
+        Checks of what it does not claim.
+    speedup : float, optional
+        How many times faster two threads were than one: measured, and no law.
+    """
 
     metric: str
     outcomes: list[Outcome]
@@ -114,6 +133,7 @@ class Report:
     seed: int
     seconds: float
     not_claimed: list[str] = field(default_factory=list)
+    speedup: float | None = None
 
     @property
     def passed(self) -> bool:
@@ -141,6 +161,8 @@ class Report:
         for name in self.not_claimed:
             words = "never broken in 300 examples: a stronger claim than the traits make" if name in self.weaker else ""
             lines.append(f"  {'not claimed':<16}  {name:<{width}}  {words}".rstrip())
+        if self.speedup is not None:
+            lines.append(f"  {'measured':<16}  two threads are {self.speedup:.1f} times as fast as one")
         bad = len(self.failures)
         lines.append(
             f"{self.metric}: {len(self.outcomes)} checks, {bad or 'none'} failed; "
@@ -206,6 +228,7 @@ def check_metric(
     max_length: int = 6,
     seed: int = 0,
     weaker_claims: bool = True,
+    timings: bool = False,
     raises: bool = True,
     progress: Callable[[Outcome], object] | None = None,
 ) -> Report:
@@ -219,6 +242,8 @@ def check_metric(
         Name of a check -> why it is known to fail. A check listed here that passes counts as a failure.
     weaker_claims : bool, default True
         Whether to look for laws that the traits do not claim and the metric keeps.
+    timings : bool, default False
+        Whether to measure how much faster two threads are than one, where the metric claims to release the lock.
     raises : bool, default True
         Whether a failure raises ConformanceError with the report; otherwise the report is returned.
     progress : callable, optional
@@ -257,8 +282,10 @@ def check_metric(
     subject, claimed = todo[0].subject, {check.name for check in todo}
     rest = [MetricCheck(subject, check, 0, seed) for check in CHECKS if check.name not in claimed]
     weaker = [check.name for check in rest if check.weaker_claim()] if weaker_claims else []
+    metric = next(subject.corners())
+    speedup = thread_speedup(metric) if timings and metric.traits.releases_gil else None
     seconds = time.perf_counter() - start
-    report = Report(subject.spec.name, outcomes, weaker, seed, seconds, [check.name for check in rest])
+    report = Report(subject.spec.name, outcomes, weaker, seed, seconds, [check.name for check in rest], speedup)
     if raises and not report.passed:
         raise ConformanceError("\n" + str(report))
     return report

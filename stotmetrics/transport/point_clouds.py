@@ -38,6 +38,8 @@ class Cloud:
         The atoms in increasing order of their first feature.
     uniform : bool
         Whether all atoms have the same mass.
+    deviations : array of shape (d,), optional
+        What the values were divided by, inf for a constant feature; None if they are as given.
     """
 
     values: FloatArray
@@ -48,6 +50,7 @@ class Cloud:
     all_times: FloatArray
     order: npt.NDArray[np.intc]
     uniform: bool
+    deviations: FloatArray | None = None
 
     @property
     def size(self) -> int:
@@ -84,9 +87,10 @@ _SMALL, _LARGE = 2.0**-900, 2.0**900
 
 def prepare_cloud(series: Series, standardize: bool) -> Cloud:
     """The cloud of a series; with ``standardize``, values (per feature) and times are z-scored first."""
-    values, times, weights = series.values, series.times, series.weights
+    values, times, weights, deviations = series.values, series.times, series.weights, None
     if standardize:
-        values, times = zscore(values), zscore(times[:, None], exact=True)[:, 0]
+        values, deviations = zscore_and_deviations(values)
+        times = zscore(times[:, None], exact=True)[:, 0]
     support = np.flatnonzero(weights > 0)
     mass = weights[support]
     # Dividing by the largest first keeps the sum finite whatever the scale of the weights.
@@ -100,6 +104,7 @@ def prepare_cloud(series: Series, standardize: bool) -> Cloud:
         all_times=times,
         order=np.argsort(values[support, 0], kind="stable").astype(np.intc),
         uniform=bool((mass == 1.0).all()),
+        deviations=deviations,
     )
 
 
@@ -108,10 +113,16 @@ def zscore(columns: FloatArray, exact: bool = False) -> FloatArray:
 
     A deviation of a few last digits counts as constant, unless the columns are said to be exact, as times are.
     """
+    return zscore_and_deviations(columns, exact)[0]
+
+
+def zscore_and_deviations(columns: FloatArray, exact: bool = False) -> tuple[FloatArray, FloatArray]:
+    """:func:`zscore`, and the standard deviations in the unit of the columns: inf where a column is constant."""
+    unit = 1.0
     with np.errstate(under="ignore"):
         largest = np.abs(columns).max(axis=0)
         if (largest > _HUGE).any():  # differences leave the range of a double; a power of two loses nothing
-            columns, largest = columns / 4.0, largest / 4.0
+            columns, largest, unit = columns / 4.0, largest / 4.0, 4.0
         # Centred first, by differences from the first row: whatever offset all rows share is gone before anything is
         # rounded, as that of times counted from 1970 in microseconds.
         shifted = columns - columns[0]
@@ -122,17 +133,14 @@ def zscore(columns: FloatArray, exact: bool = False) -> FloatArray:
         deviation = np.sqrt((centred**2).mean(axis=0))
         # Rounding alone leaves a deviation of a few last digits in a column that is constant.
         constant = deviation * spread <= (0.0 if exact else 8 * np.finfo(np.float64).eps) * largest
-        return np.where(constant, 0.0, centred / np.where(constant, 1.0, deviation))
+        with np.errstate(over="ignore"):
+            own = np.where(constant, np.inf, unit * (deviation * spread))
+        return np.where(constant, 0.0, centred / np.where(constant, 1.0, deviation)), own
 
 
 def cost_matrices(x: Cloud, y: Cloud, p: float) -> tuple[FloatArray, FloatArray]:
     """``A[i, j] = |x_i - y_j|**p`` between the values and ``B[i, j] = |t_i - s_j|**p`` between the times."""
     return powers(x.values, y.values, p), powers(x.times[:, None], y.times[:, None], p)
-
-
-def all_costs(x: Cloud, y: Cloud, p: float) -> tuple[FloatArray, FloatArray]:
-    """:func:`cost_matrices` between all times of both series, those without mass included."""
-    return powers(x.all_values, y.all_values, p), powers(x.all_times[:, None], y.all_times[:, None], p)
 
 
 def powers(x: FloatArray, y: FloatArray, p: float) -> FloatArray:
@@ -178,6 +186,18 @@ def dense_plan(coupling: tuple[IntArray, IntArray, FloatArray], x: Cloud, y: Clo
     return plan
 
 
+def spread_pairs(coupling: tuple[IntArray, IntArray, FloatArray], x: Cloud, y: Cloud) -> IntArray:
+    """The pairs of times (k, 2) of two series between which a coupling of their clouds moves mass."""
+    rows, columns, _ = coupling
+    return np.stack([x.support[rows], y.support[columns]], axis=1)
+
+
+def spread_cost(x: Cloud, y: Cloud, cost: Callable[[FloatArray, FloatArray], FloatArray], p: float) -> FloatArray:
+    """``cost(A, B)`` between all atoms of two series, those without mass too."""
+    A = powers(x.all_values, y.all_values, p)
+    return cost(A, powers(x.all_times[:, None], y.all_times[:, None], p))
+
+
 def spread_potentials(
     f: FloatArray,
     g: FloatArray,
@@ -196,7 +216,7 @@ def spread_potentials(
         return f, g
     from scipy.special import logsumexp  # longer to import than a distance may take
 
-    C = cost(*all_costs(x, y, p))
+    C = spread_cost(x, y, cost, p)
     f_all, g_all = np.empty(x.length), np.empty(y.length)
     slack = C[:, y.support] - g
     f_all[:] = slack.min(1) if epsilon == 0 else -epsilon * logsumexp(-slack / epsilon, b=y.weights, axis=1)

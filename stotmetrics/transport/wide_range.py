@@ -249,11 +249,16 @@ def median_root(d: Distances) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Saddle:
-    """A regularised optimum in units of ``unit ** p``, and the w of its saddle point."""
+    """A regularised optimum in units of ``unit ** p``, the w of its saddle point, and what was solved.
+
+    ``costs`` and ``epsilon`` are None at a limit of epsilon, where the plan does not change with the costs.
+    """
 
     found: Coupled
     w: float
     unit: float
+    costs: tuple[FloatArray, FloatArray] | None = None
+    epsilon: float | None = None
 
 
 def entropic_unit(d: Distances, epsilon: float) -> float:
@@ -283,7 +288,7 @@ def entropic_saddle(d: Distances, epsilon: float, tol: float, max_iter: int) -> 
     work = Entropic()
     status, value, objective, gap, w, steps = work.saddle(A, B, d.a, d.b, small, tol, max_iter)
     found = Coupled(status == 0, max(value, 0.0), objective, max(gap, 0.0), steps, work.plan, work.potentials)
-    return Saddle(found, w, unit)
+    return Saddle(found, w, unit, (A, B), small)
 
 
 def entropic_sum(d: Distances, epsilon: float, tol: float, max_iter: int) -> Saddle:
@@ -294,7 +299,10 @@ def entropic_sum(d: Distances, epsilon: float, tol: float, max_iter: int) -> Sad
     if small < _FINEST:
         exact = sum_of_costs(d)
         return Saddle(_limit(exact, d, in_units(epsilon, exact.unit, d.p)), 0.5, exact.unit)
-    return Saddle(solve_entropic(A + B, d.a, d.b, small, tol, max_iter), 0.5, unit)
+    found = solve_entropic(A + B, d.a, d.b, small, tol, max_iter)
+    if float((A + B).max()) <= _FINEST * small:
+        return Saddle(found, 0.5, unit)
+    return Saddle(found, 0.5, unit, (A, B), small)
 
 
 def _limit(exact: Optimum, d: Distances, epsilon: float) -> Coupled:

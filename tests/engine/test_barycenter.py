@@ -81,6 +81,61 @@ def test_a_metric_without_gradient_is_refused():
         stotmetrics.barycenter(bumps([6, 7]), metric="dtw")
 
 
+TRANSPORT = [
+    ("tiot", {}),
+    ("etiot", {"epsilon": 0.05}),
+    ("etiot", {"epsilon": 0.1, "root": False, "standardize": False}),
+    ("taot", {"epsilon": 0.1}),
+    ("tlp", {}),
+]
+
+
+@pytest.mark.parametrize(("metric", "params"), TRANSPORT)
+def test_barycenter_under_transport_is_below_its_start_and_flat_where_it_says_so(metric, params):
+    X = [10.0 * x for x in bumps([9, 12, 11])]
+    bound = stotmetrics.get_metric(metric, **params)
+    start = np.zeros(10) + np.arange(10) % 3
+    found = stotmetrics.barycenter(X, metric=bound, init=start, tol=1e-5)
+    parts = [bound.value_and_grad(found.values, x) for x in X]
+    assert found.objective == pytest.approx(np.mean([value for value, *_ in parts]))
+    assert found.objective < 0.9 * np.mean([bound(start, x) for x in X])
+    if found.converged:
+        before = np.mean([bound.value_and_grad(start, x)[1] for x in X], axis=0)
+        slope = np.mean([grad for _, grad, _ in parts], axis=0)
+        assert np.abs(slope).max() <= 1.01e-5 * np.abs(before).max()
+    if "epsilon" in params:
+        assert found.converged
+
+
+def test_barycenter_of_one_series_under_etiot_is_near_it():
+    (x,) = bumps([12])
+    found = stotmetrics.barycenter([10.0 * x], metric="etiot", epsilon=0.01, standardize=False, init=10.0 * x + 0.5)
+    np.testing.assert_allclose(found.values, 10.0 * x, atol=0.2)
+
+
+def test_barycenter_keeps_the_times_of_its_series():
+    rng = np.random.default_rng(0)
+    first, second = (1e9 + np.sort(rng.uniform(0.0, 10.0, 8)) for _ in range(2))
+    values = rng.normal(size=(3, 8))
+    metric = stotmetrics.get_metric("etiot", epsilon=0.5, standardize=False)
+    X = [stotmetrics.as_series(v, times=first) for v in values]
+    found = stotmetrics.barycenter(X, metric=metric)
+    np.testing.assert_array_equal(found.times, first)
+    # The objective is what anybody finds of the barycenter with its times.
+    center = stotmetrics.as_series(found.values, times=found.times)
+    assert found.objective == pytest.approx(np.mean([metric(center, x) for x in X]))
+    mixed = [X[0], stotmetrics.as_series(values[1], times=second)]
+    np.testing.assert_allclose(stotmetrics.barycenter(mixed, metric=metric).times, (first + second) / 2)
+    given = stotmetrics.as_series(values[0, :4], times=second[:4], weights=[1.0, 2.0, 3.0, 4.0])
+    found = stotmetrics.barycenter(X, metric=metric, init=given)
+    np.testing.assert_array_equal(found.times, second[:4])
+    center = stotmetrics.as_series(found.values, times=found.times, weights=given.weights)
+    assert found.objective == pytest.approx(np.mean([metric(center, x) for x in X]))
+    assert stotmetrics.barycenter(values, metric=metric).times is None
+    with pytest.raises(stotmetrics.InvalidSeriesError, match="softdtw does not use times, but init has them"):
+        stotmetrics.barycenter(values, metric="softdtw", init=given)
+
+
 def films(shifts, times=4, points=8):
     found = np.full((len(shifts), times, points), 0.02)
     for film, shift in zip(found, shifts, strict=True):

@@ -333,3 +333,15 @@ def test_what_cannot_be_used_is_refused(model, words):
         model.predict(RAGGED)
     with pytest.raises(InvalidParameterError, match="weights must be"):
         KNeighborsTimeSeriesClassifier(weights="far").fit(RAGGED, NAMES)
+
+
+def test_centers_of_k_means_keep_the_times_of_their_series():
+    rng = np.random.default_rng(0)
+    times = np.sort(rng.uniform(0.0, 9.0, 8))
+    X = [stotmetrics.as_series(rng.normal(size=8) + 4.0 * (k % 2), times=times) for k in range(6)]
+    metric = stotmetrics.get_metric("etiot", epsilon=0.5, standardize=False)
+    model = TimeSeriesKMeans(2, metric=metric, n_init=1, random_state=0).fit(X)
+    for center in model.centers_:
+        np.testing.assert_array_equal(center.times, times)
+    distances = stotmetrics.pairwise(X, model.centers_, metric=metric)
+    assert model.inertia_ == pytest.approx(distances.min(axis=1).sum())

@@ -7,7 +7,14 @@ import stotmetrics
 from stotmetrics import ConvergenceWarning, InvalidParameterError, InvalidSeriesError
 
 torch = pytest.importorskip("torch")
-from stotmetrics.hosts.torch import SeriesLoss, SoftDTWDivergenceLoss, SoftDTWLoss, STALoss  # noqa: E402
+from stotmetrics.hosts.torch import (  # noqa: E402
+    ETiOTLoss,
+    SeriesLoss,
+    SoftDTWDivergenceLoss,
+    SoftDTWLoss,
+    STALoss,
+    TiOTLoss,
+)
 
 
 def batch(*shape, seed=0, low=None, dtype=torch.float64, grad=True):
@@ -22,6 +29,10 @@ LOSSES = {
     "softdtw in a band": (SoftDTWLoss(gamma=0.5, band=1, reduction="none"), None),
     "divergence": (SoftDTWDivergenceLoss(gamma=0.5, reduction="none"), None),
     "sta": (STALoss(gamma=0.1, reduction="none", tol=1e-12), 0.2),
+    "tiot": (TiOTLoss(reduction="none"), None),
+    "tiot as it is": (TiOTLoss(reduction="none", standardize=False, root=False), None),
+    "etiot": (ETiOTLoss(reduction="none", epsilon=0.1, tol=1e-14), None),
+    "etiot as it is": (ETiOTLoss(reduction="none", epsilon=0.3, standardize=False, p=3.0, tol=1e-14), None),
 }
 
 
@@ -62,10 +73,10 @@ def test_reductions(reduction):
     torch.testing.assert_close(SoftDTWLoss(reduction=reduction)(x, y), expected)
 
 
-def test_padding_counts_for_nothing():
+@pytest.mark.parametrize("loss", [SoftDTWLoss(reduction="none"), ETiOTLoss(reduction="none", epsilon=0.1)])
+def test_padding_counts_for_nothing(loss):
     x, y = batch(3, 7, 2), batch(3, 6, 2, seed=1, grad=False)
     lengths, others = [7, 2, 5], torch.tensor([1, 6, 4])
-    loss = SoftDTWLoss(reduction="none")
     values = loss(x, y, lengths, others)
     values.sum().backward()
     for k in range(3):
@@ -85,14 +96,22 @@ def test_images():
     np.testing.assert_allclose(x.grad[0].reshape(3, 4).numpy(), slope / 2, rtol=1e-10)
 
 
-def test_a_forecaster_learns():
+@pytest.mark.parametrize(
+    "loss",
+    [
+        SoftDTWDivergenceLoss(gamma=0.1),
+        TiOTLoss(standardize=False, p=1.0),
+        ETiOTLoss(standardize=False, root=False, epsilon=0.05),
+    ],
+    ids=lambda loss: type(loss).__name__,
+)
+def test_a_forecaster_learns(loss):
     torch.manual_seed(0)
     time = torch.linspace(0.0, 6.0, 40)
     shifts = torch.rand(32, 1) * 6.0
     series = torch.sin(time + shifts)
     past, future = series[:, :28], series[:, 28:]
     model = torch.nn.Sequential(torch.nn.Linear(28, 16), torch.nn.Tanh(), torch.nn.Linear(16, 12))
-    loss = SoftDTWDivergenceLoss(gamma=0.1)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     seen = []
     for _ in range(120):

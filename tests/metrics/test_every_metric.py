@@ -4,6 +4,7 @@ A claim that is lost is a law that the conformance kit no longer asks for.
 """
 
 import inspect
+from dataclasses import replace
 from importlib import import_module
 
 import numpy as np
@@ -17,7 +18,7 @@ FREE = {"releases_gil"}
 DIVERGENCE = {"symmetric", "zero_self", "nonnegative"}
 PSEUDOMETRIC = {*DIVERGENCE, "triangle"}
 METRIC = {*PSEUDOMETRIC, "separates"}
-CLOUD = {*ANY_SHAPE, "uses_times", "time_invariant", "uses_weights"}
+CLOUD = {*ANY_SHAPE, "uses_times", "time_invariant", "uses_weights", "differentiable"}
 SQUARE = 1.0 - np.eye(4)
 INDEFINITE = np.abs(np.subtract.outer(np.arange(5), np.arange(5))) ** 3.0
 
@@ -53,7 +54,7 @@ CLAIMS = [
     ("tiot", {"root": False}, DIVERGENCE | CLOUD | FREE),
     ("tiot", {"root": False, "p": 1.0}, PSEUDOMETRIC | CLOUD | FREE),
     ("etiot", {}, {"symmetric", "nonnegative"} | CLOUD | FREE),
-    ("etiot_hbcd", {}, {"nonnegative"} | CLOUD | FREE),
+    ("etiot_hbcd", {}, ({"nonnegative"} | CLOUD | FREE) - {"differentiable"}),
     ("tlp", {}, METRIC | CLOUD | FREE),
     ("tlp", {"standardize": True}, PSEUDOMETRIC | CLOUD | FREE),
     ("gak", {}, PSEUDOMETRIC | ANY_SHAPE | {"releases_gil"}),
@@ -73,10 +74,53 @@ def test_claims_are_those_of_the_mathematics(name, params, claims):
     metric = stotmetrics.get_metric(name, **params)
     spec = metric.spec
     found = spec.traits if isinstance(spec.traits, Traits) else spec.traits(metric.params)
-    assert found == metric.traits == Traits(**dict.fromkeys(claims, True))
+    assert found == metric.traits
+    units = {"continuous": False, "value_invariant": False, "unit_free": False, "degree": None}
+    assert replace(found, **units) == Traits(**dict.fromkeys(claims, True))
+
+
+SHIFTS, SMOOTH, OWN_UNITS = {"value_invariant"}, {"continuous"}, {"unit_free"}
+RAW = {"standardize": False}
+
+# What other units and origins, and small changes, do to each.
+UNITS = [
+    ("dtw", {}, SHIFTS | SMOOTH, 2.0),
+    ("dtw", {"squared": False}, SHIFTS | SMOOTH, 1.0),
+    *((name, {}, SHIFTS | SMOOTH, None) for name in ("softdtw", "softdtw_divergence", "softdtw_sharp")),
+    *((name, {"gamma": 0.0}, SHIFTS | SMOOTH, 2.0) for name in ("softdtw", "softdtw_divergence", "softdtw_sharp")),
+    *((name, {"gamma": "median"}, SHIFTS | SMOOTH, 2.0) for name in ("softdtw", "softdtw_divergence", "softdtw_sharp")),
+    ("euclidean", {}, SHIFTS | SMOOTH, 1.0),
+    ("gak", {}, SHIFTS | SMOOTH, None),
+    ("opw", {}, SHIFTS | SMOOTH, None),
+    ("otw", {}, SMOOTH, 1.0),
+    ("sta", {}, SMOOTH, None),
+    ("sta", {"signed": "abs"}, set(), None),
+    ("taot", {}, SHIFTS | OWN_UNITS, None),
+    ("taot", {"scale": "median"}, SHIFTS | OWN_UNITS, None),
+    ("taot", {"scale": "median", **RAW}, SHIFTS, None),
+    ("taot", {"p": 3.0, **RAW}, SHIFTS | SMOOTH, 3.0),
+    ("taot", {"epsilon": 0.1, **RAW}, SHIFTS | SMOOTH, None),
+    ("tiot", {}, SHIFTS | OWN_UNITS, None),
+    ("tiot", {"p": 3.0, **RAW}, SHIFTS | SMOOTH, 1.0),
+    ("tiot", {"p": 3.0, "root": False, **RAW}, SHIFTS | SMOOTH, 3.0),
+    ("tlp", {}, SHIFTS | SMOOTH, 1.0),
+    ("tlp", {"standardize": True}, SHIFTS | OWN_UNITS, None),
+    ("etiot", {}, SHIFTS | OWN_UNITS, None),
+    ("etiot", RAW, SHIFTS | SMOOTH, None),
+    ("etiot_hbcd", {}, SHIFTS | OWN_UNITS, None),
+    ("etiot_hbcd", RAW, SHIFTS, None),
+]
+
+
+@pytest.mark.parametrize(("name", "params", "claims", "degree"), UNITS, ids=[f"{n}-{list(p)}" for n, p, _, _ in UNITS])
+def test_units_are_those_of_the_mathematics(name, params, claims, degree):
+    found = stotmetrics.get_metric(name, **params).traits
+    assert {claim for claim in SHIFTS | SMOOTH | OWN_UNITS if getattr(found, claim)} == claims
+    assert found.degree == degree
 
 
 def test_every_built_in_metric_has_its_claims_listed():
+    assert {name for name, _, _ in CLAIMS} == {name for name, *_ in UNITS}
     assert {name for name, _, _ in CLAIMS} == {name for name in stotmetrics.list_metrics() if own(name)}
 
 

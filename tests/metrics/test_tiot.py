@@ -78,6 +78,8 @@ def test_result_certifies_itself(pair):
     C = found.w * A + (1 - found.w) * B
     scale = max(1.0, C.max())
     assert (C * plan).sum() == pytest.approx(found.value, abs=1e-12 * scale)
+    # The saddle point: no other w makes the plan cost more.
+    assert max((A * plan).sum(), (B * plan).sum()) == pytest.approx(found.value, abs=1e-12 * max(A.max(), B.max(), 1.0))
     f, g = found.potentials
     assert f.shape == a.shape
     assert g.shape == b.shape

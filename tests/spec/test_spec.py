@@ -8,7 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from stotmetrics import BoundMetric, ConvergenceWarning, MetricSpec, Result, Traits, parameter, register
+from stotmetrics import (
+    BoundMetric,
+    ConvergenceWarning,
+    InvalidParameterError,
+    MetricSpec,
+    Result,
+    Traits,
+    parameter,
+    register,
+)
 from stotmetrics.spec.bound import bind
 from stotmetrics.spec.result import Batch
 
@@ -57,6 +66,15 @@ def test_config_round_trips_as_json():
     register(SPEC)
     metric = bind(SPEC, p=1.5)
     assert BoundMetric.from_config(json.loads(json.dumps(metric.config()))) == metric
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{}, [], None, "softdtw", {"metric": "softdtw"}, {"metric": 1, "params": {}}, {"metric": "dtw", "params": 3}],
+)
+def test_a_config_that_is_none_is_refused(config):
+    with pytest.raises(InvalidParameterError, match="config must be what config"):
+        BoundMetric.from_config(config)
 
 
 @pytest.mark.usefixtures("fresh_registry")

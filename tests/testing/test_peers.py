@@ -27,4 +27,4 @@ def test_kit_reports_the_special_case_of_aeon_for_equal_series_and_its_absolute_
     report = check_metric(spec, max_examples=10, max_length=4, raises=False)
     assert report.failures == ["continuity"]
     # A soft-DTW is negative somewhere and not zero at x = y: that aeon's never is shows what it does.
-    assert set(report.weaker) == {"zero_on_the_diagonal", "nonnegativity", "separation"}
+    assert {"zero_on_the_diagonal", "nonnegativity", "separation"} <= set(report.weaker)

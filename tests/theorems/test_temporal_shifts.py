@@ -39,6 +39,36 @@ def bracket(m, m_end, k):
     return log_delannoy(m, m) + log_delannoy(m_end, m_end) - log_delannoy(m + k, m) - log_delannoy(m_end - k, m_end)
 
 
+def fluctuations(x):
+    """First and last 1-based index at which x fluctuates: x_i differs from x_(i+1)."""
+    changes = np.flatnonzero(x[1:, 0] != x[:-1, 0]) + 1
+    return changes[0], changes[-1]
+
+
+@given(shifted_series())
+def test_definition_1_a_copy_moved_by_k_is_a_temporal_shift(drawn):
+    """Every part of the definition, for the series that the statements below draw."""
+    x, y, k = drawn.x[:, 0], drawn.shifted[:, 0], drawn.k
+    (on, off), moved = fluctuations(drawn.x), fluctuations(drawn.shifted)
+    assert moved == (on + k, off + k)
+    assert (on, len(x) - off) == (drawn.m, drawn.m_end)
+    assert len(set(x[:on]) | set(y[: on + k])) == 1
+    assert len(set(x[off:]) | set(y[off + k :])) == 1
+    assert (x[on - 1 : off] == y[on - 1 + k : off + k]).all()
+
+
+@pytest.mark.parametrize(("n", "m"), [(1, 1), (1, 7), (7, 1), (2, 2), (5, 9), (30, 40), (400, 400)])
+def test_definition_2_delannoy_numbers_obey_their_recursion(n, m):
+    """In integers, however large: D(m, n) = D(m, n-1) + D(m-1, n) + D(m-1, n-1)."""
+    row = [1] * m
+    for _ in range(n - 1):
+        above, row = row, [1]
+        for j in range(1, m):
+            row.append(row[-1] + above[j] + above[j - 1])
+    assert log_delannoy(n, m) == pytest.approx(math.log(row[-1]), rel=1e-12)
+    assert stotmetrics.softdtw([0.0] * n, [0.0] * m) == pytest.approx(-math.log(row[-1]), rel=1e-12)
+
+
 @pytest.mark.parametrize(("n", "m"), [(1, 1), (1, 5), (3, 3), (4, 5), (6, 3)])
 def test_delannoy_numbers_count_the_alignments(n, m):
     assert sum(1 for _ in alignments(n, m)) == round(math.exp(log_delannoy(n, m)))

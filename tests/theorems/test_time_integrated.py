@@ -53,6 +53,31 @@ def test_theorem_2_9_the_entropic_weight_tends_to_the_exact_ones(pair, p):
 
 
 @given(PAIRS, POWERS)
+def test_theorem_2_9_the_entropic_plan_tends_to_optimal_ones(pair, p):
+    """Whatever the weight, the plan of epsilon costs no more than the exact value and epsilon H."""
+    x, y, exact, entropic, most = solutions(pair, p)
+    A, B = (
+        np.linalg.norm(x.values[:, None] - y.values, axis=2) ** p,
+        np.abs(x.times[:, None] - y.times) ** p,
+    )
+    for epsilon, found in zip(EPSILONS, entropic, strict=True):
+        worst = max((A * found.plan).sum(), (B * found.plan).sum())
+        scale = 1e-8 * max(1.0, exact.value)
+        assert exact.value - scale <= worst <= exact.value + epsilon * most + scale
+
+
+@given(PAIRS, POWERS)
+def test_theorem_2_9_the_plan_tends_to_the_independent_one_as_epsilon_grows(pair, p):
+    """``epsilon KL(P | a b') <= |C|``, and Pinsker's inequality makes it a distance."""
+    x, y = (read(cloud) for cloud in pair)
+    independent = np.outer(x.weights, y.weights) / (x.weights.sum() * y.weights.sum())
+    largest = max(np.linalg.norm(x.values[:, None] - y.values, axis=2).max(), np.abs(x.times[:, None] - y.times).max())
+    for epsilon in (1e2, 1e4, 1e6):
+        plan = stotmetrics.solve(x, y, metric="etiot", epsilon=epsilon, p=p, standardize=False).plan
+        assert np.abs(plan - independent).sum() <= np.sqrt(2 * largest**p / epsilon) + 1e-9
+
+
+@given(PAIRS, POWERS)
 def test_the_regularised_objective_is_nondecreasing_in_epsilon(pair, p):
     _, _, exact, entropic, _ = solutions(pair, p)
     objectives = [found.objective for found in entropic]

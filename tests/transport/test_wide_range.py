@@ -181,3 +181,26 @@ def test_an_optimum_that_vanishes_beside_the_largest_cost_is_found(p):
 def test_what_does_not_count_may_leave_the_range_of_a_double():
     x, y = Series(np.array([[0.0], [1e200]])), Series(np.array([[0.0], [1e200], [0.0]]))
     assert stotmetrics.taot(x, y, w=0.0, standardize=False) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("name", "params"), [("tiot", {}), ("tlp", {"lam": 2.0}), ("etiot", {"epsilon": 0.3, "p": 1.0})])
+def test_gradients_of_roots_have_no_unit(name, params):
+    x, y = pair(9, n=5)
+    c = 2.0**600
+    scaled = {**params, **({"epsilon": 0.3 * c} if name == "etiot" else {})}
+    value, *here = stotmetrics.value_and_grad(x, y, name, standardize=name == "none", **params)
+    large, *there = stotmetrics.value_and_grad(in_unit(x, c), in_unit(y, c), name, standardize=False, **scaled)
+    assert large == pytest.approx(c * value, rel=1e-9)
+    for one, other in zip(here, there, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize(("name", "params"), [("tiot", {}), ("tlp", {}), ("etiot", {"epsilon": 1e30})])
+def test_gradients_at_a_large_exponent_are_those_of_differences(name, params):
+    x, y = pair(10, n=5)
+    metric = stotmetrics.get_metric(name, p=60.0, standardize=False, **params)
+    _, grad_x, _ = metric.value_and_grad(x, y)
+    along = np.random.default_rng(0).standard_normal(x.values.shape)
+    h = 1e-6
+    up, down = (metric(Series(x.values + s * h * along, x.times), y) for s in (1, -1))
+    assert (up - down) / (2 * h) == pytest.approx(float((grad_x * along).sum()), rel=1e-4, abs=1e-7)

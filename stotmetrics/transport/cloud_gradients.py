@@ -1,0 +1,156 @@
+"""Gradients of transport between two clouds in the values of their series.
+
+By Danskin's theorem an optimal cost changes with the ground costs as if its plan stood still. The value of an entropic
+metric is the cost of its plan without the entropy, and there the plan moves too: ``<C, P> = O - epsilon dO/d epsilon``
+of the regularised objective O, so that the same theorem, applied twice, leaves one linear system to solve.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..arrays import FloatArray, IntArray
+from .point_clouds import Cloud, powers
+
+# What keeps the linear system definite where a plan falls apart into blocks that share no mass; for each of its rows.
+_RIDGE = 1e-15
+# No gap is asked to be closer than rounding allows.
+_TIGHTEST = 1e-14
+# Below this part of its square, what is left of a difference of costs is rounding.
+_NOTHING_LEFT = 1e-14
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Slopes of a value in the costs of some cells: rows, columns and slopes, each of shape (k,)."""
+
+    rows: IntArray
+    columns: IntArray
+    slopes: FloatArray
+
+
+def value_gradients(
+    x: Cloud, y: Cloud, p: float, slopes: Cells | FloatArray, value: float | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """Gradients in the values of both series, of slopes in the costs ``A``, as cells or shaped (n, m).
+
+    With ``value`` they are those of the p-th root, which is that value. Where the root is zero, so is the gradient.
+    """
+    unit = 1.0 if value is None else value
+    if unit == 0.0:
+        return np.zeros_like(x.all_values), np.zeros_like(y.all_values)
+    # Differences in units of the root stay in range at any p.
+    of_cells = _of_cells if isinstance(slopes, Cells) else _of_matrix
+    left, right = of_cells(x.values / unit, y.values / unit, p, slopes)  # type: ignore[arg-type]
+    factor = p if value is None else 1.0
+    return _of_series(x, factor * left), _of_series(y, factor * right)
+
+
+def _of_cells(x: FloatArray, y: FloatArray, p: float, cells: Cells) -> tuple[FloatArray, FloatArray]:
+    apart = x[cells.rows] - y[cells.columns]
+    pull = apart * (cells.slopes * _stiffness(np.sqrt((apart * apart).sum(axis=1)), p))[:, None]
+    left, right = np.zeros_like(x), np.zeros_like(y)
+    np.add.at(left, cells.rows, pull)
+    np.subtract.at(right, cells.columns, pull)
+    return left, right
+
+
+def _of_matrix(x: FloatArray, y: FloatArray, p: float, slopes: FloatArray) -> tuple[FloatArray, FloatArray]:
+    # Where no mass goes, distances may be beyond range.
+    pull = slopes if p == 2.0 else np.where(slopes == 0.0, 0.0, slopes * _stiffness(powers(x, y, 1.0), p))
+    # Near the data, large offsets do not cancel.
+    origin = x.mean(axis=0)
+    x, y = x - origin, y - origin
+    return pull.sum(axis=1)[:, None] * x - pull @ y, pull.sum(axis=0)[:, None] * y - pull.T @ x
+
+
+def _stiffness(distance: FloatArray, p: float) -> FloatArray:
+    """``distance**(p - 2)``; zero between equal values, where zero is a subgradient of ``|.|**p``."""
+    if p == 2.0:
+        return np.ones_like(distance)
+    return np.where(distance > 0, np.where(distance > 0, distance, 1.0) ** (p - 2.0), 0.0)
+
+
+def _of_series(cloud: Cloud, slopes: FloatArray) -> FloatArray:
+    """Gradients in the values of a series, from those in the atoms of its cloud."""
+    full = np.zeros_like(cloud.all_values)
+    full[cloud.support] = slopes
+    if cloud.deviations is None:
+        return full
+    # Of z = (v - mean) / deviation; a constant feature has an infinite deviation, and no slope.
+    z = cloud.all_values
+    return np.asarray((full - full.mean(axis=0) - z * (z * full).mean(axis=0)) / cloud.deviations)
+
+
+def tight(tol: float) -> float:
+    """The tolerance at which the potentials are as good as the value was: a gap is quadratic in their error."""
+    return min(tol, max(tol * tol, _TIGHTEST))
+
+
+def median_slopes(cost: FloatArray) -> Cells:
+    """Slopes of the median of a cost matrix in its cells; cells that tie share them."""
+    middle = cost.size // 2
+    places = [middle] if cost.size % 2 else [middle - 1, middle]
+    at = [np.nonzero(cost == value) for value in np.partition(cost, places, axis=None)[places]]
+    shares = [np.full(len(rows), 1.0 / (len(places) * len(rows))) for rows, _ in at]
+    rows, columns = (np.concatenate([cells[axis] for cells in at]) for axis in (0, 1))
+    return Cells(rows, columns, np.concatenate(shares))
+
+
+def entropic_slopes(cost: FloatArray, f: FloatArray, g: FloatArray, x: Cloud, y: Cloud, epsilon: float) -> FloatArray:
+    """Slopes of ``<C, P>`` in C, P the entropic plan of the potentials f and g."""
+    plan, surplus = _plan_and_surplus(cost, f, g, x, y, epsilon)
+    (left,) = _residuals(plan, [surplus])
+    return plan * (1.0 + left)
+
+
+def saddle_slopes(
+    A: FloatArray, B: FloatArray, w: float, f: FloatArray, g: FloatArray, x: Cloud, y: Cloud, epsilon: float
+) -> FloatArray:
+    """Slopes of ``<w A + (1 - w) B, P>`` in A at the entropic saddle point of the potentials f and g, and w.
+
+    At w = 0 and w = 1 it is held there, as it is next to the saddle point unless the slope in w is zero as well.
+    """
+    plan, surplus = _plan_and_surplus(w * A + (1.0 - w) * B, f, g, x, y, epsilon)
+    if not 0.0 < w < 1.0:
+        (left,) = _residuals(plan, [surplus])
+        return np.asarray(w * plan * (1.0 + left))
+    difference = A - B
+    left, across = _residuals(plan, [surplus, difference])
+    square = float(np.vdot(plan, across * across))
+    if square <= _NOTHING_LEFT * float(np.vdot(plan, difference * difference)):
+        w_slope = 0.0  # no plan near this one has another cost at another w
+    else:
+        w_slope = -float(np.vdot(plan, across * left)) / square  # of w in epsilon
+    return np.asarray(plan * (w * (1.0 + left + w_slope * across) - epsilon * w_slope))
+
+
+def _plan_and_surplus(
+    cost: FloatArray, f: FloatArray, g: FloatArray, x: Cloud, y: Cloud, epsilon: float
+) -> tuple[FloatArray, FloatArray]:
+    """The plan, and the logarithm of its density against the product of the masses."""
+    surplus = (f[:, None] + g - cost) / epsilon
+    return x.weights[:, None] * y.weights * np.exp(surplus), surplus
+
+
+def _residuals(plan: FloatArray, fields: list[FloatArray]) -> list[FloatArray]:
+    """Each field of cells less the sum of a function of rows and one of columns that is next to it, under the plan.
+
+    That is what the potentials do when costs or epsilon change: they keep the marginals.
+    """
+    from scipy.linalg import cho_factor, cho_solve  # longer to import than a distance may take
+
+    if plan.shape[1] > plan.shape[0]:
+        return [left.T for left in _residuals(plan.T, [field.T for field in fields])]
+    rows, columns = np.sqrt(plan.sum(axis=1)), np.sqrt(plan.sum(axis=0))
+    scaled = plan / rows[:, None] / columns
+    # Without functions of rows; the last term stands for the constant, which rows and columns share.
+    normal = (1.0 + _RIDGE * len(rows)) * np.eye(len(columns)) - scaled.T @ scaled
+    normal += np.outer(columns, columns) / (columns @ columns)
+    if not np.isfinite(normal).all():  # the potentials are out of range, and the caller says so
+        return [np.full_like(field, np.nan) for field in fields]
+    of_rows = np.stack([np.einsum("ij,ij->i", plan, field) for field in fields], axis=1) / rows[:, None]
+    of_columns = np.stack([np.einsum("ij,ij->j", plan, field) for field in fields], axis=1) / columns[:, None]
+    u = cho_solve(cho_factor(normal, lower=True, check_finite=False), of_columns - scaled.T @ of_rows)
+    v = of_rows - scaled @ u
+    return [field - (v[:, k] / rows)[:, None] - u[:, k] / columns for k, field in enumerate(fields)]
