@@ -165,31 +165,38 @@ def _gradients(
 
 
 def _wide_gradient(x: Cloud, y: Cloud, params: Parameters) -> PairGradient:
-    found = entropic_saddle(distances(x, y, params.p), params.epsilon, tight(params.tol), params.max_iter)
-    solved = found.found
+    apart = distances(x, y, params.p)
+    for tol in (tight(params.tol), params.tol):
+        found = entropic_saddle(apart, params.epsilon, tol, params.max_iter)
+        solved = found.found
+        converged = solved.converged or solved.gap <= params.tol * max(1.0, abs(solved.objective))
+        if converged:
+            break
     value, gap = in_data_units(solved.value, solved.gap, found.unit, params.p, params.root)
     if found.costs is None or found.epsilon is None:
         slopes = found.w * solved.plan()
     else:
         slopes = saddle_slopes(*found.costs, found.w, *solved.potentials(), x, y, found.epsilon)
     grad_x, grad_y = value_gradients(x, y, params.p, slopes, value if params.root else None)
-    converged = solved.converged or solved.gap <= params.tol * max(1.0, abs(solved.objective))
     return PairGradient(value, grad_x, grad_y, converged, gap)
 
 
 def _gradient(work: Workspace, x: Cloud, y: Cloud, params: Parameters) -> PairGradient:
     if is_wide(x, y, params.p, params.epsilon):
         return _wide_gradient(x, y, params)
-    closer = replace(params, tol=tight(params.tol))
-    if _is_long(x, y):
-        found = _solve_long(x, y, closer)
-        status, power, objective, gap, w = found.status, found.value, found.objective, found.gap, found.w
-        f, g = found.f, found.g
-    else:
-        status, power, objective, gap, w, _ = _solve(work, x, y, closer)
-        f, g = work.potentials()
     # Rounding may keep the potentials from the tight tolerance; they must at least keep the promise of the value.
-    converged = status == 0 or gap <= _slack(abs(objective), params)
+    for tol in (tight(params.tol), params.tol):
+        closer = replace(params, tol=tol)
+        if _is_long(x, y):
+            long = _solve_long(x, y, closer)
+            status, power, objective, gap, w = long.status, long.value, long.objective, long.gap, long.w
+            f, g = long.f, long.g
+        else:
+            status, power, objective, gap, w, _ = _solve(work, x, y, closer)
+            f, g = work.potentials()
+        converged = status == 0 or gap <= _slack(abs(objective), params)
+        if converged:
+            break
     value, gap = rooted(max(power, 0.0), max(gap, 0.0), params.p if params.root else 1.0)
     A, B = cost_matrices(x, y, params.p)
     slopes = saddle_slopes(A, B, w, f, g, x, y, params.epsilon)

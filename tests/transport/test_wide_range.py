@@ -183,7 +183,9 @@ def test_what_does_not_count_may_leave_the_range_of_a_double():
     assert stotmetrics.taot(x, y, w=0.0, standardize=False) == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize(("name", "params"), [("tiot", {}), ("tlp", {"lam": 2.0}), ("etiot", {"epsilon": 0.3, "p": 1.0})])
+@pytest.mark.parametrize(
+    ("name", "params"), [("tiot", {}), ("tlp", {"lam": 2.0}), ("etiot", {"epsilon": 0.3, "p": 1.0})]
+)
 def test_gradients_of_roots_have_no_unit(name, params):
     x, y = pair(9, n=5)
     c = 2.0**600
@@ -204,3 +206,12 @@ def test_gradients_at_a_large_exponent_are_those_of_differences(name, params):
     h = 1e-6
     up, down = (metric(Series(x.values + s * h * along, x.times), y) for s in (1, -1))
     assert (up - down) / (2 * h) == pytest.approx(float((grad_x * along).sum()), rel=1e-4, abs=1e-7)
+
+
+@pytest.mark.parametrize("p", [50.0, 55.0, 60.0, 100.0, 300.0])
+def test_a_balance_next_to_one_is_told_by_its_distance_from_there(p):
+    """Each cost has a plan that costs nothing; the dearer one is least at 1.5, where 1 - w is below 1e-16."""
+    x, y = (stotmetrics.as_series(values, times=[0.0, 3.0]) for values in ([0.0, 1.5], [1.5, 0.0]))
+    result = stotmetrics.solve(x, y, metric="tiot", p=p, standardize=False)
+    assert result.value == pytest.approx(1.5, rel=1e-12)
+    assert result.gap < 1e-12
