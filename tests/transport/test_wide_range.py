@@ -183,7 +183,9 @@ def test_what_does_not_count_may_leave_the_range_of_a_double():
     assert stotmetrics.taot(x, y, w=0.0, standardize=False) == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize(("name", "params"), [("tiot", {}), ("tlp", {"lam": 2.0}), ("etiot", {"epsilon": 0.3, "p": 1.0})])
+@pytest.mark.parametrize(
+    ("name", "params"), [("tiot", {}), ("tlp", {"lam": 2.0}), ("etiot", {"epsilon": 0.3, "p": 1.0})]
+)
 def test_gradients_of_roots_have_no_unit(name, params):
     x, y = pair(9, n=5)
     c = 2.0**600
