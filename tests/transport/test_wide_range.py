@@ -206,3 +206,14 @@ def test_gradients_at_a_large_exponent_are_those_of_differences(name, params):
     h = 1e-6
     up, down = (metric(Series(x.values + s * h * along, x.times), y) for s in (1, -1))
     assert (up - down) / (2 * h) == pytest.approx(float((grad_x * along).sum()), rel=1e-4, abs=1e-7)
+
+
+@pytest.mark.parametrize("epsilon", [1e-40, 1e40])
+def test_gradients_at_a_limit_of_epsilon_are_those_of_the_limit(epsilon):
+    x, y = pair(11, n=5)
+    _, grad_x, _ = stotmetrics.value_and_grad(x, y, "taot", epsilon=epsilon, standardize=False)
+    if epsilon < 1.0:
+        wanted = stotmetrics.value_and_grad(x, y, "taot", standardize=False)[1]
+    else:
+        wanted = 2.0 * (x.values - y.values.mean(axis=0)) / len(x)
+    np.testing.assert_allclose(grad_x, wanted, rtol=1e-9)
