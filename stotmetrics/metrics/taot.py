@@ -258,7 +258,9 @@ def gradients_of_root(
 def _gradient(
     work: transport.Workspace | entropic.Workspace, x: Cloud, y: Cloud, params: Parameters, power: float
 ) -> PairGradient:
-    if is_wide(x, y, params):
+    # At a limit of epsilon the plan does not change with the costs, and no linear system is solved.
+    at_limit = params.scale is None and wide_range.is_wide(x, y, params.p, params.epsilon)
+    if at_limit or is_wide(x, y, params):
         return _wide_gradient(x, y, params, power)
     C, of_values, _ = _mixture(x, y, params)
     slopes: Cells | FloatArray

@@ -47,7 +47,7 @@ def is_refusal(error, moderate):
     if isinstance(error, FloatingPointError):
         return "rescale" in str(error) and not moderate
     if isinstance(error, NotImplementedError):
-        return "has no gradient at" in str(error)
+        return any(words in str(error) for words in ("has no gradient at", "has no path", "has no lower bounds"))
     return isinstance(error, REFUSALS)
 
 

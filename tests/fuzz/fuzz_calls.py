@@ -113,6 +113,30 @@ def barycenter(script, name):
     return Call(f"barycenter {name}", script, call, [laws.centred])
 
 
+def alignment_path(script, name):
+    _pose(script, name)
+    return Call(f"alignment_path {name}", script, "sm.alignment_path(x, y, metric)", [laws.followed])
+
+
+def lower_bound(script, name):
+    _pose(script, name)
+    return Call(f"lower_bound {name}", script, "sm.lower_bound(x, y, metric)", [laws.bounded])
+
+
+def lower_bounds(script, name):
+    spec, traits = stotmetrics.get_metric(name).spec, _widest(name)
+    draws.collection(script, "X", traits, int(script.rng.integers(1, 4)), 6)
+    script.let("metric", f"sm.get_metric({name!r}{draws.parameters(script, spec)})")
+    return Call(f"lower_bounds {name}", script, "sm.lower_bounds(X, None, metric)", [laws.all_bounded])
+
+
+def envelope(script, name):
+    d = int(script.rng.integers(1, 4))
+    script.let("v", array_text(draws.values(script, draws.length(script), d, script.scale())))
+    band = script.pick("None", str(int(script.rng.integers(0, 9))))
+    return Call("envelope", script, f"sm.envelope(v, {band})", [laws.enclosed])
+
+
 def sta_over_gamma(script, name):
     draws.collection(script, "X", _widest("sta"), int(script.rng.integers(1, 4)), 5)
     gammas = script.rng.random(int(script.rng.integers(1, 4))) * script.pick(1.0, 0.0, 10.0)
@@ -235,12 +259,30 @@ def sinkhorn_divergence(script, name):
 
 # Function of one metric, and how often it is drawn beside the others.
 OF_METRICS = {
-    solve: 6, distance: 1, function: 1, value_and_grad: 2, pairwise: 2, kneighbors: 2, barycenter: 1,
-}  # fmt: skip
+    solve: 6,
+    distance: 1,
+    function: 1,
+    value_and_grad: 2,
+    alignment_path: 1,
+    lower_bound: 1,
+    lower_bounds: 1,
+    pairwise: 2,
+    kneighbors: 2,
+    barycenter: 1,
+}
 OF_NONE = {
-    sta_over_gamma: 1, softdtw_from_cost: 3, ground: 2, reading: 1, as_paths: 1, sinkhorn: 3, sinkhorn2: 1, sinkhorn_unbalanced: 4,
-    sinkhorn_unbalanced2: 2, sinkhorn_divergence: 3,
-}  # fmt: skip
+    sta_over_gamma: 1,
+    softdtw_from_cost: 3,
+    envelope: 1,
+    ground: 2,
+    reading: 1,
+    as_paths: 1,
+    sinkhorn: 3,
+    sinkhorn2: 1,
+    sinkhorn_unbalanced: 4,
+    sinkhorn_unbalanced2: 2,
+    sinkhorn_divergence: 3,
+}
 # How many draws of those without a metric come with one round of draws of those with one.
 ROUNDS = 14
 

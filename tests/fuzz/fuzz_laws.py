@@ -225,6 +225,40 @@ def centred(ns):
     require(found.objective <= start.objective + slack, f"{found.objective!r} is above {start.objective!r}, the start")
 
 
+def followed(ns):
+    """A path is in the order of both series, and its value is the value."""
+    metric, x, y, (path, value) = ns["metric"], ns["x"], ns["y"], ns["found"]
+    require(math.isfinite(value), f"value is {value!r}")
+    close(value, metric(x, y), 0.0, "alignment_path and distance")
+    require(all(0 <= i < len(x) and 0 <= j < len(y) for i, j in path), f"{path} leaves the series")
+    if not metric.traits.uses_weights:
+        require(path[0] == (0, 0) and path[-1] == (len(x) - 1, len(y) - 1), f"{path} does not end in the corners")
+
+
+def bounded(ns):
+    """A lower bound is never above the value."""
+    metric, x, y, bound = ns["metric"], ns["x"], ns["y"], ns["found"]
+    result = metric.solve(x, y)
+    allowed = noise(metric, x, y, result.value) + (result.gap or 0.0)
+    require(not math.isnan(bound) and bound <= result.value + allowed, f"{bound!r} is above {result.value!r}")
+
+
+def all_bounded(ns):
+    """Nor are those of a set."""
+    metric, X, found = ns["metric"], ns["X"], ns["found"]
+    require(not np.isnan(found).any(), f"bounds {found}")
+    for i, x in enumerate(X):
+        bounded({"metric": metric, "x": x, "y": X[-1], "found": float(found[i, -1])})
+
+
+def enclosed(ns):
+    """An envelope encloses its series."""
+    finite(list(ns["found"]), "the envelope")
+    lower, upper = ns["found"]
+    v = ns["v"].reshape(lower.shape)
+    require((lower <= v).all() and (v <= upper).all(), "a value outside")
+
+
 def smoothed(ns):
     """Several smoothings at once are one after the other."""
     for k, gamma in enumerate(ns["gammas"]):

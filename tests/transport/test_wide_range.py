@@ -215,3 +215,14 @@ def test_a_balance_next_to_one_is_told_by_its_distance_from_there(p):
     result = stotmetrics.solve(x, y, metric="tiot", p=p, standardize=False)
     assert result.value == pytest.approx(1.5, rel=1e-12)
     assert result.gap < 1e-12
+
+
+@pytest.mark.parametrize("epsilon", [1e-40, 1e40])
+def test_gradients_at_a_limit_of_epsilon_are_those_of_the_limit(epsilon):
+    x, y = pair(11, n=5)
+    _, grad_x, _ = stotmetrics.value_and_grad(x, y, "taot", epsilon=epsilon, standardize=False)
+    if epsilon < 1.0:
+        wanted = stotmetrics.value_and_grad(x, y, "taot", standardize=False)[1]
+    else:
+        wanted = 2.0 * (x.values - y.values.mean(axis=0)) / len(x)
+    np.testing.assert_allclose(grad_x, wanted, rtol=1e-9)
