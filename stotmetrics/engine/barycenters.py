@@ -255,7 +255,7 @@ def _unit(series: Sequence[Series], start: FloatArray) -> float:
 def _limits(max_iter: Any, tol: Any) -> tuple[int, float]:
     if not is_integer(max_iter) or max_iter < 0:
         raise InvalidParameterError(f"max_iter must be an integer >= 0; got {max_iter!r}")
-    if isinstance(tol, (bool, np.bool_)) or not isinstance(tol, numbers.Real) or not 0 <= tol < math.inf:
+    if isinstance(tol, (bool, np.bool_)) or not isinstance(tol, numbers.Real) or not 0 <= float(tol) < math.inf:
         raise InvalidParameterError(f"tol must be a number >= 0; got {tol!r}")
     return int(max_iter), float(tol)
 
