@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from ..arrays import FloatArray, in_any_host, is_integer, real_array
+from ..arrays import FloatArray, is_integer, real_array
 from ..errors import ConvergenceWarning, InvalidParameterError, warn_user
 from ..series import Series, as_dataset
 from ..spec.admission import warn_of_doubts
@@ -54,7 +54,6 @@ class Barycenter:
     times: FloatArray | None = None
 
 
-@in_any_host
 def barycenter(
     X: Any,
     metric: Metric = "softdtw",
@@ -255,7 +254,7 @@ def _unit(series: Sequence[Series], start: FloatArray) -> float:
 def _limits(max_iter: Any, tol: Any) -> tuple[int, float]:
     if not is_integer(max_iter) or max_iter < 0:
         raise InvalidParameterError(f"max_iter must be an integer >= 0; got {max_iter!r}")
-    if isinstance(tol, (bool, np.bool_)) or not isinstance(tol, numbers.Real) or not 0 <= tol < math.inf:
+    if isinstance(tol, (bool, np.bool_)) or not isinstance(tol, numbers.Real) or not 0 <= float(tol) < math.inf:
         raise InvalidParameterError(f"tol must be a number >= 0; got {tol!r}")
     return int(max_iter), float(tol)
 
