@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DataFileError, InvalidParameterError, InvalidSeriesError
+from ..paths import as_paths
 from ..series import Series, as_series
 from ..spec import registry
 from ..spec.bound import BoundMetric
@@ -75,17 +76,21 @@ def _check(packed: PackedSeries) -> None:
         column = getattr(packed, name)
         if column is not None:
             _require(column, name, np.float64, (times,))
-    if packed.times is None and packed.weights is None:
+    if packed.path_weights is not None:
+        _require(packed.path_weights, "path_weights", np.float64, (None,))
+    if packed.times is None and packed.weights is None and packed.path_weights is None:
         return
     try:
         for one in unpack(packed):
+            if one.path_weights is not None:
+                as_paths(Series(one.values, frame_shape=one.frame_shape), weights=one.path_weights, name="a series")
             as_series(
                 one.values,
                 times=one.times if one.has_times else None,
                 weights=one.weights if one.has_weights else None,
                 name="a series",
             )
-    except InvalidSeriesError as error:
+    except (InvalidSeriesError, IndexError) as error:
         raise ValueError(str(error)) from error
 
 

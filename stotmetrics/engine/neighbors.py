@@ -9,8 +9,8 @@ import numpy as np
 
 from ..arrays import FloatArray, IntArray, in_any_host, is_integer
 from ..errors import ConvergenceWarning, InvalidParameterError, warn_user
-from ..series import Series, read_dataset
-from ..spec.admission import check_sets
+from ..series import Series
+from ..spec.admission import check_sets, read_set
 from ..spec.bound import BoundMetric, Metric, get_metric, metric_comes_last
 from ..spec.prepared import PreparedSet
 from .blas import one_blas_thread
@@ -91,7 +91,7 @@ class NeighborIndex:
     def __init__(self, X_train: Any, metric: Metric = "softdtw", *, n_jobs: int | None = None, **params: Any) -> None:
         metric_comes_last("NeighborIndex(X_train, metric={})", X_train)
         bound = get_metric(metric, **params)
-        series = _read(X_train, "X_train", bound)
+        series = read_set(X_train, "X_train", bound.traits)
         check_sets(series, series, bound.traits, bound.name, ("X_train", "X_train"))
         self._set(bound, series)
         self._prepare(n_jobs)
@@ -163,7 +163,7 @@ class NeighborIndex:
         ConvergenceWarning
             Once, if pairs did not converge.
         """
-        queries = _read(X_query, "X_query", self._metric)
+        queries = read_set(X_query, "X_query", self._metric.traits)
         _check_k(k, len(self))
         # The series of the index were checked, and doubts about them told, when it was made.
         traits, name = self._metric.traits, self._metric.name
@@ -290,14 +290,10 @@ def kneighbors(
     """
     metric_comes_last("kneighbors(X_train, X_query, metric={})", X_train, X_query)
     bound = get_metric(metric, **params)
-    train, queries = _read(X_train, "X_train", bound), _read(X_query, "X_query", bound)
+    train, queries = (read_set(X, name, bound.traits) for X, name in ((X_train, "X_train"), (X_query, "X_query")))
     _check_k(k, len(train))
     check_sets(queries, train, bound.traits, bound.name, ("X_query", "X_train"))
     return _found(Workload(bound, train, queries), int(k), n_jobs, progress)
-
-
-def _read(X: Any, name: str, metric: BoundMetric) -> list[Series]:
-    return read_dataset(X, name, share=False, alike=not metric.traits.compares_paths)
 
 
 def _check_k(k: Any, most: int) -> None:

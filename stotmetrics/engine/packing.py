@@ -25,6 +25,8 @@ class PackedSeries:
         Those of the series that have them, NaN elsewhere; None if no series has them.
     frames : array of shape (n, ndim)
         The shape of a frame of each series, zero where there is none.
+    path_weights : array, optional
+        The weights of the sample paths of each series, or one NaN; None if no series has them.
     """
 
     values: FloatArray
@@ -32,10 +34,12 @@ class PackedSeries:
     times: FloatArray | None
     weights: FloatArray | None
     frames: IntArray
+    path_weights: FloatArray | None = None
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The arrays that are there, by name."""
-        named = {name: getattr(self, name) for name in ("values", "shapes", "times", "weights", "frames")}
+        names = ("values", "shapes", "times", "weights", "frames", "path_weights")
+        named = {name: getattr(self, name) for name in names}
         return {name: array for name, array in named.items() if array is not None}
 
 
@@ -57,19 +61,30 @@ def pack(series: Sequence[Series]) -> PackedSeries:
         columns["times"],
         columns["weights"],
         frames,
+        _of_paths(series),
     )
+
+
+def _of_paths(series: Sequence[Series]) -> FloatArray | None:
+    if all(one.path_weights is None for one in series):
+        return None
+    return np.concatenate([np.full(1, np.nan) if one.path_weights is None else one.path_weights for one in series])
 
 
 def unpack(packed: PackedSeries) -> list[Series]:
     """The series again, as views of the arrays."""
     for array in packed.arrays().values():
         array.flags.writeable = False  # what nobody can write to is not copied
-    found, at, time = [], 0, 0
+    found, at, time, path = [], 0, 0, 0
     for (length, dim), frame in zip(packed.shapes.tolist(), packed.frames.tolist(), strict=True):
         values = packed.values[at : at + length * dim].reshape(length, dim)
         here = slice(time, time + length)
         shape = tuple(size for size in frame if size) or None
-        found.append(Series(values, _part(packed.times, here), _part(packed.weights, here), shape))
+        mine = None
+        if packed.path_weights is not None:
+            mine = _part(packed.path_weights, slice(path, path + (shape[0] if shape else dim)))
+            path += 1 if mine is None else len(mine)
+        found.append(Series(values, _part(packed.times, here), _part(packed.weights, here), shape, mine))
         at, time = at + length * dim, time + length
     return found
 

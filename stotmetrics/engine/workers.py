@@ -223,7 +223,7 @@ class Workers:
             stop.ask()
 
     def _parallel(self) -> Any:
-        # As many as joblib's own "2 * n_jobs", which it has parsed as Python: the parser of 3.11 fails in several threads.
+        # As many as joblib's own "2 * n_jobs", which it parses as Python: the parser of 3.11 fails in several threads.
         ahead = 2 * effective_n_jobs(self._n_jobs)
         try:
             return Parallel(

@@ -10,8 +10,8 @@ from sklearn.utils.validation import check_memory, validate_data
 
 from ..api import pairwise
 from ..arrays import FloatArray
-from ..series import Series, read_dataset
-from ..spec.admission import check_sets
+from ..series import Series
+from ..spec.admission import check_sets, read_set
 from ..spec.bound import BoundMetric, get_metric
 
 
@@ -45,7 +45,7 @@ class SeriesEstimator(BaseEstimator):
             for left in ("n_features_in_", "feature_names_in_"):
                 if hasattr(self, left):
                     delattr(self, left)
-        series = read_dataset(X, "X", share=False, alike=not metric.traits.compares_paths)
+        series = read_set(X, "X", metric.traits)
         check_sets(series, series, metric.traits, metric.name, ("X", "X"))
         return series
 

@@ -9,7 +9,9 @@ from libc.math cimport fabs, pow, sqrt
 
 from ._core cimport NOT_CONVERGED, OK
 from ._interrupt cimport SLICE, heard, turn
-from ._network cimport Network, network_doubles, optimise, pivot_limit, place, set_potentials, staircase
+from ._network cimport (
+    Network, network_doubles, optimise, pivot_limit, place, row_potential, set_potentials, staircase,
+)
 
 import numpy as np
 
@@ -20,6 +22,10 @@ cdef double EPSILON = 2.0**-52
 # Two sources are served by sorting; beyond so many sinks the sort by insertion would be slow.
 cdef enum:
     MOST_SORTED = 32
+
+# Fresh starts of the simplex from its own basis at most; two or three are the rule.
+cdef enum:
+    ROUNDS = 50
 
 
 # A process; nodes of all layers are numbered one after another, the root first.
@@ -108,7 +114,7 @@ cdef double mean(
     return total * UNIT
 
 
-cdef double gather(
+cdef void gather(
     const double *costs,
     Py_ssize_t across,
     Py_ssize_t along,
@@ -118,15 +124,11 @@ cdef double gather(
     Py_ssize_t m,
     double *block,
 ) noexcept nogil:
-    """Copy the block of some rows and columns, whose neighbours lie `across` and `along` apart; its largest entry."""
+    """Copy the block of some rows and columns, whose neighbours lie `across` and `along` apart."""
     cdef Py_ssize_t row, column
-    cdef double largest = 0.0, entry
     for row in range(n):
         for column in range(m):
-            entry = costs[rows[row] * across + columns[column] * along]
-            largest = max(largest, entry)
-            block[row * m + column] = entry
-    return largest
+            block[row * m + column] = costs[rows[row] * across + columns[column] * along]
 
 
 cdef double two_sources(const double *block, Py_ssize_t m, long long supply, const long long *demands) noexcept nogil:
@@ -164,19 +166,55 @@ cdef double moved_cost(const Network *net) noexcept nogil:
     return total * UNIT
 
 
-cdef int simplex(
-    Network *net, const long long *a, const long long *b, const int *natural, double largest
+cdef double reach(const Network *net) noexcept nogil:
+    """Twice the largest potential: no arc of the basis costs more."""
+    cdef Py_ssize_t node
+    cdef double largest = 0.0
+    for node in range(net.n + net.m):
+        largest = max(largest, fabs(net.potential[node]))
+    return 2.0 * largest
+
+
+cdef double dual_cost(Network *net, const long long *a, const long long *b) noexcept nogil:
+    """What no plan is cheaper than, whatever rounding did to the potentials."""
+    cdef Py_ssize_t k
+    cdef double total = 0.0
+    for k in range(net.n):
+        total += a[k] * row_potential(net, k)
+    for k in range(net.m):
+        total += b[k] * net.potential[net.n + k]
+    return total * UNIT
+
+
+cdef bint simplex(
+    Network *net, const long long *a, const long long *b, const int *natural, double *value, double *error
 ) noexcept nogil:
-    """The network simplex from the coupling in order, until no pivot is found with fresh potentials."""
-    cdef Py_ssize_t before
+    """The network simplex from the coupling in order, until no pivot is found with fresh potentials.
+
+    The tolerance is of the potentials and not of the costs: where p is large, the arcs that are used may cost far less
+    than others. False where rounding, or the limit, ends the search before it settles: the dual then bounds the error.
+    """
+    cdef Py_ssize_t before, _round, n = net.n, m = net.m
+    cdef double scale
+    cdef bint settled = False
     staircase(net, a, b, natural, natural)
-    while True:
+    for _round in range(ROUNDS):
         set_potentials(net)
         before = net.pivots
-        if optimise(net, 1e-15 * largest, pivot_limit(net.n, net.m)) != OK:
-            return NOT_CONVERGED
-        if net.pivots == before:
-            return OK
+        scale = reach(net)
+        if optimise(net, 1e-15 * scale, pivot_limit(n, m)) != OK:
+            break
+        settled = net.pivots == before
+        if settled:
+            break
+    value[0] = moved_cost(net)
+    if settled:
+        # No reduced cost lies below the tolerance, but for the rounding of the potentials.
+        error[0] = (5.0 + n + m) * EPSILON * scale
+        return True
+    set_potentials(net)
+    error[0] = max(value[0] - dual_cost(net, a, b), 0.0) + (n + m) * EPSILON * reach(net)
+    return error[0] <= 1e-12 * value[0]
 
 
 cdef double between(
@@ -188,34 +226,26 @@ cdef double between(
     cdef const Py_ssize_t *sinks = job.y.child + column
     cdef const long long *a = job.x.whole + row
     cdef const long long *b = job.y.whole + column
-    cdef double value, largest
+    cdef double value = 0.0, error = 0.0
     cdef Network net
     n = job.x.first[i + 1] - row
     m = job.y.first[j + 1] - column
     if n == 1:
         value = mean(ahead + rows[0] * columns, 1, sinks, b, m)
-        largest = value
     elif m == 1:
         value = mean(ahead + sinks[0], columns, rows, a, n)
-        largest = value
     elif n == 2 and m <= MOST_SORTED:
-        largest = gather(ahead, columns, 1, rows, n, sinks, m, job.network)
+        gather(ahead, columns, 1, rows, n, sinks, m, job.network)
         value = two_sources(job.network, m, a[0], b)
     elif m == 2 and n <= MOST_SORTED:
-        largest = gather(ahead, 1, columns, sinks, m, rows, n, job.network)
+        gather(ahead, 1, columns, sinks, m, rows, n, job.network)
         value = two_sources(job.network, n, b[0], a)
     else:
         place(&net, n, m, job.network)
-        largest = gather(ahead, columns, 1, rows, n, sinks, m, net.cost)
-        if simplex(&net, a, b, job.natural, largest) == OK:
-            # No reduced cost lies below the tolerance, but for the rounding of the potentials.
-            value = moved_cost(&net)
-            largest *= 5.0 + n + m
-        else:
+        gather(ahead, columns, 1, rows, n, sinks, m, net.cost)
+        if not simplex(&net, a, b, job.natural, &value, &error):
             found.converged = False
-            value = moved_cost(&net)
-            largest = value / EPSILON
-    found.error = max(found.error, (4.0 + n + m) * EPSILON * value + EPSILON * largest)
+    found.error = max(found.error, (8.0 + n + m) * EPSILON * value + error)
     return value
 
 

@@ -78,7 +78,8 @@ def _in_value(power: float, gap: float, unit: float, params: Parameters) -> tupl
         value, gap = rooted(power, gap, params.p)
         return unit * value, unit * gap
     scale = float(np.float64(unit) ** params.p)
-    return scale * power, scale * gap
+    # Zero in an infinite unit is zero.
+    return (scale * power if power > 0 else 0.0), (scale * gap if gap > 0 else 0.0)
 
 
 def _coupling(x: PathLaw, y: PathLaw, params: Parameters) -> BicausalPlan:
@@ -234,13 +235,16 @@ def aot(
     optimization models*, SIAM Journal on Optimization, 2012). ``solve(x, y, metric="aot").coupling`` is the plan, a
     :class:`~stotmetrics.metrics.bicausal.BicausalPlan`.
 
+    Costs are computed in units of the largest distance of two values at one time. ``solve(...).gap`` bounds what
+    rounding leaves: nothing to speak of, unless p is so large that matched pairs cost next to nothing in that unit.
+
     It is a metric between the quantised laws, so 0 between other series too: those with the same paths in another
     order, or with values that the cells do not tell apart.
 
     References
     ----------
     Backhoff, Bartl, Beiglböck, Wiesel, *Estimating processes in adapted Wasserstein distance*, Annals of Applied
-    Probability, 2022: definition 1.1, and the adapted empirical measure of definition 1.2.
+    Probability, 2022: the adapted distance and the adapted empirical measure, section 1.
 
     Examples
     --------

@@ -97,11 +97,13 @@ def law_of_paths(series: Series, cells: int | str | None, quantizer: str, markov
     """The law that stands for a process; it depends on the process alone."""
     count, d = shape_of_paths(series)
     weights = np.full(count, 1.0 / count) if series.path_weights is None else series.path_weights
-    support = np.flatnonzero(weights)
-    # -0 is 0. In the unit of the largest, sums of weights neither overflow nor vanish.
+    # In the unit of the largest, sums of weights neither overflow nor vanish; what vanishes then has no mass.
+    shares = weights / weights.max()
+    shares /= shares.sum()
+    support = np.flatnonzero(shares)
+    mass = shares[support]
+    # -0 is 0.
     values = series.values.reshape(len(series), count, d)[:, support] + 0.0
-    mass = weights[support] / weights.max()
-    mass /= mass.sum()
     most = cells_at_rate(len(series), len(support), d, markovian) if isinstance(cells, str) else cells
     found = [quantised(one, mass, most, quantizer) for one in values]
     return _graph([labels for labels, _ in found], [centres for _, centres in found], support, mass, count, markovian)

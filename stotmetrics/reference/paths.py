@@ -55,8 +55,9 @@ def paths_of(series: TimeSeries) -> tuple[list[list[Point]], list[float]]:
     count, d = (series.values.shape[1], 1) if series.frame_shape is None else series.frame_shape
     weights = [1.0] * count if series.path_weights is None else series.path_weights.tolist()
     cube = series.values.reshape(len(series.values), count, d)
-    kept = [k for k in range(count) if weights[k] > 0]
-    return [[tuple(row[k].tolist()) for row in cube] for k in kept], [weights[k] / max(weights) for k in kept]
+    most = max(weights)
+    kept = [k for k in range(count) if weights[k] / most > 0]
+    return [[tuple(row[k].tolist()) for row in cube] for k in kept], [weights[k] / most for k in kept]
 
 
 def least_count(paths: int, times: int, d: int, markovian: bool) -> int:

@@ -13,10 +13,15 @@ from .traits import Traits
 
 def as_sets(X: Any, Y: Any, traits: Traits, metric: str) -> tuple[list[Series], list[Series] | None]:
     """Read two sets of series whose every pair a metric with these traits can compare; by default one with itself."""
-    left = read_dataset(X, "X", alike=not traits.compares_paths)
-    right = None if Y is None else read_dataset(Y, "Y", alike=not traits.compares_paths)
+    left = read_set(X, "X", traits, share=True)
+    right = None if Y is None else read_set(Y, "Y", traits, share=True)
     check_sets(left, right or left, traits, metric, ("X", "Y" if right else "X"))
     return left, right
+
+
+def read_set(X: Any, name: str, traits: Traits, *, share: bool = False) -> list[Series]:
+    """Read a set of series as a metric with these traits sees them; for ``share`` see :func:`read_series`."""
+    return read_dataset(X, name, share=share, alike=not traits.compares_paths)
 
 
 def check_series(series: Series, traits: Traits, metric: str, name: str) -> None:
