@@ -2,8 +2,9 @@
 
 import numbers
 import os
-from collections.abc import Mapping, Set
-from typing import Any
+from collections.abc import Callable, Mapping, Set
+from functools import wraps
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,24 @@ from .errors import InvalidParameterError
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
 BoolArray = npt.NDArray[np.bool_]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def in_any_host(function: Function) -> Function:
+    """Let NumPy be silent inside: a host may have asked it to raise or to warn at every underflow.
+
+    Underflow is part of these numbers, and what is handed over is checked by its values.
+    """
+
+    # No decorator of NumPy: a warning is told at the first line outside this package.
+    @wraps(function)
+    def inside(*args: Any, **kwargs: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return function(*args, **kwargs)
+
+    return inside  # type: ignore[return-value]
+
 
 # Integers beyond this are not representable in float64, and int64 nanosecond stamps are.
 _LARGEST_EXACT = 2**53

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import FloatArray, IntArray, is_integer
+from ..arrays import FloatArray, IntArray, in_any_host, is_integer
 from ..errors import ConvergenceWarning, InvalidParameterError, warn_user
 from ..series import Series
 from ..spec.admission import check_sets, read_set
@@ -369,6 +369,7 @@ def _in_bulk(metric: BoundMetric) -> bool:
     return spec.lanes > 1 or (spec.block is None and spec.lower_bounds is None)
 
 
+@in_any_host
 def _search(load: Workload, start: int, stop: int, k: int, bounded: bool) -> tuple[int, _Nearest]:
     """Some queries side by side: in each round the next candidates of every query, in the order of their bounds."""
     metric, train, queries = load.metric, load.prepared(0), load.prepared(1)[start:stop]

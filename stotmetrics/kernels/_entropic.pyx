@@ -445,6 +445,17 @@ cdef void finish(Entropic *e, double epsilon, double stage, Saddle *found) noexc
     certify(e, epsilon, found)
 
 
+cdef void copy(const double[:, ::1] cost, bint turned, double *out) noexcept nogil:
+    """A cost matrix, or its transpose."""
+    cdef Py_ssize_t n = cost.shape[0], m = cost.shape[1], i, j
+    if not turned:
+        memcpy(out, &cost[0, 0], n * m * sizeof(double))
+        return
+    for i in range(n):
+        for j in range(m):
+            out[j * n + i] = cost[i, j]
+
+
 cdef class Workspace:
     """Memory for one entropic problem, kept from pair to pair, and the saddle point of the last one.
 
@@ -518,7 +529,7 @@ cdef class Workspace:
         Py_ssize_t max_iter,
     ):
         """(status, value, objective, gap, steps) of min_P <cost, P> + epsilon KL(P | a b')."""
-        cdef Py_ssize_t n = cost.shape[0], m = cost.shape[1], i, j
+        cdef Py_ssize_t n = cost.shape[0], m = cost.shape[1]
         cdef Saddle found
         cdef int status
         if m > n:
@@ -527,18 +538,41 @@ cdef class Workspace:
         else:
             self.fit(n, m, a, b)
         with nogil:
-            if self.turned:
-                for i in range(n):
-                    for j in range(m):
-                        self.e.A[j * n + i] = cost[i, j]
-            else:
-                memcpy(self.e.A, &cost[0, 0], n * m * sizeof(double))
+            copy(cost, self.turned, self.e.A)
             memset(self.e.B, 0, n * m * sizeof(double))
             self.e.w = 1.0
             self.e.fixed = True
             status = solve(&self.e, epsilon, tol, max_iter, &found)
         heard()
         return status, found.value, found.objective, found.gap, found.steps
+
+    def saddle(
+        self,
+        const double[:, ::1] A,
+        const double[:, ::1] B,
+        const double[::1] a,
+        const double[::1] b,
+        double epsilon,
+        double tol,
+        Py_ssize_t max_iter,
+    ):
+        """(status, value, objective, gap, w, steps) of max_w min_P <w A + (1 - w) B, P> + epsilon KL(P | a b')."""
+        cdef Py_ssize_t n = A.shape[0], m = A.shape[1]
+        cdef Saddle found
+        cdef int status
+        if m > n:
+            self.fit(m, n, b, a)
+            self.turned = True
+        else:
+            self.fit(n, m, a, b)
+        with nogil:
+            copy(A, self.turned, self.e.A)
+            copy(B, self.turned, self.e.B)
+            self.e.w = 0.5
+            self.e.fixed = False
+            status = solve(&self.e, epsilon, tol, max_iter, &found)
+        heard()
+        return status, found.value, found.objective, found.gap, self.e.w, found.steps
 
     def potentials(self):
         """(f, g) of the last problem."""

@@ -151,6 +151,10 @@ cdef class Descent(Workspace):
         heard()
         return status, found.value, found.objective, found.gap, self.e.w, found.steps
 
+    def plan(self):
+        """The plan where the sweeps stopped, as it is: what the value is of, its marginals off by what the rule allows."""
+        return np.array(<double[:self.e.n, :self.e.m]>self.e.P)
+
 
 def running():
     """Name of the build that the loops of this module run."""

@@ -38,6 +38,10 @@ cdef Py_ssize_t PATIENCE = 100
 # Plain sweeps divide the error by this or more: then a translation, which keeps the sum of the potentials, is no help.
 cdef double MOVABLE = 0.25
 
+# The first reach of an acceleration, in plain steps, and what it is multiplied by when one is kept or taken back. A plan
+# that moves mass bit by bit makes many equal steps, of which the last few tell no end.
+cdef double REACH = 8.0, FARTHER = 4.0, NEARER = 0.25
+
 # What the last step of a problem was.
 cdef enum:
     PLAIN
@@ -161,6 +165,7 @@ cdef struct Memory:
     double *goal
     double *least
     double *high
+    double *reach
     Py_ssize_t *active
     Py_ssize_t *steps
     Py_ssize_t *strikes
@@ -174,7 +179,7 @@ cdef struct Memory:
 # Bytes are counted in doubles and in Py_ssize_t.
 cdef Py_ssize_t doubles_needed(const Operator *op, Py_ssize_t count, int depth) noexcept nogil:
     cdef Py_ssize_t large = op.n if op.n > op.m else op.m
-    return 3 * large + count * (3 * large + (2 * depth + 3) * op.m + 5)
+    return 3 * large + count * (3 * large + (2 * depth + 3) * op.m + 6)
 
 
 cdef Py_ssize_t integers_needed(Py_ssize_t count) noexcept nogil:
@@ -199,7 +204,8 @@ cdef Memory lay_out(const Operator *op, Py_ssize_t count, int depth, double *wor
     at.goal = at.sent + count
     at.least = at.goal + count
     at.high = at.least + count
-    at.bestg = at.high + count
+    at.reach = at.high + count
+    at.bestg = at.reach + count
     at.active = iwork
     at.steps = iwork + count
     at.strikes = iwork + 2 * count
@@ -251,6 +257,19 @@ cdef void multiply(
             log_kernel(op, transpose, potential + c * source, logsum + c * target, at.spare, at.sums)
 
 
+cdef inline void hold(double reach, const double *plain, const double *image, double *v, Py_ssize_t n) noexcept nogil:
+    """Keep v within so many plain steps of the plain image."""
+    cdef double step = 0.0, farthest = 0.0, share
+    cdef Py_ssize_t i
+    for i in range(n):
+        step = max(step, fabs(plain[i]))
+        farthest = max(farthest, fabs(v[i] - image[i]))
+    if farthest > reach * step:
+        share = reach * step / farthest
+        for i in range(n):
+            v[i] = image[i] + share * (v[i] - image[i])
+
+
 cdef void advance(
     const Settings *s, Memory *at, Py_ssize_t c, Py_ssize_t n, double shift, double dual, double noise, double *v
 ) noexcept nogil:
@@ -258,19 +277,24 @@ cdef void advance(
 
     A plain step never lowers the dual. So a translated or accelerated one that does is taken back, and the iteration
     goes on by one plain step from the best v so far: it cannot fail where plain sweeps converge. A translation that
-    lowered the dual is not tried again, and each failed acceleration doubles the plain steps before the next.
+    lowered the dual is not tried again, and each failed acceleration doubles the plain steps before the next. One goes no
+    farther than a number of plain steps, which grows as long as they are kept.
     """
     cdef Py_ssize_t slot, kept, block = s.depth * n
     cdef double *best = at.bestg + c * n
     if at.last[c] != PLAIN and dual < at.best[c] - NOISE * noise:
         if at.last[c] == TRANSLATED:
             at.still[c] = 1
+        else:
+            at.reach[c] = max(1.0, NEARER * at.reach[c])
         at.backoff[c] *= 2
         at.wait[c] = at.backoff[c]
         at.steps[c] = 0
         at.last[c] = PLAIN
         memcpy(v, best, n * sizeof(double))
         return
+    if at.last[c] == ACCELERATED:
+        at.reach[c] *= FARTHER
     at.best[c] = dual
     at.last[c] = PLAIN
     memcpy(best, at.next, n * sizeof(double))
@@ -291,6 +315,7 @@ cdef void advance(
         at.wait[c] -= 1
     elif kept > 0:
         anderson(at.weight, at.lastr + c * n, at.dg + c * block, at.dr + c * block, kept, n, n, v)
+        hold(at.reach[c], at.lastr + c * n, at.next, v, n)
         at.last[c] = ACCELERATED
     at.steps[c] += 1
 
@@ -334,6 +359,7 @@ cdef Py_ssize_t start(
         at.last[k] = PLAIN
         at.wait[k] = at.idle[k] = at.still[k] = 0
         at.backoff[k] = 1
+        at.reach[k] = REACH
         if left > 0.0 and right > 0.0:
             at.active[running] = k
             running += 1

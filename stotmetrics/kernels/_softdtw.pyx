@@ -22,7 +22,7 @@ from ._softdtw_pairs cimport (
     Pairs, aligned, cols_of, lanes_pay, lanes_work, pair_in_range, rows_of, run_lanes, x_of, y_of,
 )
 from ._softdtw_problem cimport (
-    costs_in_range, pack, scale_of, series_in_range, set_problem_band, unpack, value_of_total,
+    clear, costs_in_range, pack, scale_of, series_in_range, set_problem_band, unpack, value_of_total,
 )
 
 import numpy as np
@@ -123,7 +123,7 @@ cdef bint series_gradient(
 ) noexcept nogil:
     """As series_value. work: lines_work, kept_work and twice packed_work doubles."""
     cdef sdtw_gradient gradient
-    cdef Py_ssize_t packed = packed_work(p.n, p.m, p.d), k
+    cdef Py_ssize_t packed = packed_work(p.n, p.m, p.d)
     cdef double *at = work + lines_work(p.n) + kept_work(p.n, p.m)
     if gamma == 0.0:
         return False
@@ -134,8 +134,7 @@ cdef bint series_gradient(
     gradient.x = at + packed
     gradient.y = gradient.x + p.d * (p.n + SIMD_W)
     gradient.alignment = NULL
-    for k in range(packed):
-        gradient.x[k] = 0.0
+    clear(gradient.x, packed)
     value[0] = gradient_of(p, kind_of(p), gamma, work, &gradient)
     unpack(gradient.x, p.n, p.d, False, grad_x)
     unpack(gradient.y, p.m, p.d, True, grad_y)
@@ -165,14 +164,12 @@ cdef int solve_alignment(
     sdtw_problem *p, double gamma, double *alignment, double *work, double *value
 ) noexcept nogil:
     cdef sdtw_gradient gradient
-    cdef Py_ssize_t k
     p.scale = 0.0 if gamma == 0.0 else scale_of(gamma)
     if gamma > 0.0 and costs_in_range(p):
         gradient.x = gradient.y = NULL
         gradient.alignment = alignment
         if p.first != NULL:
-            for k in range(p.n * p.m):
-                alignment[k] = 0.0
+            clear(alignment, p.n * p.m)
         value[0] = gradient_of(p, SDTW_MATRIX, gamma, work, &gradient)
     else:
         value[0] = log_alignment(p, gamma, work, alignment)

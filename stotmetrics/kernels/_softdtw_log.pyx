@@ -6,6 +6,7 @@ Differences are taken before the division by gamma: a tiny gamma may overflow to
 from libc.math cimport INFINITY, exp, fmin, isinf, log
 
 from ._interrupt cimport SLICE, turn
+from ._softdtw_problem cimport clear
 
 # What a cell costs, in elementary steps.
 cdef enum:
@@ -93,8 +94,7 @@ cdef double log_alignment(const sdtw_problem *p, double gamma, double *work, dou
     cdef double value = fill_table(p, gamma, work)
     cdef Before b
     cdef int k
-    for cell in range(p.n * m):
-        alignment[cell] = 0.0
+    clear(alignment, p.n * m)
     if isinf(value):
         return value
     alignment[p.n * m - 1] = 1.0
@@ -121,8 +121,7 @@ cdef void fill_slopes(
     """How R moves when the cost moves along `along`; both bordered."""
     cdef Py_ssize_t m = p.m, row = m + 1, cell, at, until = SLICE
     cdef Before b
-    for cell in range((p.n + 1) * row):
-        slopes[cell] = 0.0
+    clear(slopes, (p.n + 1) * row)
     slopes[row + 1] = along[0]
     for cell in range(1, p.n * m):
         if turn(&until, CELL):
@@ -142,8 +141,7 @@ cdef double log_jvp(
     cdef double *slopes = work + (p.n + 1) * row
     cdef double value = log_alignment(p, gamma, work, alignment), mean
     cdef Before b
-    for cell in range(p.n * m):
-        moved[cell] = 0.0
+    clear(moved, p.n * m)
     if isinf(value):
         return value
     fill_slopes(p, gamma, along, work, slopes)

@@ -1,8 +1,10 @@
 # Soft-DTW problems: their scale, whether their numbers fit, their band, how they lie in memory, and their value.
 
 from libc.math cimport M_LN2, fabs, frexp, log
+from libc.string cimport memset
 
 from ._band cimport set_band
+from ._interrupt cimport SLICE, turn
 from ._softdtw_loops cimport SDTW_LIMIT, SIMD_W, sdtw_problem, sdtw_total
 
 
@@ -21,11 +23,30 @@ cdef inline double value_of_total(const sdtw_total *total, double gamma) noexcep
 cdef inline bint costs_in_range(const sdtw_problem *p) noexcept nogil:
     """Whether all exponents stay integers of a double, for given costs."""
     cdef double limit = SDTW_LIMIT / <double>(p.n + p.m)
-    cdef Py_ssize_t k
+    cdef Py_ssize_t i, j, left = SLICE
     cdef bint beyond = False
-    for k in range(p.n * p.m):
-        beyond |= not fabs(p.cost[k]) * p.scale <= limit
+    for i in range(p.n):
+        if turn(&left, p.m):
+            break
+        for j in range(p.m):
+            beyond |= not fabs(p.cost[i * p.m + j]) * p.scale <= limit
     return not beyond
+
+
+# So many cells are cleared at once: the first touch of new memory may take more than the clearing.
+cdef enum:
+    AT_ONCE = 65536
+
+
+cdef inline void clear(double *cells, Py_ssize_t count) noexcept nogil:
+    """Set cells to zero, with an ear for Ctrl-C."""
+    cdef Py_ssize_t at = 0, width, left = SLICE
+    while at < count:
+        width = min(count - at, <Py_ssize_t>AT_ONCE)
+        memset(cells + at, 0, width * sizeof(double))
+        at += width
+        if turn(&left, 4 * width):
+            break
 
 
 cdef inline void widen(const double *series, Py_ssize_t n, Py_ssize_t d, double *low, double *high) noexcept nogil:

@@ -1,5 +1,6 @@
 """Hard DTW: dynamic time warping, the limit of soft-DTW at gamma = 0."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,17 +28,34 @@ class Parameters:
     band: int | None = parameter(None, doc=BAND_DOC, kind=int, low=0, allow=(None,))
 
 
+# A sum of squares outside loses digits, all of them at worst: there series are scaled before they are aligned.
+_LOW, _HIGH = 1e-280, 1e300
+
+
+def rooted(total: float, x: Series, y: Series, radius: int) -> float:
+    """The root of the least sum of squares, however large or small the values are."""
+    if _LOW < total < _HIGH:
+        return math.sqrt(total)
+    reach = max(float(np.maximum(x.values.max(0), y.values.max(0)).max()), -float(min(x.values.min(), y.values.min())))
+    unit = 2.0 ** (math.frexp(reach)[1] - 1)
+    if unit == 0.0 or 0.0 <= total <= _LOW < unit * unit:
+        return math.sqrt(total)
+    return unit * math.sqrt(_softdtw.pair_value(x.values / unit, y.values / unit, 0.0, radius))
+
+
 def pair(x: Series, y: Series, params: Parameters) -> Result:
+    radius = radius_of(params.band)
+
     def alignment() -> FloatArray:
         cost = costs.squared_euclidean(x.values, y.values)
-        return _softdtw.value_and_alignment(cost, 0.0, radius_of(params.band))[1]
+        return _softdtw.value_and_alignment(cost, 0.0, radius)[1]
 
-    total = _softdtw.pair_value(x.values, y.values, 0.0, radius_of(params.band))
+    total = _softdtw.pair_value(x.values, y.values, 0.0, radius)
     return Result(
-        total if params.squared else np.sqrt(total),
+        total if params.squared else rooted(total, x, y, radius),
         extras={
             "alignment": alignment,
-            "path": lambda: costs.cheapest_path(costs.squared_euclidean(x.values, y.values), radius_of(params.band)),
+            "path": lambda: costs.cheapest_path(costs.squared_euclidean(x.values, y.values), radius),
             "cost": lambda: costs.squared_euclidean(x.values, y.values),
             "objective": lambda: float(total),
         },
@@ -53,7 +71,13 @@ def block(
     cutoff: FloatArray | None = None,
 ) -> Batch:
     totals = values(left, right, rows, cols, 0.0, params.band)
-    return Batch(totals if params.squared else np.sqrt(totals))
+    if params.squared:
+        return Batch(totals)
+    radius = radius_of(params.band)
+    found = np.sqrt(totals)
+    for k in np.flatnonzero(~((totals > _LOW) & (totals < _HIGH))):
+        found[k] = rooted(float(totals[k]), left[rows[k]], right[cols[k]], radius)
+    return Batch(found)
 
 
 def lower_bounds(

@@ -20,6 +20,7 @@ from ..transport.cloud_gradients import saddle_slopes, tight, value_gradients
 from ..transport.line_bounds import transport_bounds
 from ..transport.matrix_free import LongProblem, Solution
 from ..transport.point_clouds import Cloud, cost_matrices, prepare_cloud, spread_plan, spread_potentials
+from ..transport.wide_range import distances, entropic_saddle, in_data_units, is_wide, powered
 from . import tiot
 
 
@@ -83,7 +84,29 @@ def _long_pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
     )
 
 
+def _wide_pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
+    """Where the powers leave the range of a double."""
+    p, found = params.p, entropic_saddle(distances(x, y, params.p), params.epsilon, params.tol, params.max_iter)
+    solved, w, unit = found.found, found.w, found.unit
+    value, gap = in_data_units(solved.value, solved.gap, unit, p, params.root)
+    f, g = (powered(one, unit, p) for one in solved.potentials())
+    return Result(
+        value,
+        converged=solved.converged,
+        n_iter=solved.steps,
+        gap=gap,
+        extras={
+            "plan": lambda: spread_plan(solved.plan(), x, y),
+            "w": lambda: w,
+            "objective": lambda: powered(solved.objective, unit, p),
+            "potentials": lambda: spread_potentials(f, g, x, y, lambda A, B: w * A + (1.0 - w) * B, p, params.epsilon),
+        },
+    )
+
+
 def _pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
+    if is_wide(x, y, params.p, params.epsilon):
+        return _wide_pair(x, y, params)
     if _is_long(x, y):
         return _long_pair(x, y, params)
     work = Workspace()
@@ -121,6 +144,10 @@ def _block(
     steps = np.zeros(k, dtype=np.intp)
     for at, (i, j) in enumerate(zip(rows, cols, strict=True)):
         x, y = left[i], right[j]
+        if is_wide(x, y, params.p, params.epsilon):
+            wide = _wide_pair(x, y, params)
+            values[at], converged[at], steps[at] = (wide.value, wide.gap), wide.converged, wide.n_iter
+            continue
         if _is_above(exact, x, y, params, float(above[at])):
             abandoned[at] = True
             continue
@@ -137,7 +164,26 @@ def _gradients(
     return grad_batch_of([_gradient(work, left[i], right[j], params) for i, j in zip(rows, cols, strict=True)], side)
 
 
+def _wide_gradient(x: Cloud, y: Cloud, params: Parameters) -> PairGradient:
+    apart = distances(x, y, params.p)
+    for tol in (tight(params.tol), params.tol):
+        found = entropic_saddle(apart, params.epsilon, tol, params.max_iter)
+        solved = found.found
+        converged = solved.converged or solved.gap <= params.tol * max(1.0, abs(solved.objective))
+        if converged:
+            break
+    value, gap = in_data_units(solved.value, solved.gap, found.unit, params.p, params.root)
+    if found.costs is None or found.epsilon is None:
+        slopes = found.w * solved.plan()
+    else:
+        slopes = saddle_slopes(*found.costs, found.w, *solved.potentials(), x, y, found.epsilon)
+    grad_x, grad_y = value_gradients(x, y, params.p, slopes, value if params.root else None)
+    return PairGradient(value, grad_x, grad_y, converged, gap)
+
+
 def _gradient(work: Workspace, x: Cloud, y: Cloud, params: Parameters) -> PairGradient:
+    if is_wide(x, y, params.p, params.epsilon):
+        return _wide_gradient(x, y, params)
     # Rounding may keep the potentials from the tight tolerance; they must at least keep the promise of the value.
     for tol in (tight(params.tol), params.tol):
         closer = replace(params, tol=tol)

@@ -113,9 +113,11 @@ def etiot_hbcd(
 ) -> float:
     """Entropic time-integrated optimal transport by the paper's Algorithm 1, to its authors' stopping rule.
 
-    Alternating sweeps, and projected gradient steps in w after every 20th. With the authors' loose rule the values are
-    a few per cent off those of :func:`etiot`, and depend on the order of the two series; the certified gap of the
-    result says by how much. It is here to reproduce published figures.
+    Alternating sweeps, and projected gradient steps in w after every 20th. The value is ``<C_w, P> ** (1 / p)`` at the
+    w and the plan P where the rule stops, both as they are: the marginals of P are off by as much as the rule allows.
+    With the authors' loose rule the values are a few per cent off those of :func:`etiot`, and depend on the order of
+    the two series; the certified gap of the result says by how much its ``objective``, the value of the dual, can be
+    off. It is here to reproduce published figures.
 
     Parameters
     ----------

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..arrays import FloatArray, IntArray
-from ..kernels._entropic import Workspace
 from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec
 from ..spec.parameters import parameter
 from ..spec.result import Result
 from ..spec.traits import Traits
+from ..transport.entropic import solve_entropic
 from . import value_costs as costs
 
 
@@ -65,12 +65,9 @@ def order_cost(x: Samples, y: Samples, params: Parameters) -> FloatArray:
 
 def pair(x: Samples, y: Samples, params: Parameters) -> Result:
     distances = costs.squared_euclidean(x.values, y.values)
-    work = Workspace()
     cost = distances + order_cost(x, y, params)
-    status, _, objective, gap, steps = work.sinkhorn(
-        cost, x.weights, y.weights, params.epsilon, params.tol, params.max_iter
-    )
-    plan = work.plan()
+    found = solve_entropic(cost, x.weights, y.weights, params.epsilon, params.tol, params.max_iter)
+    plan = found.plan()
 
     def whole_plan() -> FloatArray:
         whole = np.zeros((x.length, y.length))
@@ -79,12 +76,12 @@ def pair(x: Samples, y: Samples, params: Parameters) -> Result:
 
     return Result(
         float((plan * distances).sum()),
-        converged=status == 0,
-        n_iter=steps,
-        gap=max(0.0, gap),
+        converged=found.converged,
+        n_iter=found.steps,
+        gap=found.gap,
         extras={
             "plan": whole_plan,
-            "objective": lambda: objective,
+            "objective": lambda: found.objective,
             "cost": lambda: costs.squared_euclidean(x.series.values, y.series.values),
         },
     )

@@ -16,11 +16,22 @@ from . import value_costs as costs
 from .dtw_bounds import LANES, hard_bounds, radius_of
 from .softdtw import Parameters, gamma_of
 
+# Cells in one product.
+_AT_ONCE = 2**24
+
 
 def alignment_and_cost(x: Series, y: Series, params: Parameters) -> tuple[FloatArray, FloatArray]:
     cost = costs.squared_euclidean(x.values, y.values)
     gamma = gamma_of(x, y, params.gamma)
     return _softdtw.value_and_alignment(cost, gamma, radius_of(params.band))[1], cost
+
+
+def expected(alignment: FloatArray, cost: FloatArray) -> float:
+    """``sum(alignment * cost)``, some rows at a time: between two of them Ctrl-C is heard."""
+    rows = max(1, _AT_ONCE // cost.shape[1])
+    if rows >= len(cost):
+        return float(np.vdot(alignment, cost))
+    return float(sum(np.vdot(alignment[k : k + rows], cost[k : k + rows]) for k in range(0, len(cost), rows)))
 
 
 def pair(x: Series, y: Series, params: Parameters) -> Result:
@@ -30,7 +41,7 @@ def pair(x: Series, y: Series, params: Parameters) -> Result:
         "path": lambda: costs.cheapest_path(cost, radius_of(params.band)),
         "cost": lambda: cost,
     }
-    return Result(float(np.vdot(alignment, cost)), extras=extras)
+    return Result(expected(alignment, cost), extras=extras)
 
 
 def block(
@@ -42,7 +53,7 @@ def block(
     cutoff: FloatArray | None = None,
 ) -> Batch:
     return Batch(
-        np.array([np.vdot(*alignment_and_cost(left[i], right[j], params)) for i, j in zip(rows, cols, strict=True)])
+        np.array([expected(*alignment_and_cost(left[i], right[j], params)) for i, j in zip(rows, cols, strict=True)])
     )
 
 
@@ -65,7 +76,7 @@ def gradient(x: Series, y: Series, params: Parameters) -> tuple[float, FloatArra
     gamma = gamma_of(x, y, params.gamma)
     # d<E, C> = <E, dC> + <dE, C>, and the derivative of E in C is a symmetric operator.
     _, alignment, moved = _softdtw.alignment_jvp(cost, gamma, cost, radius_of(params.band))
-    return float(np.vdot(alignment, cost)), *costs.squared_euclidean_vjp(x.values, y.values, alignment + moved)
+    return expected(alignment, cost), *costs.squared_euclidean_vjp(x.values, y.values, alignment + moved)
 
 
 def traits(params: Parameters) -> Traits:

@@ -225,7 +225,7 @@ def slopes(problem: Problem, own: FloatArray, cross: FloatArray) -> FloatArray:
 def _tight(x: Prepared, y: Prepared) -> Problem:
     """The problem solved until its potentials are as good as the value was: a gap is quadratic in their error."""
     floor = 1e-14 * (1 + x.problem.rho)
-    return replace(x.problem, tol=max(x.problem.tol**2, floor), follow=False)
+    return replace(x.problem, tol=max(min(x.problem.tol, 1.0) ** 2, floor), follow=False)
 
 
 SPEC = MetricSpec(

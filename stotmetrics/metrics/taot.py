@@ -15,7 +15,9 @@ from ..spec.metric import MetricSpec, Side
 from ..spec.parameters import parameter
 from ..spec.result import Batch, GradBatch, PairGradient, Result, grad_batch_of, rooted
 from ..spec.traits import Traits
+from ..transport import wide_range
 from ..transport.cloud_gradients import Cells, entropic_slopes, median_slopes, tight, value_gradients
+from ..transport.entropic import solve_entropic
 from ..transport.line_bounds import line_costs
 from ..transport.point_clouds import (
     Cloud,
@@ -27,6 +29,7 @@ from ..transport.point_clouds import (
     spread_plan,
     spread_potentials,
 )
+from ..transport.wide_range import dense, distances, in_data_units, powered
 from . import value_costs as costs
 
 # The stopping rule of the entropic solver: certified gap, Newton steps.
@@ -51,11 +54,95 @@ class Parameters:
     )
 
 
+def factors(params: Parameters) -> tuple[float, float]:
+    """How often A and B count in the cost."""
+    return (1.0, params.omega) if params.w is None else (params.w, 1.0 - params.w)
+
+
+def mixed(of_values: float, A: FloatArray, of_times: float, B: FloatArray) -> FloatArray:
+    """``of_values A + of_times B``; what does not count may leave the range of a double."""
+    if of_times == 0.0:
+        return of_values * A
+    return of_times * B if of_values == 0.0 else of_values * A + of_times * B
+
+
+def is_wide(x: Cloud, y: Cloud, params: Parameters) -> bool:
+    """Whether the costs of two clouds need a unit of their own."""
+    of_values, of_times = factors(params)
+    extreme = any(one > 0.0 and not 1e-50 < one < 1e50 for one in (of_values, of_times))
+    return extreme or wide_range.is_wide(x, y, params.p, 0.0, of_values > 0.0, of_times > 0.0)
+
+
+@dataclass(frozen=True)
+class Wide:
+    """What was found for two clouds whose costs need a unit."""
+
+    value: float
+    gap: float
+    unit: float
+    objective: float
+    converged: bool
+    steps: int
+    plan: Callable[[], FloatArray]
+    potentials: Callable[[], tuple[FloatArray, FloatArray]]
+    median: float
+    soft: wide_range.Saddle | None = None
+
+    def slopes(self, x: Cloud, y: Cloud) -> FloatArray:
+        """Slopes of the value in the costs."""
+        if self.soft is None or self.soft.costs is None or self.soft.epsilon is None:
+            return self.plan()
+        A, B = self.soft.costs
+        return entropic_slopes(A + B, *self.potentials(), x, y, self.soft.epsilon)
+
+
+def solve_wide(x: Cloud, y: Cloud, params: Parameters, tol: float = TOL) -> Wide:
+    """The optimum in units of ``unit ** p``, ``unit`` being a distance."""
+    # The larger factor belongs to the unit, so that no distance leaves the range of a double by it.
+    largest = max(factors(params))
+    problem = distances(x, y, params.p, *(one / largest for one in factors(params)))
+    share, median = largest ** (1.0 / params.p), 1.0
+    if params.scale == "median" and (middle := wide_range.median_root(problem)) > 0.0:
+        problem = replace(problem, of_values=problem.of_values / middle, of_times=problem.of_times / middle)
+        largest, share, median = 1.0, 1.0, middle * share
+    if params.epsilon > 0:
+        soft = wide_range.entropic_sum(problem, params.epsilon / largest, tol, MAX_ITER)
+        one = soft.found
+        numbers = one.value, one.gap, soft.unit * share, one.objective, one.converged, one.steps
+        return Wide(*numbers, one.plan, one.potentials, median, soft)
+    hard = wide_range.sum_of_costs(problem)
+    numbers = hard.value, hard.gap, hard.unit * share, hard.value, hard.converged, hard.solves
+    return Wide(*numbers, lambda: dense(hard.cells, problem), lambda: hard.potentials, median)
+
+
+def _wide_pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
+    found, p = solve_wide(x, y, params), params.p
+    of_values, of_times = (powered(one, 1.0 / found.median, p) for one in factors(params))
+    f, g = (powered(one, found.unit, p) for one in found.potentials())
+    value, gap = in_data_units(found.value, found.gap, found.unit, p, root=False)
+
+    def mix(A: FloatArray, B: FloatArray) -> FloatArray:
+        return mixed(of_values, A, of_times, B)
+
+    return Result(
+        value,
+        converged=found.converged,
+        n_iter=found.steps,
+        gap=gap,
+        extras={
+            "plan": lambda: spread_plan(found.plan(), x, y),
+            "objective": lambda: powered(found.objective, found.unit, p),
+            "potentials": lambda: spread_potentials(f, g, x, y, mix, p, params.epsilon),
+            "cost": lambda: spread_cost(x, y, mix, p),
+        },
+    )
+
+
 def _mixture(x: Cloud, y: Cloud, params: Parameters) -> tuple[FloatArray, float, float]:
     """The cost matrix between two clouds, and the factors of A and of B in it."""
     A, B = cost_matrices(x, y, params.p)
-    of_values, of_times = (1.0, params.omega) if params.w is None else (params.w, 1.0 - params.w)
-    C = of_values * A + of_times * B
+    of_values, of_times = factors(params)
+    C = mixed(of_values, A, of_times, B)
     # A median of zero offers no unit: the cost stays as it is.
     median = costs.median(C) if params.scale == "median" else 1.0
     if median > 0 and median != 1.0:
@@ -64,10 +151,12 @@ def _mixture(x: Cloud, y: Cloud, params: Parameters) -> tuple[FloatArray, float,
 
 
 def _pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
+    if is_wide(x, y, params):
+        return _wide_pair(x, y, params)
     C, of_values, of_times = _mixture(x, y, params)
 
     def mix(A: FloatArray, B: FloatArray) -> FloatArray:
-        return of_values * A + of_times * B
+        return mixed(of_values, A, of_times, B)
 
     solve = _exact if params.epsilon == 0 else _entropic
     return solve(x, y, C, mix, params)
@@ -94,17 +183,16 @@ def _exact(x: Cloud, y: Cloud, C: FloatArray, mix: Mixture, params: Parameters) 
 
 
 def _entropic(x: Cloud, y: Cloud, C: FloatArray, mix: Mixture, params: Parameters) -> Result:
-    work = entropic.Workspace()
-    status, value, objective, gap, steps = work.sinkhorn(C, x.weights, y.weights, params.epsilon, TOL, MAX_ITER)
-    f, g = work.potentials()
+    found = solve_entropic(C, x.weights, y.weights, params.epsilon, TOL, MAX_ITER)
+    f, g = found.potentials()
     return Result(
-        max(value, 0.0),
-        converged=status == 0,
-        n_iter=steps,
-        gap=max(gap, 0.0),
+        found.value,
+        converged=found.converged,
+        n_iter=found.steps,
+        gap=found.gap,
         extras={
-            "plan": lambda: spread_plan(work.plan(), x, y),
-            "objective": lambda: objective,
+            "plan": lambda: spread_plan(found.plan(), x, y),
+            "objective": lambda: found.objective,
             "potentials": lambda: spread_potentials(f, g, x, y, mix, params.p, params.epsilon),
             "cost": lambda: spread_cost(x, y, mix, params.p),
         },
@@ -123,6 +211,10 @@ def block(
     found = np.empty((len(rows), 4))
     for k, (i, j) in enumerate(zip(rows, cols, strict=True)):
         x, y = left[i], right[j]
+        if is_wide(x, y, params):
+            wide = _wide_pair(x, y, params)
+            found[k] = not wide.converged, wide.value, wide.gap, wide.n_iter
+            continue
         C, _, _ = _mixture(x, y, params)
         if params.epsilon == 0:
             status, value, below, _ = exact.transport(
@@ -130,8 +222,8 @@ def block(
             )
             found[k] = status, value, value - below, 1
         else:
-            status, value, _, gap, steps = soft.sinkhorn(C, x.weights, y.weights, params.epsilon, TOL, MAX_ITER)
-            found[k] = status, value, gap, steps
+            one = solve_entropic(C, x.weights, y.weights, params.epsilon, TOL, MAX_ITER, soft)
+            found[k] = not one.converged, one.value, one.gap, one.steps
     return Batch(
         np.maximum(found[:, 1], 0.0),
         converged=found[:, 0] == 0,
@@ -166,6 +258,10 @@ def gradients_of_root(
 def _gradient(
     work: transport.Workspace | entropic.Workspace, x: Cloud, y: Cloud, params: Parameters, power: float
 ) -> PairGradient:
+    # At a limit of epsilon the plan does not change with the costs, and no linear system is solved.
+    at_limit = params.scale is None and wide_range.is_wide(x, y, params.p, params.epsilon)
+    if at_limit or is_wide(x, y, params):
+        return _wide_gradient(x, y, params, power)
     C, of_values, _ = _mixture(x, y, params)
     slopes: Cells | FloatArray
     if isinstance(work, transport.Workspace):
@@ -182,6 +278,22 @@ def _gradient(
         slopes = _with_median(slopes, C)
     value, gap = rooted(max(total, 0.0), max(gap, 0.0), power)
     grad_x, grad_y = value_gradients(x, y, params.p, _times(slopes, of_values), value if power != 1.0 else None)
+    return PairGradient(value, grad_x, grad_y, converged, gap)
+
+
+def _wide_gradient(x: Cloud, y: Cloud, params: Parameters, power: float) -> PairGradient:
+    if params.scale == "median":
+        raise FloatingPointError(
+            f"{params!r} gave a gradient out of range for finite series, that of a median; rescale their values"
+        )
+    for tol in (tight(TOL), TOL):
+        found = solve_wide(x, y, params, tol)
+        converged = found.converged or found.gap <= TOL * max(1.0, abs(found.objective))
+        if converged:
+            break
+    value, gap = in_data_units(found.value, found.gap, found.unit, params.p, root=power != 1.0)
+    slopes = factors(params)[0] * found.slopes(x, y)
+    grad_x, grad_y = value_gradients(x, y, params.p, slopes, value if power != 1.0 else None)
     return PairGradient(value, grad_x, grad_y, converged, gap)
 
 
@@ -210,13 +322,15 @@ def lower_bounds(
     left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray, params: Parameters
 ) -> FloatArray:
     # Entropic or not, the plan is a coupling.
-    of_values, of_times = (1.0, params.omega) if params.w is None else (params.w, 1.0 - params.w)
+    of_values, of_times = factors(params)
     A, B = line_costs(left, right, rows, cols, params.p)
     bounds = of_values * A + of_times * B
     if params.scale == "median":
         for k, (i, j) in enumerate(zip(rows, cols, strict=True)):
             _, scaled_values, _ = _mixture(left[i], right[j], params)
             bounds[k] *= scaled_values / of_values if of_values > 0 else 0.0
+    # Beyond the range of a double nothing is known.
+    bounds = np.where(bounds < np.inf, bounds, 0.0)
     return np.maximum(bounds * (1.0 - 1e-12) - (TOL if params.epsilon > 0 else 0.0), 0.0)
 
 

@@ -24,6 +24,7 @@ from ..transport.point_clouds import (
     spread_plan,
     spread_potentials,
 )
+from ..transport.wide_range import dense, distances, in_data_units, is_wide, powered, worst_mixture
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,31 @@ def _solve(
     return status, max(upper, 0.0), max(upper - lower, 0.0), w, solves
 
 
+def _wide_pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
+    """Where the powers leave the range of a double."""
+    problem, p = distances(x, y, params.p), params.p
+    found = worst_mixture(problem)
+    value, gap = in_data_units(found.value, found.gap, found.unit, p, params.root)
+    f, g = (powered(one, found.unit, p) for one in found.potentials)
+    return Result(
+        value,
+        converged=found.converged,
+        n_iter=found.solves,
+        gap=gap,
+        extras={
+            "plan": lambda: spread_plan(dense(found.cells, problem), x, y),
+            "path": lambda: spread_pairs(found.cells, x, y),
+            "masses": lambda: found.cells[2],
+            "w": lambda: found.w,
+            "objective": lambda: powered(found.value, found.unit, p),
+            "potentials": lambda: spread_potentials(f, g, x, y, lambda A, B: found.w * A + (1.0 - found.w) * B, p),
+        },
+    )
+
+
 def _pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
+    if is_wide(x, y, params.p):
+        return _wide_pair(x, y, params)
     work = Workspace()
     status, objective, gap, w, solves = _solve(work, x, y, params.p)
     value, gap = rooted(objective, gap, params.p if params.root else 1.0)
@@ -76,20 +101,20 @@ def _block(
 ) -> Batch:
     work, power = Workspace(), params.p if params.root else 1.0
     above = unrooted(cutoff, power, len(rows))
-    solved = [
-        _solve(work, left[i], right[j], params.p, above[k]) for k, (i, j) in enumerate(zip(rows, cols, strict=True))
-    ]
-    rooted_values = [rooted(value, gap, power) for _, value, gap, _, _ in solved]
-    return Batch(
-        np.array([value for value, _ in rooted_values], dtype=np.float64),
-        converged=np.array([status == 0 for status, *_ in solved], dtype=np.bool_),
-        gap=np.array([gap for _, gap in rooted_values], dtype=np.float64),
-        n_iter=np.array([solves for *_, solves in solved], dtype=np.intp),
-        abandoned=np.array(
-            [status != 0 and value - gap > most for (status, value, gap, *_), most in zip(solved, above, strict=True)],
-            dtype=np.bool_,
-        ),
-    )
+    values, gaps = np.zeros(len(rows)), np.zeros(len(rows))
+    converged, abandoned = np.zeros(len(rows), dtype=np.bool_), np.zeros(len(rows), dtype=np.bool_)
+    counts = np.zeros(len(rows), dtype=np.intp)
+    for k, (i, j) in enumerate(zip(rows, cols, strict=True)):
+        x, y = left[i], right[j]
+        if is_wide(x, y, params.p):
+            found = worst_mixture(distances(x, y, params.p))
+            converged[k], counts[k] = found.converged, found.solves
+            values[k], gaps[k] = in_data_units(found.value, found.gap, found.unit, params.p, params.root)
+            continue
+        status, value, gap, _, counts[k] = _solve(work, x, y, params.p, above[k])
+        converged[k], abandoned[k] = status == 0, status != 0 and value - gap > above[k]
+        values[k], gaps[k] = rooted(value, gap, power)
+    return Batch(values, converged=converged, gap=gaps, n_iter=counts, abandoned=abandoned)
 
 
 def _gradients(
@@ -99,7 +124,18 @@ def _gradients(
     return grad_batch_of([_gradient(work, left[i], right[j], params) for i, j in zip(rows, cols, strict=True)], side)
 
 
+def _wide_gradient(x: Cloud, y: Cloud, params: Parameters) -> PairGradient:
+    found = worst_mixture(distances(x, y, params.p))
+    value, gap = in_data_units(found.value, found.gap, found.unit, params.p, params.root)
+    i, j, masses = found.cells
+    slopes = Cells(i, j, found.w * masses)
+    grad_x, grad_y = value_gradients(x, y, params.p, slopes, value if params.root else None)
+    return PairGradient(value, grad_x, grad_y, found.converged, gap)
+
+
 def _gradient(work: Workspace, x: Cloud, y: Cloud, params: Parameters) -> PairGradient:
+    if is_wide(x, y, params.p):
+        return _wide_gradient(x, y, params)
     status, objective, gap, w, _ = _solve(work, x, y, params.p)
     value, gap = rooted(objective, gap, params.p if params.root else 1.0)
     i, j, masses = work.coupling()
@@ -109,6 +145,8 @@ def _gradient(work: Workspace, x: Cloud, y: Cloud, params: Parameters) -> PairGr
 
 def exceeds(work: Workspace, x: Cloud, y: Cloud, p: float, above: float) -> bool:
     """Whether TiOT without the root is certainly above a number; often known long before the value is."""
+    if is_wide(x, y, p):
+        return False
     _, value, gap, _, _ = _solve(work, x, y, p, above)
     return value - gap > above
 
@@ -173,7 +211,7 @@ def tiot(x: ArrayLike, y: ArrayLike, p: float = 2.0, standardize: bool = True, r
     x, y : array_like of shape (T,) or (T, d), or Series
         Two series, of any lengths, with the same number of features.
     p : float, default 2.0
-        Exponent of the ground costs, at least 1.
+        Exponent of the ground costs, at least 1. At any of them the value keeps its digits.
     standardize : bool, default True
         Z-score the values of each series (per feature, population standard deviation) and its times; a constant
         feature becomes 0. Every time counts the same there, whatever its weight.

@@ -15,6 +15,7 @@ from ..spec.parameters import parameter
 from ..spec.result import Batch, GradBatch, Result, rooted
 from ..spec.traits import Traits
 from ..transport.point_clouds import Cloud, prepare_cloud
+from ..transport.wide_range import in_data_units
 from . import taot
 
 
@@ -36,10 +37,18 @@ def prepare(series: Series, params: Parameters) -> Cloud:
     return prepare_cloud(series, params.standardize)
 
 
+def _wide(x: Cloud, y: Cloud, params: Parameters) -> tuple[float, float]:
+    found = taot.solve_wide(x, y, _taot(params))
+    return in_data_units(found.value, found.gap, found.unit, params.p, root=True)
+
+
 def pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
     power = taot.SPEC.pair(x, y, _taot(params))
     assert isinstance(power, Result)
-    value, gap = rooted(max(0.0, power.value), power.gap or 0.0, params.p)
+    if taot.is_wide(x, y, _taot(params)):
+        value, gap = _wide(x, y, params)
+    else:
+        value, gap = rooted(max(0.0, power.value), power.gap or 0.0, params.p)
     return Result(
         value,
         converged=power.converged,
@@ -60,6 +69,9 @@ def block(
     powers = taot.block(left, right, rows, cols, _taot(params))
     assert powers.gap is not None
     values = [rooted(value, gap, params.p) for value, gap in zip(powers.values, powers.gap, strict=True)]
+    for k, (i, j) in enumerate(zip(rows, cols, strict=True)):
+        if taot.is_wide(left[i], right[j], _taot(params)):
+            values[k] = _wide(left[i], right[j], params)
     value, gap = np.array(values, dtype=np.float64).reshape(-1, 2).T
     return replace(powers, values=value, gap=gap)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import FloatArray, IntArray, real_array
+from ..arrays import FloatArray, IntArray, in_any_host, real_array
 from ..errors import ConvergenceWarning, InvalidParameterError, InvalidSeriesError
 from ..series import NO_DOUBTS, Series, read_series
 from . import parameters, registry
@@ -18,9 +18,6 @@ from .metric import Answer, MetricSpec, Side, load_reference, spec_of_function
 from .prepared import PreparedSet
 from .result import Batch, GradBatch, Result, batch_of
 from .traits import Traits
-
-# A host may have asked NumPy to raise or to warn at every underflow: what a metric hands over is checked by its values.
-_in_any_host = np.errstate(all="ignore")
 
 
 class BoundMetric:
@@ -109,7 +106,7 @@ class BoundMetric:
             warn_of_doubts((left, right), self._traits, self.name)
         return left, right
 
-    @_in_any_host
+    @in_any_host
     def prepare(self, series: Series) -> Any:
         """What is worth computing once per series."""
         return series if self._spec.prepare is None else self._spec.prepare(series, self._params)
@@ -118,16 +115,18 @@ class BoundMetric:
         """Each series prepared, as one set."""
         return PreparedSet(series if self._spec.prepare is None else map(self.prepare, series))
 
-    @_in_any_host
+    @in_any_host
     def pair(self, x: Any, y: Any) -> Result:
         """The result for two prepared series."""
         value = self._spec.pair(x, y, self._params)
         result = value if isinstance(value, Result) else Result(value)
         if not math.isfinite(result.value):
             raise self._out_of_scale(result.value)
+        if result.gap is not None and not math.isfinite(result.gap):
+            raise self._out_of_scale(result.gap, "a gap of ")
         return result
 
-    @_in_any_host
+    @in_any_host
     def block(
         self,
         left: Sequence[Any],
@@ -146,13 +145,15 @@ class BoundMetric:
         solved = batch.values if batch.abandoned is None else batch.values[~batch.abandoned]
         if not np.isfinite(solved).all():
             raise self._out_of_scale(solved[~np.isfinite(solved)][0])
+        if batch.gap is not None and not np.isfinite(batch.gap).all():
+            raise self._out_of_scale(batch.gap[~np.isfinite(batch.gap)][0], "a gap of ")
         return batch
 
     def loop(self, left: Sequence[Any], right: Sequence[Any], rows: IntArray, cols: IntArray) -> Batch:
         """``block`` one pair at a time: what a batched kernel must agree with."""
         return batch_of([self.pair(left[i], right[j]) for i, j in zip(rows, cols, strict=True)])
 
-    @_in_any_host
+    @in_any_host
     def gradients(
         self, left: Sequence[Any], right: Sequence[Any], rows: IntArray, cols: IntArray, side: Side = "both"
     ) -> GradBatch:
@@ -167,7 +168,7 @@ class BoundMetric:
                 raise self._out_of_scale(whole[~np.isfinite(whole)][0], "a gradient with ")
         return batch
 
-    @_in_any_host
+    @in_any_host
     def lower_bounds(self, left: Sequence[Any], right: Sequence[Any], rows: IntArray, cols: IntArray) -> FloatArray:
         """For each pair of prepared series a number that is never above its value; -inf where nothing is known."""
         if self._spec.lower_bounds is None:

@@ -144,12 +144,20 @@ class Result:
             raise AttributeError(f"this result has no {name}; its metric offers: {have}")
         found = self._extras[name]
         if callable(found):
-            found = self._extras[name] = found()
-        return found
+            found = found()
+            if not _is_in_range(name, found):
+                found = _OutOfRange(name)
+            self._extras[name] = found
+        return found() if isinstance(found, _OutOfRange) else found
 
     def __getstate__(self) -> dict[str, Any]:
         # Extras are closures until they are asked for: a pickle carries their values.
-        extras = {name: self._extra(name) for name in self._extras}
+        extras: dict[str, Any] = {}
+        for name in self._extras:
+            try:
+                extras[name] = self._extra(name)
+            except FloatingPointError:
+                extras[name] = _OutOfRange(name)
         return {
             "value": self.value,
             "converged": self.converged,
@@ -166,6 +174,26 @@ class Result:
     def __repr__(self) -> str:
         gap = "" if self.gap is None else f", gap={self.gap:.3g}"
         return f"Result(value={self.value!r}, converged={self.converged}, n_iter={self.n_iter}{gap})"
+
+
+@dataclass(frozen=True, slots=True)
+class _OutOfRange:
+    """An extra that no double can hold."""
+
+    name: str
+
+    def __call__(self) -> Any:
+        raise FloatingPointError(
+            f"the {self.name} of this result leaves the range of a double for finite series; rescale their values"
+        )
+
+
+def _is_in_range(name: str, found: Any) -> bool:
+    """Whether numbers are numbers: a potential may be infinite where there is no mass."""
+    arrays = found if isinstance(found, tuple) else (found,)
+    if name == "potentials":
+        return not any(np.isnan(one).any() or np.isposinf(one).any() for one in arrays)
+    return all(np.isfinite(one).all() for one in arrays if isinstance(one, (float, np.ndarray)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,8 @@ def _of_cells(x: FloatArray, y: FloatArray, p: float, cells: Cells) -> tuple[Flo
 
 
 def _of_matrix(x: FloatArray, y: FloatArray, p: float, slopes: FloatArray) -> tuple[FloatArray, FloatArray]:
-    pull = slopes if p == 2.0 else slopes * _stiffness(powers(x, y, 1.0), p)
+    # Where no mass goes, distances may be beyond range.
+    pull = slopes if p == 2.0 else np.where(slopes == 0.0, 0.0, slopes * _stiffness(powers(x, y, 1.0), p))
     # Near the data, large offsets do not cancel.
     origin = x.mean(axis=0)
     x, y = x - origin, y - origin

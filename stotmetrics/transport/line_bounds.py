@@ -76,7 +76,8 @@ def transport_bounds(
                 gaps = x.planes[i] - y.planes[j]
                 costs = np.einsum("kwain,kwain->kwa", gaps, gaps).max(axis=(1, 2)) / x.times.shape[1]
                 bounds[pairs] = np.maximum(bounds[pairs], costs)
-    return np.maximum(bounds * _BELOW, 0.0)
+    # Beyond the range of a double nothing is known.
+    return np.where(bounds < np.inf, np.maximum(bounds * _BELOW, 0.0), 0.0)
 
 
 def _over_features(costs: FloatArray, p: float) -> FloatArray:

@@ -19,6 +19,9 @@ _EPS = float(np.finfo(np.float64).eps)
 # What is left over where rounding alone moves the potentials.
 _SETTLED = 1e-13
 
+# Numbers and their quotients beyond these leave nothing of a plan in double precision.
+_LARGEST, _FARTHEST = 1e100, 1e12
+
 _METHODS = (
     *("sinkhorn", "sinkhorn_log", "sinkhorn_stabilized", "sinkhorn_epsilon_scaling", "sinkhorn_reg_scaling"),
     *("sinkhorn_translation_invariant", "greenkhorn", "screenkhorn"),
@@ -77,7 +80,33 @@ class Call:
         self.warmstart = warmstart
         if self.balanced:
             self.b = _of_equal_mass(self.a, self.b, _precision(a, b, self.cost) != np.float64)
+        self._refuse_out_of_scale()
         self._refuse_stranded_mass()
+
+    def _refuse_out_of_scale(self) -> None:
+        """What double precision cannot tell from nothing, or from infinity, beside the rest of the problem."""
+        for name, numbers in (("a", self.a.sum()), ("b", self.b.sum(axis=1)), ("reg", self.reg)):
+            for number in np.atleast_1d(numbers):
+                if number > 0 and not 1 / _LARGEST <= number <= _LARGEST:
+                    what = name if name == "reg" else f"the mass of {name}"
+                    raise InvalidParameterError(
+                        f"{what} must lie between {1 / _LARGEST:g} and {_LARGEST:g}; got {number:g}; "
+                        "rescale the problem"
+                    )
+        finite = self.cost[np.isfinite(self.cost)]
+        steepest = max(float(np.ptp(finite)), -float(finite.min())) / self.reg
+        if not steepest <= _FARTHEST or not float(np.abs(finite).max()) <= _LARGEST:
+            raise InvalidParameterError(
+                f"reg must be at least {1 / _FARTHEST:g} of the spread of M, and M within {_LARGEST:g}; got reg "
+                f"{self.reg:g} and M from {finite.min():g} to {finite.max():g}; raise reg, or solve the problem "
+                "without it, as ot.emd does"
+            )
+        for rho in (self.rho_a, self.rho_b):
+            if math.isfinite(rho) and not 1 / _FARTHEST <= rho / self.reg <= _FARTHEST:
+                raise InvalidParameterError(
+                    f"reg_m must lie within a factor of {_FARTHEST:g} of reg, or be inf; got reg_m {rho:g}, "
+                    f"reg {self.reg:g}"
+                )
 
     def _refuse_stranded_mass(self) -> None:
         """A marginal that must be kept needs somewhere to send its mass."""
@@ -102,6 +131,12 @@ class Call:
             found = [one for column in self.b for one in self._solve(column[None, :], self._log_product(column))]
         else:
             found = self._solve(self.b, None if self.reference is None else np.log(self.reference))
+        for one in found:
+            if not (math.isfinite(one.value) and np.isfinite(one.plan).all()):
+                raise FloatingPointError(
+                    f"the plan gave {one.value} for finite masses and costs: it leaves the range of a double; "
+                    "rescale them"
+                )
         if warn:
             self.warn_of(found)
         if verbose:

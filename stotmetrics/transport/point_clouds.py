@@ -63,6 +63,16 @@ class Cloud:
         return len(self.all_times)
 
     @cached_property
+    def low(self) -> FloatArray:
+        """The least value of each feature, then the first time, shape (d + 1,)."""
+        return np.append(self.values.min(axis=0), self.times[0])
+
+    @cached_property
+    def high(self) -> FloatArray:
+        """The largest value of each feature, then the last time, shape (d + 1,)."""
+        return np.append(self.values.max(axis=0), self.times[-1])
+
+    @cached_property
     def sorted_values(self) -> tuple[FloatArray, FloatArray]:
         """Every feature in increasing order, shape (d, n), and the masses in the same orders."""
         orders = np.argsort(self.values.T, axis=1, kind="stable")

@@ -6,14 +6,13 @@ one solver here. A problem that is not solved raises a :class:`ConvergenceWarnin
 """
 
 import math
-from collections.abc import Callable, Sequence
-from functools import wraps
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import FloatArray
+from ..arrays import FloatArray, in_any_host
 from ..errors import InvalidParameterError
 from .plans import Call, Solved, Warmstart
 
@@ -27,21 +26,7 @@ _KEYWORDS = frozenset(
 )
 
 
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-def _in_any_host(function: Function) -> Function:
-    """A host may have asked NumPy to raise at every underflow, which is part of every entropic plan."""
-
-    @wraps(function)
-    def inside(*args: Any, **kwargs: Any) -> Any:
-        with np.errstate(all="ignore"):
-            return function(*args, **kwargs)
-
-    return inside  # type: ignore[return-value]
-
-
-@_in_any_host
+@in_any_host
 def sinkhorn(
     a: npt.ArrayLike | None,
     b: npt.ArrayLike | None,
@@ -131,7 +116,7 @@ def sinkhorn(
     return _answer(found, call, found[0].plan if call.single else _parts(found, "value_linear"), log)
 
 
-@_in_any_host
+@in_any_host
 def sinkhorn2(
     a: npt.ArrayLike | None,
     b: npt.ArrayLike | None,
@@ -176,7 +161,7 @@ def sinkhorn2(
     return _answer(found, call, _values(found, call, "value_linear"), log)
 
 
-@_in_any_host
+@in_any_host
 def sinkhorn_unbalanced(
     a: npt.ArrayLike | None,
     b: npt.ArrayLike | None,
@@ -244,7 +229,7 @@ def sinkhorn_unbalanced(
     return _answer(found, call, found[0].plan if call.single else _parts(found, "value_linear"), log)
 
 
-@_in_any_host
+@in_any_host
 def sinkhorn_unbalanced2(
     a: npt.ArrayLike | None,
     b: npt.ArrayLike | None,
@@ -297,7 +282,7 @@ def sinkhorn_unbalanced2(
     return _answer(found, call, _values(found, call, "value_linear" if returnCost == "linear" else "value"), log)
 
 
-@_in_any_host
+@in_any_host
 def sinkhorn_divergence(
     a: npt.ArrayLike,
     b: npt.ArrayLike,

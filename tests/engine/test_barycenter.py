@@ -169,3 +169,58 @@ def test_a_gradient_that_is_not_finite_is_an_error_not_a_result():
     )
     with pytest.raises(FloatingPointError, match="gave a gradient with nan"):
         stotmetrics.barycenter([[1.0, 2.0]], metric=spec)
+
+
+@pytest.mark.parametrize("metric", ["softdtw", "softdtw_sharp", "softdtw_divergence", "sta"])
+def test_without_a_step_the_barycenter_is_where_it_starts(metric):
+    X, init = np.random.default_rng(0).random((3, 6, 4)) + 0.1, np.random.default_rng(1).random((5, 4)) + 0.1
+    bound = stotmetrics.get_metric(metric)
+    found = stotmetrics.barycenter(X, bound, init=init, max_iter=0)
+    np.testing.assert_array_equal(found.values, init)
+    assert found.n_iter == 0 and not found.converged
+    assert found.objective == pytest.approx(np.mean([bound(init, x) for x in X]), rel=1e-5)
+
+
+# Values of one physical series in several units; gamma has the unit of the squared values.
+@pytest.mark.parametrize("unit", [1e-13, 1e-3, 2.0**20, 1e6, 1e100])
+@pytest.mark.parametrize("metric", ["softdtw", "softdtw_sharp", "softdtw_divergence", "euclidean"])
+def test_the_unit_of_the_data_does_not_matter(metric, unit):
+    X = bumps([12, 12, 12])
+    smooth = metric != "euclidean"
+    one, other = (
+        stotmetrics.barycenter([c * x for x in X], metric, init=c * X[0][:12] + c, tol=1e-7,
+                               **({"gamma": 0.5 * c**2} if smooth else {}))
+        for c in (1.0, unit)
+    )  # fmt: skip
+    # A sum of distances has kinks, next to which the last digit ends the search.
+    assert one.converged == other.converged and (one.converged or not smooth)
+    np.testing.assert_allclose(other.values / unit, one.values, atol=1e-6)
+    np.testing.assert_allclose(other.objective, one.objective * (unit**2 if smooth else unit), rtol=1e-9)
+    if np.log2(unit).is_integer():
+        assert other.n_iter == one.n_iter
+        np.testing.assert_array_equal(other.values / unit, one.values)
+
+
+@pytest.mark.parametrize("unit", [1e-13, 1e6])
+def test_the_unit_of_histograms_does_not_matter_where_mass_is_kept(unit):
+    X = films([1, 2, 3])
+    X /= X.sum(axis=2, keepdims=True)
+    one, other = (
+        stotmetrics.barycenter(X * c, "sta", gamma=0.1 * c, metric_params={"tol": 1e-8}, tol=1e-4) for c in (1.0, unit)
+    )
+    # The reference of the plan has a mass of its own, so that other masses are another problem: it is solved as well.
+    assert one.converged and other.converged
+    assert other.values.shape == one.values.shape and (other.values > 0).all()
+
+
+@pytest.mark.parametrize("arguments", [{"max_iter": -1}, {"max_iter": 1.5}, {"tol": -1.0}, {"tol": np.inf}])
+def test_limits_are_refused_by_name(arguments):
+    with pytest.raises(stotmetrics.InvalidParameterError, match=f"{next(iter(arguments))} must be"):
+        stotmetrics.barycenter(bumps([6, 7]), **arguments)
+
+
+def test_equal_series_have_themselves_as_the_barycenter():
+    x = bumps([7])[0]
+    found = stotmetrics.barycenter([x, x], "euclidean")
+    np.testing.assert_array_equal(found.values, x)
+    assert found.converged and found.objective == 0.0

@@ -224,3 +224,10 @@ def test_unconverged_pairs_are_told_of_once():
 def test_k_out_of_range_is_refused(k):
     with pytest.raises(stotmetrics.InvalidParameterError, match="k must be"):
         stotmetrics.kneighbors([[0.0, 1.0]] * 3, [[1.0, 0.0]], "tiot", k)
+
+
+def test_a_host_that_raises_at_underflow_raises_nothing_here():
+    tiny = np.array([[0.0, 6.7e-164], [3.5e-161, 3.6e-161], [0.0, 6.0e-164]])
+    with np.errstate(all="raise"):
+        found = stotmetrics.kneighbors(tiny[1:], tiny[:1], "softdtw", 2, gamma=0.0)
+    assert np.isfinite(found.distances).all()

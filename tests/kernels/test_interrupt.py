@@ -45,6 +45,7 @@ JOBS = {
     "cells": lambda: stotmetrics.aot(stotmetrics.as_paths(RNG.random((1, 10**6))), [0.0], cells=500),
     "softdtw": lambda: stotmetrics.softdtw(*VERY_LONG),
     "dtw": lambda: stotmetrics.distance(*VERY_LONG, metric="dtw"),
+    "softdtw_sharp": lambda: stotmetrics.distance(*LONG, metric="softdtw_sharp"),
     "log domain": lambda: stotmetrics.softdtw(*(1e6 * LONG), gamma=1e-12),
     "many pairs": lambda: stotmetrics.pairwise(np.tile(RNG.standard_normal((300, 1500)), (2, 1)), metric="softdtw"),
     "sinkhorn": lambda: sinkhorn(

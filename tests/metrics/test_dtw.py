@@ -99,3 +99,13 @@ def test_lower_bounds_are_those_of_the_band(band, squared):
     found = metric.spec.lower_bounds(sets, sets, only, only + 1, metric.params)
     wanted = [reference.hard_bound(sets[k].values, sets[k + 1].values, band) for k in only]
     np.testing.assert_allclose(found, wanted if squared else np.sqrt(wanted), rtol=1e-12)
+
+
+@pytest.mark.parametrize("unit", [2.0**-1000, 2.0**-600, 2.0**600, 2.0**1000])
+def test_the_root_has_the_unit_of_the_values_however_large_or_small(unit):
+    x, y = np.random.default_rng(0).standard_normal((2, 7, 2))
+    here = stotmetrics.dtw(x, y, squared=False)
+    there = stotmetrics.dtw(unit * x, unit * y, squared=False)
+    np.testing.assert_allclose(there / unit, here, rtol=1e-14)
+    matrix = stotmetrics.pairwise([unit * x, unit * y], metric="dtw", squared=False)
+    assert matrix[0, 1] == there and matrix[0, 0] == 0.0

@@ -1,5 +1,7 @@
 """What a result says beside its value: certificates, plans, potentials, alignments; and that a batch says the same."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -81,6 +83,7 @@ def test_plan_and_potentials_explain_the_value(name, params, long, monkeypatch):
     assert found.objective == pytest.approx(moved + (epsilon * relative_entropy(plan) if epsilon else 0.0), rel=1e-6)
     if name in ("taot", "tlp"):
         np.testing.assert_allclose(found.cost[ON], cost, rtol=1e-12)
+        np.testing.assert_allclose(found.cost, mixture(name, params, found, every=True), rtol=1e-12)
     if name == "tlp":
         return
     f, g = found.potentials
@@ -315,3 +318,33 @@ def test_lower_bounds_of_the_soft_family_are_those_of_the_band_less_the_self_ter
         own = sum(stotmetrics.softdtw(s, s, gamma, band) for s in (x, y)) / 2 if name == "softdtw_divergence" else 0.0
         found = metric.spec.lower_bounds(sides[:1], sides[1:], only, only, metric.params)
         assert found[0] == pytest.approx(wanted - own, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["tiot", "etiot", "etiot_hbcd"])
+@pytest.mark.parametrize("root", [True, False])
+def test_value_is_what_the_plan_costs_at_its_w(name, root):
+    epsilon = {} if name == "tiot" else {"epsilon": 0.2}
+    found = stotmetrics.solve(X, Y, metric=name, p=3.0, root=root, **epsilon)
+    x, y = prepare_cloud(X, True), prepare_cloud(Y, True)
+    A, B = powers(x.all_values, y.all_values, 3.0), powers(x.all_times[:, None], y.all_times[:, None], 3.0)
+    moved = float((found.plan * (found.w * A + (1 - found.w) * B)).sum())
+    assert (found.value**3 if root else found.value) == pytest.approx(moved, rel=1e-12)
+
+
+def test_an_extra_beyond_the_range_of_a_double_says_so():
+    x, y = np.array([0.0, 1e200]), np.array([1e200, -1e200])
+    found = stotmetrics.solve(x, x, metric="softdtw_divergence")
+    assert found.value == 0.0
+    for one in (found, pickle.loads(pickle.dumps(found))):
+        with pytest.raises(FloatingPointError, match="the cost of this result leaves the range of a double"):
+            one.cost  # noqa: B018
+    wide = stotmetrics.solve(x, y, metric="tiot", standardize=False)
+    assert np.isfinite(wide.value) and np.isfinite(wide.plan).all()
+    with pytest.raises(FloatingPointError, match="the objective of this result"):
+        wide.objective  # noqa: B018
+
+
+def test_a_gap_that_is_no_number_is_an_error_and_no_result():
+    spec = stotmetrics.MetricSpec(name="lost", pair=lambda x, y, params: stotmetrics.Result(1.0, gap=np.nan))
+    with pytest.raises(FloatingPointError, match="gave a gap of nan"):
+        stotmetrics.solve([1.0], [2.0], spec)

@@ -323,3 +323,9 @@ def test_alignment_is_that_of_the_cost(gamma):
     alone = stotmetrics.softdtw_from_cost(found.cost, gamma)
     assert found.value == pytest.approx(alone.value, rel=1e-12)
     np.testing.assert_allclose(found.alignment, alone.alignment, atol=1e-12)
+
+
+def test_a_tolerance_beyond_all_masses_asks_for_nothing_more():
+    x, y = np.random.default_rng(0).random((2, 3, 4)) + 0.1
+    value, grad_x, grad_y = stotmetrics.value_and_grad(x, y, metric="sta", tol=1e200)
+    assert np.isfinite(value) and np.isfinite(grad_x).all() and np.isfinite(grad_y).all()

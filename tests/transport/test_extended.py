@@ -1,6 +1,7 @@
 """Every value of transport lies within its gap of the optimum, which is known here to extended precision."""
 
 import math
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -140,3 +141,58 @@ def test_a_large_regularisation_does_not_loosen_the_marginals():
     for reg in (1.0, 1e3, 1e6):
         P = sinkhorn(a, b, M, reg, stopThr=1e-12)
         assert abs(P.sum(1) - a).sum() + abs(P.sum(0) - b).sum() <= 1.1e-12
+
+
+# How many problems the long run takes: STOTMETRICS_PROBLEMS=2000 pytest -s tests/transport/test_extended.py -k many
+PROBLEMS = int(os.environ.get("STOTMETRICS_PROBLEMS", "30"))
+FIRST = int(os.environ.get("STOTMETRICS_FIRST_PROBLEM", "0"))
+
+
+def plain_sweeps(a, b, M, reg, rho, stop, most):
+    """Sweeps of the textbook until no more than ``stop`` is left over, or None."""
+    omega = 1.0 if math.isinf(rho) else rho / (rho + reg)
+    v = np.zeros(len(b))
+    for sweep in range(1, most + 1):
+        u = omega * (np.log(a) - logsum(v - M / reg, 1))
+        sums = logsum(u[:, None] - M / reg, 0)
+        left = abs(v / omega - np.log(b) + sums).max() if omega < 1 else abs(np.exp(v + sums) - b).sum() / b.sum()
+        if left <= stop:
+            return sweep
+        v = omega * (np.log(b) - sums)
+    return None
+
+
+def one_of_many(seed):
+    """(error / gap, error of the marginals / stopThr, sweeps, plain sweeps or None) of one drawn problem."""
+    rng = np.random.default_rng([seed, 77])
+    a, b, M, reg, rho, stop = draw(rng, -11.0)
+    balanced = seed % 2 == 0
+    a, b = a * 10.0 ** rng.uniform(-3, 3), b * 10.0 ** rng.uniform(-3, 3)
+    if balanced:
+        b, rho = b * (a.sum() / b.sum()), math.inf
+    P, log = sinkhorn_unbalanced(a, b, M, reg, rho, reg_type="entropy", stopThr=stop, numItermax=20_000, log=True)
+    assert log["converged"]
+    error = optimum(a, b, M, reg, rho, rho).error(log["value"])
+    if balanced:
+        missed = abs(P.sum(1) - a).sum() + abs(P.sum(0) - b).sum()
+        missed /= a.sum() * (stop + 1e-15)
+    else:
+        missed = log["err"][-1] / stop
+    return error / log["gap"], missed, log["niter"], plain_sweeps(a, b, M, reg, rho, stop, 300)
+
+
+def test_many_problems_are_within_their_gaps_and_their_thresholds():
+    found = [one_of_many(seed) for seed in range(FIRST, FIRST + PROBLEMS)]
+    errors, missed, sweeps, plain = zip(*found, strict=True)
+    both = [(ours, theirs) for ours, theirs in zip(sweeps, plain, strict=True) if theirs is not None]
+    more = sum(ours > theirs for ours, theirs in both)
+    print(
+        f"{PROBLEMS} problems from {FIRST}: largest error / gap {max(errors):.3g}, of a marginal / stopThr "
+        f"{max(missed):.3g}; sweeps {sum(ours for ours, _ in both)} beside {sum(theirs for _, theirs in both)} plain "
+        f"ones, {len(found) - len(both)} that 300 plain sweeps do not solve, {more} with more than plain"
+    )
+    assert max(errors) <= 1
+    assert max(missed) <= 1
+    # No more than plain ones, but for tries that are taken back: each doubles the plain sweeps before the next.
+    assert all(ours <= theirs + math.log2(theirs) for ours, theirs in both)
+    assert 2 * sum(ours for ours, _ in both) <= sum(theirs for _, theirs in both)

@@ -1,4 +1,4 @@
-"""What plain sweeps solve is solved in no more sweeps, but for a few; where rounding is all that moves, it stops."""
+"""What plain sweeps solve is solved in no more sweeps; where rounding is all that moves, it stops."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def test_no_more_sweeps_than_plain_ones(seed):
         plain = 500
         a, b, M = a[:1], np.array([a[0]]), M[:1, :1]
     _, log = sinkhorn_unbalanced(a, b, M, reg, rho, reg_type="entropy", stopThr=1e-6, log=True)
-    assert log["converged"] and log["niter"] <= plain + plain // 20
+    assert log["converged"] and log["niter"] <= plain
 
 
 @pytest.mark.parametrize("ratio", [1.0, 10.0, 50.0, 1e3])

@@ -97,3 +97,21 @@ def test_etiot_of_a_short_and_a_long_series_is_that_of_the_long_and_the_short_on
     one, other = (stotmetrics.solve(*pair, metric="etiot") for pair in ((x, y), (y, x)))
     assert one.value == other.value
     np.testing.assert_array_equal(one.plan, other.plan.T)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"reg": 1e-200}, "reg must lie between 1e-100 and 1e\\+100"),
+        ({"reg": 1e-14}, "reg must be at least 1e-12 of the spread of M"),
+        ({"reg_m": 1e20}, "reg_m must lie within a factor of 1e\\+12 of reg, or be inf"),
+        ({"reg_m": 1e-20}, "reg_m must lie within a factor of 1e\\+12 of reg, or be inf"),
+        ({"a": np.array([1e200, 1.0])}, "the mass of a must lie between"),
+        ({"b": np.array([1e-200, 0.0])}, "the mass of b must lie between"),
+    ],
+)
+def test_what_leaves_no_digit_of_a_plan_is_refused_by_name(change, message):
+    given = {"a": np.array([0.5, 0.5]), "b": np.array([0.2, 0.8]), "reg": 0.1, "reg_m": 1.0, **change}
+    M = np.array([[0.0, 1.0], [1.0, 0.0]])
+    with pytest.raises(InvalidParameterError, match=message):
+        sinkhorn_unbalanced(given["a"], given["b"], M, given["reg"], given["reg_m"])

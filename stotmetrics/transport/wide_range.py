@@ -1,0 +1,327 @@
+"""Transport of clouds whose costs spread over more than the range of a double: large exponents, huge or tiny distances.
+
+``d ** p`` is taken of distances in the unit of the optimum itself: ``(d / unit) ** p``. What costs far more than the
+optimum carries no mass, and may be cut down to a cost that is merely too high.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..arrays import FloatArray, IntArray
+from ..kernels._entropic import Workspace as Entropic
+from ..kernels._transport import Workspace
+from ..spec.result import rooted
+from .entropic import Coupled, product_plan, solve_entropic
+from .point_clouds import Cloud, powers
+
+# Powers of two within which the largest power keeps all its digits, and its neighbours theirs.
+_COMFORT = 400.0
+# From this exponent on the optimum may be lost among far larger costs at any distance.
+_STEEP = 8.0
+# Below this share of the largest cost, or above its inverse, a regularisation is at one of its limits.
+_FINEST = 1e-13
+# The gap that ends the search for a unit, as a part of the value, and its most rounds.
+_CLOSE, _ROUNDS = 1e-10, 100
+# Below this, in units of the largest cost that counts, digits are lost.
+_VANISHED = 1e-200
+# Costs are cut between these multiples of the optimum.
+_LEAST_CUT, _LARGEST_CUT = 1e3, 1e13
+
+Cells = tuple[IntArray, IntArray, FloatArray]
+
+
+def is_wide(x: Cloud, y: Cloud, p: float, epsilon: float = 0.0, of_values: bool = True, of_times: bool = True) -> bool:
+    """Whether the p-th powers of distances between two clouds, or epsilon beside them, need a unit of their own.
+
+    Only values count where ``of_times`` is false, and only times where ``of_values`` is.
+    """
+    if p > _STEEP:
+        return True
+    reach = np.maximum(x.high, y.high) - np.minimum(x.low, y.low)
+    counted = reach[(0 if of_values else -1) : (len(reach) if of_times else -1)]
+    farthest = float(counted.max(initial=0.0))
+    if farthest == 0.0:
+        return False
+    nearest = float(np.where(counted > 0.0, counted, farthest).min())
+    if not 2.0 ** (-_COMFORT / p) < nearest <= farthest < 2.0 ** (_COMFORT / p):
+        return True
+    return epsilon > 0.0 and not _FINEST < epsilon / farthest**p < 1.0 / _FINEST
+
+
+@dataclass(frozen=True)
+class Distances:
+    """Distances whose p-th powers are the two costs, shaped (n, m), with the masses of both sides."""
+
+    of_values: FloatArray
+    of_times: FloatArray
+    p: float
+    a: FloatArray
+    b: FloatArray
+    uniform: bool
+
+    @property
+    def largest(self) -> float:
+        """The largest of both."""
+        return float(max(self.of_values.max(), self.of_times.max()))
+
+    def costs(self, unit: float, cut: float = np.inf) -> tuple[FloatArray, FloatArray]:
+        """Both costs in units of ``unit ** p``, no higher than the cut."""
+        return _power(self.of_values, unit, self.p, cut), _power(self.of_times, unit, self.p, cut)
+
+
+def _power(distance: FloatArray, unit: float, p: float, cut: float) -> FloatArray:
+    return np.minimum((distance / unit) ** p, cut)
+
+
+def distances(x: Cloud, y: Cloud, p: float, of_values: float = 1.0, of_times: float = 1.0) -> Distances:
+    """The distances between two clouds; costs are counted ``of_values`` and ``of_times`` fold."""
+    A = powers(x.values, y.values, 1.0) * of_values ** (1.0 / p)
+    B = powers(x.times[:, None], y.times[:, None], 1.0) * of_times ** (1.0 / p)
+    return Distances(A, B, p, x.weights, y.weights, x.uniform and y.uniform)
+
+
+@dataclass(frozen=True, slots=True)
+class Optimum:
+    """An optimum in units of ``unit ** p``, its certified gap, and the plan and the basis that it is of."""
+
+    value: float
+    gap: float
+    unit: float
+    w: float
+    converged: bool
+    solves: int
+    cells: Cells
+    potentials: tuple[FloatArray, FloatArray]
+
+
+def in_data_units(value: float, gap: float, unit: float, p: float, root: bool) -> tuple[float, float]:
+    """A value and its gap in units of ``unit ** p`` in those of the data, behind the p-th root if there is one."""
+    if root:
+        value, gap = rooted(value, gap, p)
+        return unit * value, unit * gap
+    return powered(value, unit, p), powered(gap, unit, p)
+
+
+def powered(numbers: Any, unit: float, p: float) -> Any:
+    """``numbers * unit ** p``, and 0 of nothing; inf or 0 where a double cannot hold it."""
+    with np.errstate(all="ignore"):
+        found = np.where(numbers == 0.0, 0.0, np.multiply(numbers, np.power(unit, p)))
+    return found if found.ndim else float(found)
+
+
+# ---- exact --------------------------------------------------------------------------------------------------------
+
+Solver = Callable[[Workspace, Distances, FloatArray, FloatArray], Optimum]
+
+
+def sum_of_costs(d: Distances) -> Optimum:
+    """The least ``<A + B, P>``."""
+    return _in_its_unit(d, _solve_sum)
+
+
+def worst_mixture(d: Distances) -> Optimum:
+    """The largest, over w in [0, 1], of the least ``<w A + (1 - w) B, P>``, at its saddle point."""
+    return _in_its_unit(d, _solve_worst)
+
+
+def _in_its_unit(d: Distances, solve: Solver) -> Optimum:
+    """Solve in the unit of the largest distance, then in that of the optimum so far, until that is the optimum."""
+    work, unit, cut = Workspace(), d.largest, _first_cut(d)
+    if unit == 0.0:
+        return solve(work, d, d.of_values, d.of_times)
+    for _ in range(_ROUNDS):
+        found = replace(solve(work, d, *d.costs(unit, cut)), unit=unit)
+        i, j, _ = found.cells
+        if cut < _LARGEST_CUT and max(d.of_values[i, j].max(), d.of_times[i, j].max()) > unit * cut ** (1.0 / d.p):
+            cut *= 1e4
+            continue
+        # A value of nothing may be one that vanished in this unit.
+        if found.value > _VANISHED and found.gap <= _CLOSE * found.value:
+            break
+        nearer = _root_cost(d, found)
+        if not 0.0 < nearer < 0.999 * unit:
+            break
+        unit = nearer
+    return found
+
+
+def _first_cut(d: Distances) -> float:
+    """An entry of the plan holds a share of the mass: a cost above its inverse is no part of the optimum."""
+    share = 1.0 / d.of_values.size if d.uniform else min(d.a.min(), d.b.min())
+    return float(min(max(_LEAST_CUT, 4.0 / share), _LARGEST_CUT))
+
+
+def _root_cost(d: Distances, found: Optimum) -> float:
+    """The p-th root of what the plan costs under the dearer of both costs: a distance."""
+    i, j, masses = found.cells
+    roots = []
+    for distance in (d.of_values[i, j], d.of_times[i, j]):
+        top = float(distance.max())
+        roots.append(top * float(masses @ (distance / top) ** d.p) ** (1.0 / d.p) if top > 0 else 0.0)
+    return max(roots)
+
+
+def _solve_sum(work: Workspace, d: Distances, A: FloatArray, B: FloatArray) -> Optimum:
+    value, below, status, cells = _transport(work, d, A + B)
+    return Optimum(value, max(value - below, 0.0), 1.0, 0.5, status == 0, 1, cells, work.potentials())
+
+
+def _transport(work: Workspace, d: Distances, C: FloatArray) -> tuple[float, float, int, Cells]:
+    orders = np.arange(len(d.a), dtype=np.intc), np.arange(len(d.b), dtype=np.intc)
+    status, value, below, _ = work.transport(C, d.a, orders[0], d.b, orders[1], d.uniform)
+    return max(value, 0.0), below, status, work.coupling()
+
+
+def _solve_worst(work: Workspace, d: Distances, A: FloatArray, B: FloatArray) -> Optimum:
+    """Every plan costs a line in w; where a rising and a falling one meet is the next w, until no plan is below."""
+    rising = falling = None
+    # 1 - w for itself: where times cost far more than values it is too small to be told from w = 1.
+    w, v, solves, upper = 0.0, 1.0, 0, np.inf
+    while True:
+        value, below, status, cells = _transport(work, d, w * A + v * B)
+        solves += 1
+        line = _line(A, B, cells)
+        if (w == 0.0 and line[0] <= line[1]) or (v == 0.0 and line[0] >= line[1]):
+            upper, mixed = value, cells
+            break
+        if rising and falling and value >= upper * (1.0 - 1e-15):
+            mixed = _mixture(rising, falling)
+            break
+        before = w, v, upper
+        if line[0] > line[1]:
+            rising = line, cells
+        else:
+            falling = line, cells
+        if rising and falling:
+            w, v, upper = _meeting(rising[0], falling[0])
+        else:
+            w, v = 1.0, 0.0
+        if (w, v, upper) == before or status or solves > 200:
+            mixed = cells if not (rising and falling) else _mixture(rising, falling)
+            break
+    # Without a second line there is no height yet: the value of the plan is above the optimum.
+    height = upper if math.isfinite(upper) else max(line)
+    return Optimum(height, max(height - below, 0.0), 1.0, w, status == 0, solves, mixed, work.potentials())
+
+
+Line = tuple[float, float]
+
+
+def _line(A: FloatArray, B: FloatArray, cells: Cells) -> Line:
+    i, j, masses = cells
+    return float(masses @ A[i, j]), float(masses @ B[i, j])
+
+
+def _meeting(rising: Line, falling: Line) -> tuple[float, float, float]:
+    """The w where two lines meet, 1 - w without cancellation, and the height of the lines there."""
+    up, down = rising[0] - rising[1], falling[1] - falling[0]
+    w = min(max((falling[1] - rising[1]) / (up + down), 0.0), 1.0) if up + down > 0 else 0.0
+    v = min(max((rising[0] - falling[0]) / (up + down), 0.0), 1.0) if up + down > 0 else 1.0
+    return w, v, min(w * line[0] + v * line[1] for line in (rising, falling))
+
+
+def _mixture(rising: tuple[Line, Cells], falling: tuple[Line, Cells]) -> Cells:
+    """The mixture of two plans whose cost no w changes: the plan of the saddle point."""
+    (line, cells), (other, rest) = rising, falling
+    up, down = line[0] - line[1], other[1] - other[0]
+    share = down / (up + down) if up + down > 0 else 1.0
+    i, j, masses = (np.concatenate(parts) for parts in zip(cells, rest, strict=True))
+    return i, j, masses * np.repeat([share, 1.0 - share], [len(cells[0]), len(rest[0])])
+
+
+def median_root(d: Distances) -> float:
+    """The p-th root of the median of ``A + B``: a distance."""
+    top = np.maximum(d.of_values, d.of_times)
+    safe = np.where(top > 0, top, 1.0)
+    roots = top * ((d.of_values / safe) ** d.p + (d.of_times / safe) ** d.p) ** (1.0 / d.p)
+    middle = roots.size // 2
+    kept = np.partition(roots, [middle - 1, middle] if roots.size > 1 else [0], axis=None)
+    high = float(kept[middle])
+    if roots.size % 2 or high == 0.0:
+        return high
+    return high * float(0.5 * ((kept[middle - 1] / high) ** d.p + 1.0)) ** (1.0 / d.p)
+
+
+# ---- entropic -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Saddle:
+    """A regularised optimum in units of ``unit ** p``, the w of its saddle point, and what was solved.
+
+    ``costs`` and ``epsilon`` are None at a limit of epsilon, where the plan does not change with the costs.
+    """
+
+    found: Coupled
+    w: float
+    unit: float
+    costs: tuple[FloatArray, FloatArray] | None = None
+    epsilon: float | None = None
+
+
+def entropic_unit(d: Distances, epsilon: float) -> float:
+    """The unit in which the dearer of the exact optimum and epsilon costs 1, as long as no distance is beyond range."""
+    exact = worst_mixture(d)
+    optimum = exact.unit * exact.value ** (1.0 / d.p)
+    return min(d.largest, max(optimum, epsilon ** (1.0 / d.p))) or 1.0
+
+
+def in_units(epsilon: float, unit: float, p: float) -> float:
+    """Epsilon in units of ``unit ** p``."""
+    return float(np.exp(np.clip(np.log(epsilon) - p * np.log(unit), -700.0, 700.0)))
+
+
+def entropic_saddle(d: Distances, epsilon: float, tol: float, max_iter: int) -> Saddle:
+    """The largest over w of the least ``<w A + (1 - w) B, P> + epsilon KL(P | a b')``."""
+    unit = entropic_unit(d, epsilon)
+    A, B = d.costs(unit, _first_cut(d) * 10.0)
+    small = in_units(epsilon, unit, d.p)
+    if small < _FINEST:
+        exact = worst_mixture(d)
+        return Saddle(_limit(exact, d, in_units(epsilon, exact.unit, d.p)), exact.w, exact.unit)
+    ab = d.a[:, None] * d.b
+    if max(A.max(), B.max()) <= _FINEST * small:
+        w = float((A * ab).sum() >= (B * ab).sum())
+        return Saddle(product_plan(A if w else B, d.a, d.b, small), w, unit)
+    work = Entropic()
+    status, value, objective, gap, w, steps = work.saddle(A, B, d.a, d.b, small, tol, max_iter)
+    found = Coupled(status == 0, max(value, 0.0), objective, max(gap, 0.0), steps, work.plan, work.potentials)
+    return Saddle(found, w, unit, (A, B), small)
+
+
+def entropic_sum(d: Distances, epsilon: float, tol: float, max_iter: int) -> Saddle:
+    """The least ``<A + B, P> + epsilon KL(P | a b')``."""
+    unit = entropic_unit(d, epsilon)
+    A, B = d.costs(unit, _first_cut(d) * 10.0)
+    small = in_units(epsilon, unit, d.p)
+    if small < _FINEST:
+        exact = sum_of_costs(d)
+        return Saddle(_limit(exact, d, in_units(epsilon, exact.unit, d.p)), 0.5, exact.unit)
+    found = solve_entropic(A + B, d.a, d.b, small, tol, max_iter)
+    if float((A + B).max()) <= _FINEST * small:
+        return Saddle(found, 0.5, unit)
+    return Saddle(found, 0.5, unit, (A, B), small)
+
+
+def _limit(exact: Optimum, d: Distances, epsilon: float) -> Coupled:
+    most = epsilon * float(min(-np.log(d.a.min()), -np.log(d.b.min())))
+    return Coupled(
+        exact.converged,
+        exact.value,
+        exact.value,
+        exact.gap + most,
+        exact.solves,
+        lambda: dense(exact.cells, d),
+        lambda: exact.potentials,
+    )
+
+
+def dense(cells: Cells, d: Distances) -> FloatArray:
+    """A plan as a matrix."""
+    plan = np.zeros(d.of_values.shape)
+    np.add.at(plan, cells[:2], cells[2])
+    return plan

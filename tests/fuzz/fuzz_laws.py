@@ -1,0 +1,327 @@
+"""What must hold of an answer, whatever was asked: cheap to check, and true without a reference."""
+
+import math
+
+import numpy as np
+
+import stotmetrics
+
+RTOL = 1e-8
+
+
+class BrokenLawError(AssertionError):
+    """An answer that cannot be right."""
+
+
+def require(condition, message):
+    if not condition:
+        raise BrokenLawError(message)
+
+
+def close(a, b, allowed, what):
+    require(abs(a - b) <= allowed, f"{what}: {a!r} and {b!r} differ by more than {allowed:.3g}")
+
+
+def finite(x, what):
+    """Every number in an answer is finite."""
+    if isinstance(x, (tuple, list)):
+        for one in x:
+            finite(one, what)
+    elif isinstance(x, dict):
+        for name, one in x.items():
+            finite(one, f"{what}[{name!r}]")
+    elif isinstance(x, (int, float, np.ndarray, np.generic)):
+        require(np.isfinite(np.asarray(x, dtype=float)).all(), f"{what} is not finite: {x!r}")
+
+
+def noise(metric, x, y, value):
+    """What rounding may do to a value: a share of the largest number that goes into it."""
+    size = abs(value)
+    if metric.name == "softdtw_divergence":
+        params = {"gamma": metric.params.gamma, "band": metric.params.band}
+        parts = [stotmetrics.distance(a, b, "softdtw", **params) for a, b in ((x, y), (x, x), (y, y))]
+        size = max(size, *map(abs, parts))
+    # Far from the best alignments probabilities underflow, and what they add to a mean is lost.
+    floor = 1e-290 * float(max(np.abs(x.values).max(), np.abs(y.values).max(), 1.0)) ** (
+        2 if metric.name == "softdtw_sharp" else 1
+    )
+    return RTOL * size + floor
+
+
+def solved(ns):
+    """A result is finite with all its extras, inside its own bounds, and says what the value says."""
+    metric, x, y, result = ns["metric"], ns["x"], ns["y"], ns["found"]
+    require(math.isfinite(result.value), f"value is {result.value!r}")
+    require(result.gap is None or (math.isfinite(result.gap) and result.gap >= 0), f"gap is {result.gap!r}")
+    require(result.n_iter >= 0, f"n_iter is {result.n_iter!r}")
+    extras = {name: _extra(result, name, ns["moderate"]) for name in result.available}
+    for name, extra in extras.items():
+        finite(extra, name)
+    if "w" in extras:
+        require(0 <= result.w <= 1, f"w is {result.w!r}")
+    if extras.get("alignment") is not None:
+        require(result.alignment.min() >= 0 and result.alignment.max() <= 1 + 1e-6, "the alignment leaves [0, 1]")
+    for name in ("alignment", "plan", "cost"):
+        if isinstance(extras.get(name), np.ndarray):
+            require(extras[name].shape == (len(x), len(y)), f"{name} of shape {extras[name].shape}")
+    if isinstance(extras.get("plan"), np.ndarray) and metric.traits.uses_weights and result.converged:
+        require(result.plan.min() >= 0, f"the plan holds {result.plan.min()!r}")
+        off = max(abs(result.plan.sum(k) - s.weights / s.weights.sum()).sum() for k, s in ((1, x), (0, y)))
+        # The paper's own rule stops this far from the marginals, and its value is of that plan.
+        allowed = 2 * metric.params.tol if metric.name == "etiot_hbcd" else 1e-6
+        require(off <= allowed + 1e-9, f"the marginals of the plan are off by {off:.3g}")
+    close(metric(x, y), result.value, 0.0, "distance and solve")
+
+
+def _extra(result, name, moderate):
+    """An extra, or None where it says that it leaves the range of a double."""
+    try:
+        return getattr(result, name)
+    except FloatingPointError as error:
+        require("rescale" in str(error) and not moderate, f"{name}: {error}")
+        return None
+
+
+def axioms(ns):
+    """What the traits claim."""
+    metric, x, y, result = ns["metric"], ns["x"], ns["y"], ns["found"]
+    traits, slack = metric.traits, noise(metric, x, y, result.value)
+    gap = result.gap or 0.0
+    if traits.nonnegative:
+        require(result.value >= -slack - gap, f"value is {result.value!r}")
+    if traits.symmetric:
+        back = metric.solve(y, x)
+        if back.converged and result.converged:
+            close(back.value, result.value, slack + gap + (back.gap or 0.0), "d(y, x) and d(x, y)")
+    if traits.zero_self:
+        own = metric.solve(x, x)
+        size = max(abs(result.value), float(np.abs(x.values).max()))
+        close(own.value, 0.0, RTOL * size + (own.gap or 0.0), "d(x, x) and 0")
+    bound = metric.lower_bounds([metric.prepare(x)], [metric.prepare(y)], *np.zeros((2, 1), dtype=np.intp))[0]
+    require(not bound > result.value + slack + gap, f"the lower bound {bound!r} is above the value {result.value!r}")
+
+
+# How parameters and value change when values and times are multiplied by c: (parameters, power of c in the value).
+def _power(params):
+    return params.get("p", 2.0)
+
+
+SCALING = {
+    "softdtw": lambda q, c: ({**q, "gamma": _times(q["gamma"], c, 2)}, 2),
+    "softdtw_sharp": lambda q, c: ({**q, "gamma": _times(q["gamma"], c, 2)}, 2),
+    "softdtw_divergence": lambda q, c: ({**q, "gamma": _times(q["gamma"], c, 2)}, 2),
+    "dtw": lambda q, c: (q, 2 if q["squared"] else 1),
+    "euclidean": lambda q, c: (q, 1),
+    "otw": lambda q, c: (q, 1),
+    "tlp": lambda q, c: ({**q, "standardize": False}, 1),
+    "tiot": lambda q, c: ({**q, "standardize": False}, 1 if q["root"] else _power(q)),
+    "taot": lambda q, c: (
+        {**q, "standardize": False, "epsilon": 0.0},
+        0 if q["scale"] == "median" else _power(q),
+    ),
+}
+
+
+def _times(gamma, c, power):
+    return gamma if isinstance(gamma, str) or gamma == 0 else float(gamma * c**power)
+
+
+def homogeneous(ns):
+    """In another unit of values and times the answer is that of the first unit, wherever a double can hold it."""
+    metric, x, y = ns["metric"], ns["x"], ns["y"]
+    rule = SCALING.get(metric.name)
+    if rule is None:
+        return
+    given = {name: getattr(metric.params, name) for name in metric.spec.parameters}
+    c = np.float64(2.0) ** int(ns["power"])
+    params, power = rule(given, c)
+    before = rule(given, 1.0)[0]
+    arrays = [np.abs(a[a != 0]) for s in (x, y) for a in (s.values, s.times)]
+    numbers = np.concatenate([*arrays, np.ones(1)])
+    if not (numbers.min() * min(c, 1.0) > 1e-290 and numbers.max() * max(c, 1.0) < 1e290):
+        return
+    if power == 2 and not np.abs(np.concatenate([x.values, y.values])).max() * min(c, 1.0) > 1e-140:
+        return  # squares underflow
+    gammas = [q["gamma"] for q in (before, params) if isinstance(q.get("gamma"), float) and before["gamma"]]
+    if not all(1e-290 < gamma < 1e290 for gamma in gammas):
+        return
+    if metric.traits.uses_times:
+        x, y = (stotmetrics.Series(s.values, s.times, s.weights) for s in (x, y))
+        scaled = [stotmetrics.Series(s.values * c, s.times * c, s.weights) for s in (x, y)]
+    else:
+        scaled = [stotmetrics.Series(s.values * c) for s in (x, y)]
+    here, there = (_solve(metric.name, q, *pair) for q, pair in ((before, (x, y)), (params, scaled)))
+    if here is None and there is None:
+        return
+    if params.get("scale") == "median" and here is not None and np.median(_extra(here, "cost", False)) == 0:
+        return  # a median of zero offers no unit, and the cost stays as it is
+    value = here.value * c**power if here is not None else there.value * c**-power
+    if not (value == 0 or 1e-290 < abs(value) < 1e290):
+        return
+    require(here is not None and there is not None, f"out of scale in one unit of the data, and not in c = {c!r} times")
+    if here.converged and there.converged:
+        slack = noise(stotmetrics.get_metric(metric.name, **params), *scaled, there.value)
+        slack += noise(stotmetrics.get_metric(metric.name, **before), x, y, here.value) * c**power
+        slack += (here.gap or 0.0) * c**power + (there.gap or 0.0)
+        close(there.value, here.value * c**power, slack, f"d in a unit c = {c!r} and c^{power} d")
+
+
+def _solve(name, params, x, y):
+    try:
+        return stotmetrics.get_metric(name, **params).solve(x, y)
+    except FloatingPointError:
+        return None
+
+
+def graded(ns):
+    """A gradient is finite and of the shape of its series, and its value is the value."""
+    metric, x, y, (value, grad_x, grad_y) = ns["metric"], ns["x"], ns["y"], ns["found"]
+    finite((value, grad_x, grad_y), "value_and_grad")
+    require(grad_x.shape == x.values.shape and grad_y.shape == y.values.shape, "a gradient of another shape")
+    result = metric.solve(x, y)
+    close(value, result.value, noise(metric, x, y, value) + 2 * (result.gap or 0.0), "value_and_grad and solve")
+    if metric.name.startswith("softdtw") or metric.name == "euclidean":
+        # Their costs are of differences: to move both series changes nothing.
+        size = np.abs(grad_x).sum() + np.abs(grad_y).sum()
+        # Differences of gradients and of costs, each of this size at most.
+        share = 1.0 if metric.name == "softdtw_divergence" else 1e-9
+        size += share * len(x) * len(y) * float(max(np.abs(x.values).max(), np.abs(y.values).max()))
+        off = float(np.abs(grad_x.sum(0) + grad_y.sum(0)).max())
+        require(off <= 1e-6 * size + 1e-300, f"the gradients add up to {off!r}")
+
+
+def all_pairs(ns):
+    """A matrix is that of the single distances."""
+    metric, X, Y, D = ns["metric"], ns["X"], ns["Y"], ns["found"]
+    finite(D, "the matrix")
+    require(D.shape == (len(X), len(Y)), f"shape {D.shape}")
+    i, j = (int(k) for k in np.unravel_index(int(ns["entry"]) % D.size, D.shape))
+    one = metric.solve(X[i], Y[j])
+    close(D[i, j], one.value, noise(metric, X[i], Y[j], one.value) + 2 * (one.gap or 0.0), f"entry ({i}, {j})")
+
+
+def nearest(ns):
+    """Neighbours are those of the whole matrix."""
+    metric, found, k = ns["metric"], ns["found"], ns["k"]
+    finite(found.distances, "distances")
+    D = stotmetrics.pairwise(ns["Q"], ns["X"], metric)
+    best = np.sort(D, axis=1)[:, :k]
+    slack = RTOL * np.abs(best) + 1e-300 + _gap(metric, ns)
+    require((np.abs(found.distances - best) <= slack).all(), f"{found.distances} are not the least of {D}")
+
+
+def _gap(metric, ns):
+    return 2 * max((metric.solve(q, x).gap or 0.0) for q in ns["Q"] for x in ns["X"])
+
+
+def centred(ns):
+    """A barycenter is finite and no worse than where it starts; no step leaves it there."""
+    metric, X, found = ns["metric"], ns["X"], ns["found"]
+    finite((found.values, found.objective), "the barycenter")
+    start = stotmetrics.barycenter(X, metric, max_iter=0)
+    finite((start.values, start.objective), "its start")
+    require(start.n_iter == 0, f"{start.n_iter} steps where none was allowed")
+    slack = 1e-6 * (abs(start.objective) + abs(found.objective)) + 1e-300
+    require(found.objective <= start.objective + slack, f"{found.objective!r} is above {start.objective!r}, the start")
+
+
+def followed(ns):
+    """A path is in the order of both series, and its value is the value."""
+    metric, x, y, (path, value) = ns["metric"], ns["x"], ns["y"], ns["found"]
+    require(math.isfinite(value), f"value is {value!r}")
+    close(value, metric(x, y), 0.0, "alignment_path and distance")
+    require(all(0 <= i < len(x) and 0 <= j < len(y) for i, j in path), f"{path} leaves the series")
+    if not metric.traits.uses_weights:
+        require(path[0] == (0, 0) and path[-1] == (len(x) - 1, len(y) - 1), f"{path} does not end in the corners")
+
+
+def bounded(ns):
+    """A lower bound is never above the value."""
+    metric, x, y, bound = ns["metric"], ns["x"], ns["y"], ns["found"]
+    result = metric.solve(x, y)
+    allowed = noise(metric, x, y, result.value) + (result.gap or 0.0)
+    require(not math.isnan(bound) and bound <= result.value + allowed, f"{bound!r} is above {result.value!r}")
+
+
+def all_bounded(ns):
+    """Nor are those of a set."""
+    metric, X, found = ns["metric"], ns["X"], ns["found"]
+    require(not np.isnan(found).any(), f"bounds {found}")
+    for i, x in enumerate(X):
+        bounded({"metric": metric, "x": x, "y": X[-1], "found": float(found[i, -1])})
+
+
+def enclosed(ns):
+    """An envelope encloses its series."""
+    finite(list(ns["found"]), "the envelope")
+    lower, upper = ns["found"]
+    v = ns["v"].reshape(lower.shape)
+    require((lower <= v).all() and (v <= upper).all(), "a value outside")
+
+
+def smoothed(ns):
+    """Several smoothings at once are one after the other."""
+    for k, gamma in enumerate(ns["gammas"]):
+        D = stotmetrics.pairwise(ns["X"], metric=stotmetrics.get_metric("sta", **{**ns["params"], "gamma": gamma}))
+        finite(ns["found"][k], "the matrices")
+        require(np.allclose(ns["found"][k], D, rtol=1e-6, atol=1e-300), f"other distances at gamma = {gamma!r}")
+
+
+def aligned(ns):
+    """Soft-DTW of a cost matrix: an alignment starts and ends in the corners."""
+    result = ns["found"]
+    finite((result.value, result.alignment), "softdtw_from_cost")
+    require(result.alignment.min() >= 0 and result.alignment.max() <= 1 + 1e-6, "the alignment leaves [0, 1]")
+    close(result.alignment[0, 0], 1.0, 1e-6, "the first corner")
+    close(result.alignment[-1, -1], 1.0, 1e-6, "the last corner")
+
+
+def grounded(ns):
+    """A ground is finite, symmetric, and the same again from its own description."""
+    ground = ns["ground"]
+    cost = ground.cost()
+    finite((cost, ground.median(), ground.mean(), ground.epsilon(), ground.spread, ground.rho(0.5)), "the ground")
+    require(np.array_equal(cost, cost.T) and cost.min() >= 0, "the cost is not symmetric, or negative")
+    finite(list(ground.kernels(ground.epsilon())), "the kernels")
+    finite(ground.normalized().cost(), "the normalised cost")
+    again = stotmetrics.Ground.from_config(ground.to_config())
+    require(np.array_equal(again.cost(), cost), "another ground from its own description")
+
+
+def transported(ns):
+    """A plan is finite and not negative, its marginals are kept to stopThr, and its parts add up."""
+    plan, log = ns["found"]
+    a, b, M = ns["a"], ns["b"], ns["M"]
+    finite(plan, "the plan")
+    require(plan.min() >= 0, f"the plan holds {plan.min()!r}")
+    require(not plan[np.isinf(M)].any(), "mass where it is forbidden")
+    names = ("value", "value_linear", "value_reg", "value_mass", "cost", "total_cost", "err")
+    finite({name: log[name] for name in names}, "log")
+    require(log["gap"] >= 0 and (math.isfinite(log["gap"]) or np.isinf(M).any()), f"gap is {log['gap']!r}")
+    if log["converged"] and ns["balanced"] and ns["stopThr"] > 0:
+        off = (abs(plan.sum(1) - a).sum() + abs(plan.sum(0) - b).sum()) / a.sum()
+        require(off <= ns["stopThr"] + 1e-6, f"the marginals are off by {off:.3g} at stopThr = {ns['stopThr']:.3g}")
+    if log["converged"] and not ns["balanced"] and np.isfinite(M).all():
+        parts = log["value_linear"] + log["value_reg"] + log["value_mass"]
+        allowed = log["gap"] + RTOL * sum(abs(log[name]) for name in ("value_linear", "value_reg", "value_mass"))
+        close(parts, log["value"], 2 * allowed, "the parts and the value")
+
+
+def diverged(ns):
+    """A divergence is finite, 0 between equal masses, and the same from both sides."""
+    value, log = ns["found"]
+    require(math.isfinite(value) and math.isfinite(log["gap"]) and log["gap"] >= 0, f"{value!r}, gap {log['gap']!r}")
+    finite({name: log[name] for name in ("ab", "aa", "bb")}, "log")
+    if ns["a"].tolist() == ns["b"].tolist():
+        require(value == 0.0, f"{value!r} between equal masses")
+    other, back = ns["tr"].sinkhorn_divergence(ns["b"], ns["a"], ns["M"], ns["reg"], ns["reg_m"], ns["reg_type"],
+                                               numItermax=ns["numItermax"], log=True)  # fmt: skip
+    size = sum(abs(log[name]) for name in ("ab", "aa", "bb"))
+    close(value, other, log["gap"] + back["gap"] + 1e-6 * size, "S(a, b) and S(b, a)")
+
+
+def read_back(ns):
+    """A series holds what was handed over; a set holds such series."""
+    for series in ns["found"]:
+        finite((series.values, series.times, series.weights), "the series")
+        require((np.diff(series.times) > 0).all(), "times that do not increase")
