@@ -4,10 +4,13 @@
 """
 
 import os
+import shutil
 from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError
 
 KIND = os.environ.get("STOTMETRICS_DEBUG", "")
 DEBUG = KIND not in ("", "0")
@@ -28,11 +31,35 @@ DIRECTIVES = {
 
 # Infinities are data in these kernels, so -ffast-math must never appear here. -Wpsabi is about vectors as arguments of
 # real calls; ours are all inlined.
-FLAGS = [
-    *("-O3", "-fno-math-errno", "-fno-trapping-math"),
-    *("-Wall", "-Wno-unused-function", "-Wno-psabi"),
-    "-g" if DEBUG else "-g0",
-]
+MATH = ("-fno-math-errno", "-fno-trapping-math")
+UNIX = ["-O3", *MATH, "-Wall", "-Wno-unused-function", "-Wno-psabi", "-g" if DEBUG else "-g0"]
+# The vector types are those of gcc and clang: on Windows, clang-cl, which Visual Studio brings, builds the kernels.
+CLANG_CL = ["/O2", *(f"/clang:{flag}" for flag in MATH), "-Wno-unused-function", "-Wno-unknown-argument"]
+FLAGS = {"unix": UNIX, "mingw32": UNIX, "msvc": CLANG_CL}
+
+
+class BuildKernels(build_ext):
+    """Flags by compiler, which is known only when the build begins."""
+
+    def build_extensions(self) -> None:
+        kind = self.compiler.compiler_type
+        for extension in self.extensions:
+            extension.extra_compile_args = FLAGS.get(kind, UNIX)
+        if kind == "msvc":
+            self._take_clang_cl()
+        super().build_extensions()
+
+    def _take_clang_cl(self) -> None:
+        if not self.compiler.initialized:
+            self.compiler.initialize()
+        beside = Path(os.environ.get("VCINSTALLDIR", ""), "Tools", "Llvm", "x64", "bin", "clang-cl.exe")
+        found = shutil.which("clang-cl") or (str(beside) if beside.is_file() else None)
+        if found is None:
+            raise CompileError(
+                "the kernels need clang-cl, since Microsoft's compiler has no vector types: install the component "
+                "'C++ Clang tools for Windows' of Visual Studio, or LLVM, or build with --compiler=mingw32"
+            )
+        self.compiler.cc = found
 
 
 def extensions() -> list[Extension]:
@@ -42,7 +69,6 @@ def extensions() -> list[Extension]:
             ".".join(source.with_suffix("").parts),
             [source.as_posix()],
             include_dirs=[KERNELS.as_posix()],
-            extra_compile_args=FLAGS,
             depends=headers,
         )
         for source in sorted(KERNELS.glob("*.pyx"))
@@ -51,5 +77,6 @@ def extensions() -> list[Extension]:
 
 setup(
     ext_modules=cythonize(extensions(), build_dir=f"{BUILD}/cython", compiler_directives=DIRECTIVES),
+    cmdclass={"build_ext": BuildKernels},
     options={"build": {"build_base": BUILD}, "build_ext": {"parallel": os.cpu_count()}},
 )

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import IO, Any
 
@@ -62,24 +63,63 @@ class Dataset:
         return f"{self.name} ({', '.join(sizes)})"
 
 
-def load_builtin() -> Dataset:
-    """The labelled set that needs no file and no network: *Trace* of the UCR archive, as tslearn ships it.
+def load_builtin(name: str = "JapaneseVowels") -> Dataset:
+    """A labelled set that needs no file and no network.
+
+    Parameters
+    ----------
+    name : {"JapaneseVowels", "Trace"}, default "JapaneseVowels"
+        *JapaneseVowels*, which this package brings: nine men say two vowels, twelve coefficients of linear prediction
+        at each of 7 to 29 times, and the label is the speaker. *Trace* of the UCR archive, as tslearn ships it (extra
+        ``tslearn``): one channel, length 275.
 
     Returns
     -------
     Dataset
 
+    Raises
+    ------
+    DataFileError
+        If the name is unknown, or the package that ships the set is not installed.
+
+    References
+    ----------
+    Kudo, Toyama, Shimbo, *Multidimensional Curve Classification Using Passing-Through Regions*, Pattern Recognition
+    Letters 20, 1999. UCI Machine Learning Repository, CC BY 4.0.
+
     Examples
     --------
     >>> from stotmetrics.datasets import load_builtin
     >>> load_builtin().describe()
-    'Trace (100 train, 100 test, length 275, 4 classes)'
+    'JapaneseVowels (270 train, 370 test, length 7 to 29, 12 dimensions, 9 classes)'
     """
+    match name:
+        case "JapaneseVowels":
+            return _vowels()
+        case "Trace":
+            return _trace()
+    raise DataFileError(f"name must be 'JapaneseVowels' or 'Trace'; got {name!r}")
+
+
+def _vowels() -> Dataset:
+    with resources.as_file(resources.files(__package__) / "data" / "japanese_vowels.npz") as path:
+        arrays = _npz(path)
+    parts = {part: _cut(arrays[f"{part}_micro"], arrays[f"{part}_lengths"]) for part in ("train", "test")}
+    labels = {part: arrays[f"{part}_labels"].astype(np.intp) for part in ("train", "test")}
+    return Dataset("JapaneseVowels", parts["train"], labels["train"], parts["test"], labels["test"])
+
+
+def _cut(micro: npt.NDArray[Any], lengths: npt.NDArray[Any]) -> list[FloatArray]:
+    """Series one after another, in millionths: every digit of the file that was published."""
+    return [part / 1e6 for part in np.split(micro, np.cumsum(lengths, dtype=np.intp)[:-1])]
+
+
+def _trace() -> Dataset:
     try:
         from tslearn.datasets import CachedDatasets
     except ImportError as error:
         raise DataFileError(
-            "the built-in data set comes with tslearn, which is not installed: name a file instead, "
+            "the data set Trace comes with tslearn, which is not installed: take 'JapaneseVowels', name a file, "
             "or pip install 'stotmetrics[tslearn]'"
         ) from error
     X_train, y_train, X_test, y_test = CachedDatasets().load_dataset("Trace")

@@ -73,11 +73,20 @@ def test_classify_agrees_with_the_nearest_neighbours_of_scikit_learn(labelled, t
 
 
 def test_classify_runs_on_real_series_without_files(capsys):
-    assert run("classify", "--metric", "ruler", "--no-progress") == 0
+    def means(x, y):
+        return float(np.linalg.norm(x.mean(axis=0) - y.mean(axis=0)))
+
+    stotmetrics.register(means, name="means")
+    try:
+        assert run("classify", "--metric", "means", "--no-progress") == 0
+    finally:
+        stotmetrics.unregister("means")
     printed = capsys.readouterr().out
-    assert "Trace (100 train, 100 test, length 275, 4 classes)" in printed
-    # The published error of the Euclidean nearest neighbour on this set is 0.24.
-    assert "error rate  0.2400 (24 of 100 wrong)" in printed
+    assert "JapaneseVowels (270 train, 370 test, length 7 to 29, 12 dimensions, 9 classes)" in printed
+    data = stotmetrics.datasets.load_builtin()
+    train, test = (np.array([x.mean(axis=0) for x in part]) for part in (data.X_train, data.X_test))
+    peer = KNeighborsClassifier(1, algorithm="brute").fit(train, data.y_train)
+    assert f"error rate  {1 - peer.score(test, data.y_test):.4f} (" in printed
 
 
 def test_classify_reads_two_files_and_writes_predictions_as_csv(tmp_path, capsys):
@@ -165,7 +174,7 @@ def test_check_ends_with_the_verdict_of_the_report(monkeypatch, kept, status):
         (["classify", "--metric", "ruler", "--param", "pover=2"], "no parameter 'pover'"),
         (["classify", "--metric", "ruler", "--param", "power"], "--param must be name=value"),
         (["classify", "--metric", "ruler", "--param", "power=@absent.npy"], "cannot use absent.npy"),
-        (["classify", "--metric", "ruler", "--k", "101"], "--k 101"),
+        (["classify", "--metric", "ruler", "--k", "271"], "--k 271"),
         (["classify", "--metric", "ruler", "--n-jobs", "0"], "n_jobs must be"),
         (["classify", "--out", "outcome.xls"], "--out must end in .json or .csv"),
         (["classify", "--out", "absent/outcome.json"], "there is no folder absent"),

@@ -130,10 +130,24 @@ def test_a_json_list_is_a_series():
     assert load_series(json.dumps([[1, 2], [3, 4]])) == {"values": [[1, 2], [3, 4]]}
 
 
-def test_the_builtin_set_is_trace():
+def test_the_builtin_set_needs_nothing_and_has_every_published_digit():
     data = load_builtin()
+    assert data.describe() == "JapaneseVowels (270 train, 370 test, length 7 to 29, 12 dimensions, 9 classes)"
+    assert np.unique(data.y_train, return_counts=True)[1].tolist() == [30] * 9
+    assert np.unique(data.y_test, return_counts=True)[1].tolist() == [31, 35, 88, 44, 29, 24, 40, 50, 29]
+    assert data.X_train[0][0, :3].tolist() == [1.860936, -0.207383, 0.261557]
+
+
+def test_trace_comes_with_tslearn():
+    pytest.importorskip("tslearn", reason="tslearn, which ships the set, is not installed (extra tslearn)")
+    data = load_builtin("Trace")
     assert data.describe() == "Trace (100 train, 100 test, length 275, 4 classes)"
     assert np.isfinite(data.X_train).all()
+
+
+def test_another_builtin_name_is_refused_with_those_there_are():
+    with pytest.raises(DataFileError, match="name must be 'JapaneseVowels' or 'Trace'; got 'Iris'"):
+        load_builtin("Iris")
 
 
 @pytest.mark.parametrize(

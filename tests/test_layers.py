@@ -26,6 +26,7 @@ HEIGHT = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 HOSTS = {"sklearn", "tslearn", "aeon", "jax", "torch", "ot", "sktime"}
 # Data sets are read from the package that brings them.
 BRINGS_DATA = {"datasets"}
+PICTURES = {"matplotlib", "mpl_toolkits"}
 
 
 def modules():
@@ -81,6 +82,17 @@ def test_storage_and_clusters_are_imported_where_they_are_used_alone():
     for path in modules():
         for library in {name.split(".")[0] for name in imports_of(path)} & set(users):
             assert path.relative_to(PACKAGE).as_posix() in users[library], library
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_matplotlib_is_imported_to_draw_and_only_then(path):
+    def found(**how):
+        return {name.split(".")[0] for name in imports_of(path, **how)} & PICTURES
+
+    assert found(top_level_only=True) == set()
+    # A type is no import, and the command line writes the file.
+    if room_of(path) not in {"plotting", "cli"} and path.name != "result.py":
+        assert found() == set()
 
 
 def test_there_is_no_circle_of_imports():

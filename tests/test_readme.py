@@ -26,12 +26,34 @@ def test_the_pages_with_examples_are_found():
     assert {"quickstart.md", "faq.md", "own-metric.md"} <= {page.name for page in PAGES}
 
 
-def test_the_main_job_ends_as_the_page_shows(capsys):
-    pytest.importorskip("tslearn", reason="tslearn, which brings the series, is not installed (extra tslearn)")
+def test_the_main_job_begins_as_the_page_shows(capsys):
     assert cli.main(["classify"]) == 0
     printed = capsys.readouterr().out.splitlines()
     shown = re.search(r"```text\n(data set .*?)\nseconds .*?```", README, re.DOTALL)[1].splitlines()
     assert printed[: len(shown)] == shown
+
+
+# What each of the first five minutes needs.
+NEEDS = {"tslearn": "tslearn", "MNE": "mne", "POT": "ot", "PyTorch": "torch", "a metric of your own": "stotmetrics"}
+MINUTES = {
+    match[1]: match.groups()[1:]
+    for match in re.finditer(
+        r"^With \*\*(.+?)\*\*.*?```python\n(.*?)```\n\n```text\n(.*?)```", README, re.DOTALL | re.MULTILINE
+    )
+}
+
+
+def test_there_are_first_minutes_for_everyone():
+    assert set(MINUTES) == set(NEEDS)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("whose", MINUTES)
+def test_the_first_five_minutes_print_what_the_page_shows(whose, capsys, fresh_registry):
+    pytest.importorskip(NEEDS[whose], reason=f"{NEEDS[whose]} is not installed")
+    code, shown = MINUTES[whose]
+    exec(compile(code, whose, "exec"), {})
+    assert capsys.readouterr().out == shown
 
 
 def test_continuous_integration_runs_the_test_command_of_the_page():

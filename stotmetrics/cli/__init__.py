@@ -1,4 +1,4 @@
-"""The command line: classify · list · show · dist · matrix · check."""
+"""The command line: classify · list · show · dist · matrix · plot · check."""
 
 from collections.abc import Sequence
 

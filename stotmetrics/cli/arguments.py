@@ -93,6 +93,20 @@ def parser() -> argparse.ArgumentParser:
     )
     filling.add_argument("--merge", action="store_true", help="make D.npy of its shards; TRAIN is not needed")
 
+    drawing = command(commands.plot, "a picture of how two series are matched")
+    drawing.add_argument("a", metavar="A", help=".npy, .npz or text file of one series, or a JSON list")
+    drawing.add_argument("b", metavar="B")
+    _add_metric(drawing, default="dtw")
+    drawing.add_argument(
+        "--kind",
+        choices=("links", "cost", "alignment", "weight"),
+        help="lines between matched times, the cost matrix, the expected alignment, or (tiot, etiot) transport at each "
+        "weight; by default lines for one channel and the cost matrix for several",
+    )
+    drawing.add_argument("--channel", type=int, metavar="N", help="which channel lines join, from 0")
+    drawing.add_argument("--out", type=Path, default=Path("plot.png"), metavar="FILE", help="default plot.png")
+    _add_progress(drawing)
+
     checking = command(commands.check, "whether a metric keeps what it claims")
     checking.add_argument("metric", metavar="NAME", help="a name from 'list', or package.module:SPEC")
     _add_params(checking)

@@ -70,7 +70,7 @@ class Trial:
 
 
 def classify(options: argparse.Namespace) -> None:
-    """Classify the test series by the labels of their nearest training series. Without files: the set Trace."""
+    """Classify the test series by the labels of their nearest training series. Without files: JapaneseVowels."""
     write = _writer(options.out)
     check_jobs(options.n_jobs)
     candidates = [(values, bound(options, **values)) for values in grid(options) or [{}]]

@@ -1,4 +1,4 @@
-"""The commands that need no labels: list · show · dist · matrix · check."""
+"""The commands that need no labels: list · show · dist · matrix · plot · check."""
 
 import argparse
 import dataclasses
@@ -18,6 +18,9 @@ from .arguments import bound, params
 from .progress import progress
 from .terminal import check_folder, one_line, write_text
 from .voting import table
+
+# What matplotlib writes without help from outside.
+PICTURES = (".png", ".svg", ".pdf")
 
 
 def list_metrics(options: argparse.Namespace) -> None:
@@ -125,6 +128,43 @@ def _refuse_for_text(options: argparse.Namespace) -> None:
     for name in ("condensed", "dtype", "shard", "merge"):
         if getattr(options, name):
             raise InvalidParameterError(f"--{name} is for a .npy file; pass --out D.npy")
+
+
+def plot(options: argparse.Namespace) -> None:
+    """Draw two series and how a metric matches them: links, the cost matrix, the expected alignment, or TiOT's weight.
+
+    The ending of the file decides its format: .png, .svg or .pdf.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MetricLoadError("pictures need matplotlib: pip install 'stotmetrics[plot]'") from error
+    from .. import plotting
+
+    path: Path = options.out
+    if path.suffix.lower() not in PICTURES:
+        raise InvalidParameterError(f"--out must end in {', '.join(PICTURES)}; got {path}")
+    check_folder(path)
+    metric = bound(options)
+    x, y = (_series(source, name) for source, name in ((options.a, "A"), (options.b, "B")))
+    # No window is opened, so no display is needed.
+    figure = Figure(layout="constrained")
+    axes = figure.subplots()
+    with progress(options, metric.name):
+        if options.kind == "weight":
+            plotting.plot_weight(x, y, metric.name, ax=axes, **params(options))
+            value = metric(x, y)
+        else:
+            result = metric.solve(x, y)
+            value = result.value
+            plotting.plot_result(result, options.kind, ax=axes, **_only_channel(options))
+    figure.suptitle(f"{metric.name} = {value:.4g}")
+    figure.savefig(path, dpi=150)
+    print(f"{path}: {metric!r} = {value!r}")
+
+
+def _only_channel(options: argparse.Namespace) -> dict[str, int]:
+    return {} if options.channel is None else {"channel": options.channel}
 
 
 def check(options: argparse.Namespace) -> int:

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DataFileError, InvalidParameterError, InvalidSeriesError
-from ..paths import as_paths
 from ..series import Series, as_series
 from ..spec import registry
 from ..spec.bound import BoundMetric
@@ -76,22 +75,37 @@ def _check(packed: PackedSeries) -> None:
         column = getattr(packed, name)
         if column is not None:
             _require(column, name, np.float64, (times,))
-    if packed.path_weights is not None:
-        _require(packed.path_weights, "path_weights", np.float64, (None,))
-    if packed.times is None and packed.weights is None and packed.path_weights is None:
+    _check_paths(packed)
+    if packed.times is None and packed.weights is None:
         return
     try:
         for one in unpack(packed):
-            if one.path_weights is not None:
-                as_paths(Series(one.values, frame_shape=one.frame_shape), weights=one.path_weights, name="a series")
             as_series(
                 one.values,
                 times=one.times if one.has_times else None,
                 weights=one.weights if one.has_weights else None,
                 name="a series",
             )
-    except (InvalidSeriesError, IndexError) as error:
+    except InvalidSeriesError as error:
         raise ValueError(str(error)) from error
+
+
+def _check_paths(packed: PackedSeries) -> None:
+    counts, weights = packed.paths, packed.path_weights
+    if counts is None or weights is None:
+        if counts is not None or weights is not None:
+            raise ValueError("the weights of paths and their counts belong together")
+        return
+    _require(counts, "paths", np.intp, (len(packed.shapes),))
+    if (counts < 0).any():
+        raise ValueError("the counts of paths are negative")
+    _require(weights, "path_weights", np.float64, (int(counts.sum()),))
+    for one in unpack(packed):
+        mine = one.path_weights
+        if mine is not None and (
+            not np.isfinite(mine).all() or (mine < 0).any() or not mine.any() or one.dim % len(mine)
+        ):
+            raise ValueError("the weights of paths do not fit them")
 
 
 def _require(array: npt.NDArray[Any], name: str, dtype: Any, shape: tuple[int | None, ...]) -> None:

@@ -1,7 +1,7 @@
 """A set of series as a few arrays: what travels to another process, and what is kept in a file without pickle."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -25,8 +25,10 @@ class PackedSeries:
         Those of the series that have them, NaN elsewhere; None if no series has them.
     frames : array of shape (n, ndim)
         The shape of a frame of each series, zero where there is none.
-    path_weights : array, optional
-        The weights of the sample paths of each series, or one NaN; None if no series has them.
+    paths : array of shape (n,), optional
+        How many weights of sample paths each series has; None if no series has any.
+    path_weights : array of shape (sum of paths,), optional
+        Those weights.
     """
 
     values: FloatArray
@@ -34,12 +36,12 @@ class PackedSeries:
     times: FloatArray | None
     weights: FloatArray | None
     frames: IntArray
+    paths: IntArray | None = None
     path_weights: FloatArray | None = None
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The arrays that are there, by name."""
-        names = ("values", "shapes", "times", "weights", "frames", "path_weights")
-        named = {name: getattr(self, name) for name in names}
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: array for name, array in named.items() if array is not None}
 
 
@@ -61,31 +63,31 @@ def pack(series: Sequence[Series]) -> PackedSeries:
         columns["times"],
         columns["weights"],
         frames,
-        _of_paths(series),
+        *_path_weights(series),
     )
 
 
-def _of_paths(series: Sequence[Series]) -> FloatArray | None:
-    if all(one.path_weights is None for one in series):
-        return None
-    return np.concatenate([np.full(1, np.nan) if one.path_weights is None else one.path_weights for one in series])
+def _path_weights(series: Sequence[Series]) -> tuple[IntArray, FloatArray] | tuple[None, None]:
+    given = [one.path_weights for one in series if one.path_weights is not None]
+    if not given:
+        return None, None
+    counts = [0 if one.path_weights is None else len(one.path_weights) for one in series]
+    return np.array(counts, dtype=np.intp), np.concatenate(given)
 
 
 def unpack(packed: PackedSeries) -> list[Series]:
     """The series again, as views of the arrays."""
     for array in packed.arrays().values():
         array.flags.writeable = False  # what nobody can write to is not copied
+    counts = [0] * len(packed.shapes) if packed.paths is None else packed.paths.tolist()
     found, at, time, path = [], 0, 0, 0
-    for (length, dim), frame in zip(packed.shapes.tolist(), packed.frames.tolist(), strict=True):
+    for (length, dim), frame, count in zip(packed.shapes.tolist(), packed.frames.tolist(), counts, strict=True):
         values = packed.values[at : at + length * dim].reshape(length, dim)
         here = slice(time, time + length)
         shape = tuple(size for size in frame if size) or None
-        mine = None
-        if packed.path_weights is not None:
-            mine = _part(packed.path_weights, slice(path, path + (shape[0] if shape else dim)))
-            path += 1 if mine is None else len(mine)
-        found.append(Series(values, _part(packed.times, here), _part(packed.weights, here), shape, mine))
-        at, time = at + length * dim, time + length
+        masses = packed.path_weights[path : path + count] if packed.path_weights is not None and count else None
+        found.append(Series(values, _part(packed.times, here), _part(packed.weights, here), shape, masses))
+        at, time, path = at + length * dim, time + length, path + count
     return found
 
 

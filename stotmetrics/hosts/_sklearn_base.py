@@ -1,6 +1,8 @@
 """What the estimators for scikit-learn share: reading series as scikit-learn hands them over, and the metric."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from sklearn.utils.validation import check_memory, validate_data
 
 from ..api import pairwise
 from ..arrays import FloatArray
+from ..engine.remembered import remembering
 from ..series import Series
 from ..spec.admission import check_sets, read_set
 from ..spec.bound import BoundMetric, get_metric
@@ -49,13 +52,20 @@ class SeriesEstimator(BaseEstimator):
         check_sets(series, series, metric.traits, metric.name, ("X", "X"))
         return series
 
+    @contextmanager
+    def _remembering(self, metric: BoundMetric) -> Iterator[BoundMetric]:
+        """The metric; with ``memory``, it solves only the pairs that no fold, grid point or run has solved before."""
+        folder = None if self.memory is None else check_memory(self.memory).location
+        if folder is None:
+            yield metric
+            return
+        with remembering(metric, Path(folder)) as found:
+            yield found
+
     def _matrix(self, X: Sequence[Series], Y: Sequence[Series] | None, metric: BoundMetric) -> FloatArray:
-        """All distances; kept by ``memory`` between the points of a grid and between runs."""
-        if self.memory is None:
-            return pairwise(X, Y, metric, n_jobs=self.n_jobs)
-        cached = check_memory(self.memory).cache(_matrix, ignore=["n_jobs"])
-        found: FloatArray = cached(_data(X), None if Y is None else _data(Y), metric.config(), metric, self.n_jobs)
-        return found
+        """All distances."""
+        with self._remembering(metric) as known:
+            return pairwise(X, Y, known, n_jobs=self.n_jobs)
 
 
 def is_table(X: Any) -> bool:
@@ -72,28 +82,3 @@ def values_of(series: Series) -> FloatArray:
     if series.frame_shape is not None:
         return series.values.reshape(len(series), *series.frame_shape)
     return series.values[:, 0] if series.dim == 1 else series.values
-
-
-def _data(series: Sequence[Series]) -> list[tuple[Any, ...]]:
-    """Everything that decides the distances of a set, in a form that has a digest."""
-    return [
-        (
-            one.values,
-            one.times if one.has_times else None,
-            one.weights if one.has_weights else None,
-            one.frame_shape,
-            one.path_weights,
-        )
-        for one in series
-    ]
-
-
-def _matrix(
-    X: list[tuple[Any, ...]],
-    Y: list[tuple[Any, ...]] | None,
-    config: Mapping[str, Any],
-    metric: BoundMetric,
-    n_jobs: int | None,
-) -> FloatArray:
-    left, right = ([Series(*one) for one in data] if data is not None else None for data in (X, Y))
-    return pairwise(left, right, metric, n_jobs=n_jobs)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import ClusterMixin, TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
@@ -19,7 +19,7 @@ from ..spec.bound import BoundMetric
 from ._sklearn_base import SeriesEstimator, values_of
 
 
-class _Clusters(TransformerMixin, ClusterMixin, SeriesEstimator):
+class _Clusters(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, SeriesEstimator):
     """What both kinds of clusters share: labels and distances of new series."""
 
     n_clusters: int
@@ -27,6 +27,11 @@ class _Clusters(TransformerMixin, ClusterMixin, SeriesEstimator):
     max_iter: int
     centers_: list[Series]
     metric_: BoundMetric
+
+    @property
+    def _n_features_out(self) -> int:
+        """One distance for each center."""
+        return len(self.centers_)
 
     @property
     def cluster_centers_(self) -> list[FloatArray]:
@@ -95,7 +100,7 @@ class TimeSeriesKMedoids(_Clusters):
     n_jobs : int, optional
         Workers, as joblib counts them.
     memory : str or joblib.Memory, optional
-        Where to keep the matrix between runs.
+        Where to keep the distances that were solved: the points of a grid and later runs share them.
 
     Attributes
     ----------
@@ -221,7 +226,7 @@ class TimeSeriesKMeans(_Clusters):
     n_jobs : int, optional
         Workers, as joblib counts them.
     memory : str or joblib.Memory, optional
-        Where to keep matrices of distances between runs.
+        Where to keep the distances that were solved: the points of a grid and later runs share them.
 
     Attributes
     ----------

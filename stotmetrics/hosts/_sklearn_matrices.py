@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.base import TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ..api import pairwise
@@ -17,7 +17,7 @@ from ..spec.bound import BoundMetric, FlatMetric, Metric, get_metric
 from ._sklearn_base import SeriesEstimator
 
 
-class PairwiseDistances(TransformerMixin, SeriesEstimator):
+class PairwiseDistances(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SeriesEstimator):
     """Series to their distances from the training series: in front of any estimator with ``metric="precomputed"``.
 
     Parameters
@@ -36,7 +36,7 @@ class PairwiseDistances(TransformerMixin, SeriesEstimator):
     n_jobs : int, optional
         Workers, as joblib counts them.
     memory : str or joblib.Memory, optional
-        Where to keep matrices between the points of a grid and between runs.
+        Where to keep the distances that were solved: folds, the points of a grid and later runs share them.
 
     Attributes
     ----------
@@ -154,7 +154,7 @@ class PairwiseDistances(TransformerMixin, SeriesEstimator):
         return matrix
 
 
-class DistanceKernel(TransformerMixin, SeriesEstimator):
+class DistanceKernel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SeriesEstimator):
     r"""Series to their kernel with the training series, in front of ``SVC(kernel="precomputed")``.
 
     The kernel is :math:`\exp(-d / \sigma)`; of ``gak`` it is the global alignment kernel itself, normalised, which is
@@ -173,7 +173,7 @@ class DistanceKernel(TransformerMixin, SeriesEstimator):
     n_jobs : int, optional
         Workers, as joblib counts them.
     memory : str or joblib.Memory, optional
-        Where to keep matrices between the points of a grid and between runs.
+        Where to keep the distances that were solved: folds, the points of a grid and later runs share them.
 
     Attributes
     ----------

@@ -77,15 +77,9 @@ class _Neighbors(SeriesEstimator):
         return (distances, indices) if return_distance else indices
 
     def _nearest(self, queries: list[Series], k: int) -> tuple[FloatArray, IntArray]:
-        if self.memory is None:
-            found = kneighbors(self.X_, queries, self.metric_, k, n_jobs=self.n_jobs)
-            return found.distances, found.indices
-        if not 1 <= k <= len(self.X_):
-            raise InvalidParameterError(f"n_neighbors must be from 1 to {len(self.X_)}; got {k!r}")
-        # A matrix that is kept serves every number of neighbours.
-        matrix = self._matrix(queries, self.X_, self.metric_)
-        indices = np.argsort(matrix, axis=1, kind="stable")[:, :k]
-        return np.take_along_axis(matrix, indices, axis=1), indices
+        with self._remembering(self.metric_) as metric:
+            found = kneighbors(self.X_, queries, metric, k, n_jobs=self.n_jobs)
+        return found.distances, found.indices
 
     def _votes(self, X: Any) -> tuple[IntArray, FloatArray]:
         """The neighbours of each series and the share that each has in the answer."""
@@ -110,8 +104,8 @@ class KNeighborsTimeSeriesClassifier(ClassifierMixin, _Neighbors):
     n_jobs : int, optional
         Workers, as joblib counts them.
     memory : str or joblib.Memory, optional
-        Where to keep matrices of distances between the points of a grid and between runs. With it every pair is solved,
-        once; without it only the pairs that can matter.
+        Where to keep the distances that were solved, and prepared series: the folds of a cross-validation, the points
+        of a grid and later runs share them.
 
     Attributes
     ----------

@@ -5,6 +5,7 @@ constraints of other conventions, and series that this package refuses.
 """
 
 import math
+import threading
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -14,18 +15,17 @@ from tslearn.backend import instantiate_backend
 from tslearn.utils import to_time_series
 
 from ..api import pairwise
+from ..arrays import finite_array, real_array
+from ..kernels import _softdtw
+from ..metrics.dtw_bounds import radius_of
 from ..metrics.softdtw import softdtw_from_cost
+from ..metrics.value_costs import squared_euclidean, squared_euclidean_vjp
 from ..series import Series, as_series
 from ..spec.bound import BoundMetric, get_metric
-from ._tslearn_names import by_time
-
-Function = Callable[..., Any]
+from ..spec.prepared import PreparedSet
+from ._tslearn_inputs import Function, NotServedError, band_of, by_time, is_numpy, smoothing
 
 _NUMPY = instantiate_backend("numpy")
-
-
-class NotServedError(ValueError):
-    """These arguments are for tslearn."""
 
 
 def giving_way(stand_in: Callable[[Function], Function]) -> Callable[[Function], Function]:
@@ -47,32 +47,8 @@ def giving_way(stand_in: Callable[[Function], Function]) -> Callable[[Function],
     return make
 
 
-def band_of(constraint: Any, radius: Any, slope: Any, lengths: set[int]) -> int | None:
-    """The band of this package that is tslearn's constraint; there is one for series of one length."""
-    if constraint in (None, 0) and radius is None and slope is None:
-        return None
-    if constraint == "sakoe_chiba" and slope is None and len(lengths) == 1:
-        return 1 if radius is None else int(radius)
-    raise NotServedError
-
-
-def smoothing(gamma: Any) -> float:
-    """gamma where it smooths: tslearn has a branch of its own for zero."""
-    gamma = float(gamma)
-    if not gamma > 0 or math.isclose(gamma, 0.0):
-        raise NotServedError
-    return gamma
-
-
-def _is_numpy(be: Any, *data: Any) -> bool:
-    """Whether tslearn would compute with NumPy. It prints the data to find out: it is asked only where it must be."""
-    if be is None and all(one is None or type(one) is np.ndarray for one in data):
-        return True
-    return bool(getattr(be if hasattr(be, "is_numpy") else instantiate_backend(be, *data), "is_numpy", False))
-
-
 def _two(s1: Any, s2: Any, be: Any) -> list[Any]:
-    if not _is_numpy(be, s1, s2):
+    if not is_numpy(be, s1, s2):
         raise NotServedError
     return [Series(as_series(to_time_series(s, remove_nans=True, be=_NUMPY)).values) for s in (s1, s2)]
 
@@ -136,8 +112,14 @@ def soft_dtw_alignment(original: Function) -> Function:
     ) -> tuple[Any, float]:
         x, y = _two(s1, s2, be)
         band = band_of(global_constraint, sakoe_chiba_radius, itakura_max_slope, {len(x), len(y)})
-        result = get_metric("softdtw", gamma=smoothing(gamma), band=band).solve(x, y)
-        return result.alignment, np.float64(result.value)
+        metric = get_metric("softdtw", gamma=smoothing(gamma), band=band)
+        x, y = metric.accept_pair(x, y)
+        # Both at once: a Result finds an alignment when it is asked for, after the value.
+        cost = squared_euclidean(x.values, y.values)
+        value, alignment = _softdtw.value_and_alignment(cost, metric.params.gamma, radius_of(band))
+        if not math.isfinite(value):
+            raise NotServedError
+        return alignment, np.float64(value)
 
     return function
 
@@ -145,7 +127,7 @@ def soft_dtw_alignment(original: Function) -> Function:
 def _matrix(
     dataset1: Any, dataset2: Any, constraint: tuple[Any, Any, Any], n_jobs: Any, verbose: Any, be: Any, bind: Function
 ) -> Any:
-    if not _is_numpy(be, dataset1, dataset2):
+    if not is_numpy(be, dataset1, dataset2):
         raise NotServedError
     left = by_time(dataset1)
     right = None if dataset2 is None else by_time(dataset2)
@@ -224,13 +206,41 @@ def barycenter_objective(original: Function) -> Function:
         band = band_of(global_constraint, sakoe_chiba_radius, itakura_max_slope, set())
         metric = get_metric("softdtw", gamma=smoothing(gamma), band=band)
         center = np.ascontiguousarray(Z.reshape(-1, X[0].shape[-1]))
-        series = metric.prepare_all([metric.accept(x, "X") for x in X])
+        series = _series_of(X, metric)
         rows, cols = np.zeros(len(X), dtype=np.intp), np.arange(len(X), dtype=np.intp)
         batch = metric.gradients([metric.accept(center, "Z")], series, rows, cols, "left")
         weights = np.asarray(weights, dtype=np.float64)
         return float(weights @ batch.values), np.tensordot(weights, np.stack(batch.left or []), axes=1).ravel()
 
     return function
+
+
+# The set whose barycenter a thread looks for: its objective is asked for at every step.
+_search = threading.local()
+
+
+def barycenter(original: Function) -> Function:
+    """``softdtw_barycenter``: tslearn's own, whose objective reads the series once and not at every step."""
+
+    @wraps(original)
+    def softdtw_barycenter(*args: Any, **kwargs: Any) -> Any:
+        outer, _search.read = getattr(_search, "read", None), {}
+        try:
+            return original(*args, **kwargs)
+        finally:
+            _search.read = outer
+
+    return softdtw_barycenter
+
+
+def _series_of(X: Any, metric: BoundMetric) -> PreparedSet:
+    read = getattr(_search, "read", None)
+    found: PreparedSet | None = None if read is None else read.get(id(X))
+    if found is None:
+        found = metric.prepare_all([metric.accept(x, "X") for x in X])
+        if read is not None:
+            read[id(X)] = found
+    return found
 
 
 @giving_way
@@ -248,6 +258,31 @@ def cost_value(original: Function) -> Function:
         return np.float64(result.value)
 
     return compute
+
+
+@giving_way
+def squared_costs(original: Function) -> Function:
+    """``tslearn.metrics.SquaredEuclidean.compute``."""
+
+    def compute(self: Any) -> Any:
+        if not self.be.is_numpy or self.X.shape[1] != self.Y.shape[1]:
+            raise NotServedError
+        return squared_euclidean(finite_array(self.X, "X", 2), finite_array(self.Y, "Y", 2))
+
+    return compute
+
+
+@giving_way
+def squared_product(original: Function) -> Function:
+    """``tslearn.metrics.SquaredEuclidean.jacobian_product``: the gradient in the first series."""
+
+    def jacobian_product(self: Any, E: Any) -> Any:
+        if not self.be.is_numpy or np.shape(E) != (len(self.X), len(self.Y)):
+            raise NotServedError
+        weights = real_array(E, "E")
+        return squared_euclidean_vjp(finite_array(self.X, "X", 2), finite_array(self.Y, "Y", 2), weights)[0]
+
+    return jacobian_product
 
 
 def cost_gradient(original: Function) -> Function:

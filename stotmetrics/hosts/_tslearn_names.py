@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state, check_X_y
-from tslearn.utils import check_array, check_dims, to_time_series_dataset
+from tslearn.utils import check_array, check_dims
 
 from ..api import pairwise
 from ..arrays import FloatArray, IntArray
@@ -23,6 +23,7 @@ from ..spec.bound import BoundMetric, get_metric
 from ..spec.metric import MetricSpec
 from ._sklearn_clusters import spread
 from ._sklearn_neighbors import _without_self
+from ._tslearn_inputs import NotServedError, band_of, by_time, smoothing, to_time_series_dataset
 
 Method = Callable[..., Any]
 
@@ -66,26 +67,51 @@ def standing_in(method: Method) -> Method:
     return call
 
 
-def by_time(X: Any) -> list[Series]:
-    """A data set of tslearn, (n, time, channels): its axes are in no doubt."""
-    return [Series(one.values) for one in as_dataset(X)]
-
-
 def matrix(X: Any, Y: Any, metric: BoundMetric, n_jobs: int | None) -> FloatArray:
     """All distances between two data sets of tslearn."""
     return pairwise(by_time(X), None if Y is None else by_time(Y), metric, n_jobs=n_jobs)
 
 
+def served(model: Any, train: list[Series], queries: list[Series]) -> BoundMetric | None:
+    """tslearn's own metric of a model for neighbours, as it is called here; None where it is not served."""
+    params = {name: value for name, value in (model.metric_params or {}).items() if name not in ("n_jobs", "verbose")}
+    constraint, radius, slope = (
+        params.pop(name, None) for name in ("global_constraint", "sakoe_chiba_radius", "itakura_max_slope")
+    )
+    lengths = {len(one) for one in (*train, *queries)}
+    if model.metric == "dtw" and not params:
+        return get_metric("dtw", squared=False, band=band_of(constraint, radius, slope, lengths))
+    if model.metric == "softdtw" and (params.keys() <= {"gamma"} or params.keys() == {"gamma_sdtw"}):
+        gamma = smoothing(next(iter(params.values()), 1.0))
+        return get_metric("softdtw", gamma=gamma, band=band_of(constraint, radius, slope, lengths))
+    return None
+
+
 def neighbours_matrix(method: Method) -> Method:
-    """``KNeighborsTimeSeriesMixin._precompute_cross_dist``."""
+    """``KNeighborsTimeSeriesMixin._precompute_cross_dist``: solves only the pairs that can matter to a vote.
+
+    The others stand as infinite.
+    """
 
     @wraps(method)
     def _precompute_cross_dist(self: Any, X: Any, other_X: Any = None) -> Any:
-        metric = getattr(self, "_standing_for", None)
-        if metric is None:
+        if other_X is not None:  # for a search, of who knows how many neighbours
             return method(self, X, other_X)
-        self._ts_metric, self.metric = "dtw", "precomputed"
-        return matrix(to_time_series_dataset(X), self._ts_fit if other_X is None else other_X, metric, self.n_jobs)
+        ours = getattr(self, "_standing_for", None)
+        try:
+            train, queries = by_time(self._ts_fit), by_time(to_time_series_dataset(X))
+            metric = served(self, train, queries) if ours is None else ours
+            if metric is None:
+                return method(self, X)
+            found = kneighbors(train, queries, metric, min(self.n_neighbors, len(train)), n_jobs=self.n_jobs)
+        except (ValueError, FloatingPointError):
+            if ours is not None:
+                raise
+            return method(self, X)
+        distances = np.full((len(queries), len(train)), np.inf)
+        np.put_along_axis(distances, found.indices, found.distances, axis=1)
+        self._ts_metric, self.metric = self.metric, "precomputed"
+        return distances
 
     return _precompute_cross_dist
 
@@ -95,24 +121,33 @@ def neighbours_search(method: Method) -> Method:
 
     @wraps(method)
     def search(self: Any, X: Any = None, n_neighbors: int | None = None, return_distance: bool = True) -> Any:
-        if not is_ours(self.metric):
+        ours = bound_of(self.metric, self.metric_params) if is_ours(self.metric) else None
+        if ours is None and (X is None or self.metric not in ("dtw", "softdtw") or not hasattr(self, "_ts_fit")):
             return method(self, X=X, n_neighbors=n_neighbors, return_distance=return_distance)
-        metric = bound_of(self.metric, self.metric_params)
-        train = by_time(self._ts_fit)
-        k = self.n_neighbors if n_neighbors is None else n_neighbors
-        if X is None:
-            found = kneighbors(train, train, metric, min(k + 1, len(train)), n_jobs=self.n_jobs)
-            distances, indices = _without_self(found.distances, found.indices)
-        else:
-            X = check_array(X, allow_nd=True, force_all_finite=False)
-            X = check_dims(
-                to_time_series_dataset(X), X_fit_dims=self._ts_fit.shape, extend=True, check_n_features_only=True
-            )
-            found = kneighbors(train, by_time(X), metric, min(k, len(train)), n_jobs=self.n_jobs)
-            distances, indices = found.distances, found.indices
+        try:
+            distances, indices = _nearest(self, X, self.n_neighbors if n_neighbors is None else n_neighbors, ours)
+        except (ValueError, FloatingPointError):
+            if ours is not None:
+                raise
+            return method(self, X=X, n_neighbors=n_neighbors, return_distance=return_distance)
         return (distances, indices) if return_distance else indices
 
     return search
+
+
+def _nearest(model: Any, X: Any, k: int, metric: BoundMetric | None) -> tuple[FloatArray, IntArray]:
+    train = by_time(model._ts_fit)
+    if X is None and metric is not None:
+        found = kneighbors(train, train, metric, min(k + 1, len(train)), n_jobs=model.n_jobs)
+        return _without_self(found.distances, found.indices)
+    X = check_array(X, allow_nd=True, force_all_finite=False)
+    X = check_dims(to_time_series_dataset(X), X_fit_dims=model._ts_fit.shape, extend=True, check_n_features_only=True)
+    queries = by_time(X)
+    metric = served(model, train, queries) if metric is None else metric
+    if metric is None:
+        raise NotServedError
+    found = kneighbors(train, queries, metric, min(k, len(train)), n_jobs=model.n_jobs)
+    return found.distances, found.indices
 
 
 def means_first(method: Method) -> Method:

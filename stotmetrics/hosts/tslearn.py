@@ -14,12 +14,14 @@ with warnings.catch_warnings():
     # tslearn tells at import that h5py is missing; nothing here reads or writes HDF5.
     warnings.filterwarnings("ignore", message="h5py not installed")
     import tslearn
+    import tslearn.backend.backend as _backend
     import tslearn.barycenters.softdtw as _barycenters
     import tslearn.clustering as _clustering
     import tslearn.clustering.utils as _clustering_utils
     import tslearn.neighbors as _neighbors
     import tslearn.svm as _svm
-    from tslearn.metrics import METRIC_TO_FUNCTION, SoftDTW
+    import tslearn.utils.utils as _utils
+    from tslearn.metrics import METRIC_TO_FUNCTION, SoftDTW, SquaredEuclidean
     from tslearn.neighbors.neighbors import KNeighborsTimeSeriesMixin
     from tslearn.svm.svm import TimeSeriesSVMMixin
 
@@ -31,6 +33,7 @@ except ImportError as error:
         f"stotmetrics.hosts.tslearn needs tslearn >= 0.10; this is {tslearn.__version__}; pip install -U tslearn"
     ) from error
 
+from . import _tslearn_inputs as inputs
 from . import _tslearn_kernels as kernels
 from . import _tslearn_names as names
 
@@ -171,6 +174,9 @@ _FUNCTIONS: list[tuple[Any, str, Callable[[Any], Any]]] = [
     (_soft_dtw, "_cdist_soft_dtw", kernels.cdist_soft_dtw),
     (_soft_dtw, "_cdist_soft_dtw_normalized", kernels.cdist_soft_dtw_normalized),
     (_barycenters, "_acc_softdtw_func", kernels.barycenter_objective),
+    (_barycenters, "softdtw_barycenter", kernels.barycenter),
+    (_backend, "instantiate_backend", inputs.quick_backend),
+    (_utils, "to_time_series_dataset", inputs.quick_dataset),
     (_clustering_utils, "silhouette_score", names.silhouette),
 ]
 
@@ -178,6 +184,8 @@ _FUNCTIONS: list[tuple[Any, str, Callable[[Any], Any]]] = [
 _METHODS: list[tuple[type, str, Callable[[Any], Any]]] = [
     (SoftDTW, "compute", kernels.cost_value),
     (SoftDTW, "grad", kernels.cost_gradient),
+    (SquaredEuclidean, "compute", kernels.squared_costs),
+    (SquaredEuclidean, "jacobian_product", kernels.squared_product),
     (KNeighborsTimeSeriesMixin, "_precompute_cross_dist", names.neighbours_matrix),
     (KNeighborsTimeSeriesMixin, "kneighbors", names.neighbours_search),
     (_neighbors.KNeighborsTimeSeries, "fit", names.standing_in),

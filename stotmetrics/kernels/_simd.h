@@ -109,11 +109,14 @@ static int simd_runs(int build) { return simd_builds[build].runs(); }
 #define SIMD_INLINE static inline __attribute__((always_inline)) SIMD_TARGET
 #define SIMD_ENTRY static __attribute__((noinline)) SIMD_TARGET
 
+/* No function: clang passes no wide vector to one that is not built for the processor of its caller, inlined or not. */
+#define simd_select(mask, yes, no)                                                                                     \
+    __extension__({                                                                                                    \
+        simd_bits simd_mask_ = (mask);                                                                                 \
+        (simd_vec)((simd_mask_ & (simd_bits)(yes)) | (~simd_mask_ & (simd_bits)(no)));                                 \
+    })
+
 /* Largest and smallest of vectors for the baseline. */
-static inline __attribute__((always_inline)) simd_vec simd_select(simd_bits mask, simd_vec yes, simd_vec no)
-{
-    return (simd_vec)((mask & (simd_bits)yes) | (~mask & (simd_bits)no));
-}
 #ifdef __SSE2__
 typedef union {
     simd_vec whole;

@@ -180,16 +180,19 @@ def _wide_gradient(x: Cloud, y: Cloud, params: Parameters) -> PairGradient:
 def _gradient(work: Workspace, x: Cloud, y: Cloud, params: Parameters) -> PairGradient:
     if is_wide(x, y, params.p, params.epsilon):
         return _wide_gradient(x, y, params)
-    closer = replace(params, tol=tight(params.tol))
-    if _is_long(x, y):
-        found = _solve_long(x, y, closer)
-        status, power, objective, gap, w = found.status, found.value, found.objective, found.gap, found.w
-        f, g = found.f, found.g
-    else:
-        status, power, objective, gap, w, _ = _solve(work, x, y, closer)
-        f, g = work.potentials()
     # Rounding may keep the potentials from the tight tolerance; they must at least keep the promise of the value.
-    converged = status == 0 or gap <= _slack(abs(objective), params)
+    for tol in (tight(params.tol), params.tol):
+        closer = replace(params, tol=tol)
+        if _is_long(x, y):
+            long = _solve_long(x, y, closer)
+            status, power, objective, gap, w = long.status, long.value, long.objective, long.gap, long.w
+            f, g = long.f, long.g
+        else:
+            status, power, objective, gap, w, _ = _solve(work, x, y, closer)
+            f, g = work.potentials()
+        converged = status == 0 or gap <= _slack(abs(objective), params)
+        if converged:
+            break
     value, gap = rooted(max(power, 0.0), max(gap, 0.0), params.p if params.root else 1.0)
     A, B = cost_matrices(x, y, params.p)
     slopes = saddle_slopes(A, B, w, f, g, x, y, params.epsilon)

@@ -268,8 +268,11 @@ def _gradient(
         status, total, below, _ = work.transport(C, x.weights, x.order, y.weights, y.order, x.uniform and y.uniform)
         converged, gap, slopes = status == 0, total - below, Cells(*work.coupling())
     else:
-        status, total, objective, gap, _ = work.sinkhorn(C, x.weights, y.weights, params.epsilon, tight(TOL), MAX_ITER)
-        converged = status == 0 or gap <= TOL * max(1.0, abs(objective))
+        for tol in (tight(TOL), TOL):
+            status, total, objective, gap, _ = work.sinkhorn(C, x.weights, y.weights, params.epsilon, tol, MAX_ITER)
+            converged = status == 0 or gap <= TOL * max(1.0, abs(objective))
+            if converged:
+                break
         slopes = entropic_slopes(C, *work.potentials(), x, y, params.epsilon)
     if params.scale == "median" and costs.median(C) > 0:
         slopes = _with_median(slopes, C)

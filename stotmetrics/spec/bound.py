@@ -76,6 +76,7 @@ class BoundMetric:
         left, right = self.accept_pair(x, y)
         prepared = self.prepare(left)
         result = self.pair(prepared, prepared if right is left else self.prepare(right))
+        result.series = left, right
         if not result.converged:
             self._warn(f"in {result.n_iter} iterations", result.gap)
         return result

@@ -2,11 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..arrays import BoolArray, FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ..series import Series
 
 
 class Result:
@@ -37,7 +43,7 @@ class Result:
     (3, 2)
     """
 
-    __slots__ = ("_extras", "converged", "gap", "n_iter", "value")
+    __slots__ = ("_extras", "converged", "gap", "n_iter", "series", "value")
 
     def __init__(
         self,
@@ -52,6 +58,8 @@ class Result:
         self.converged = bool(converged)
         self.n_iter = int(n_iter)
         self.gap = None if gap is None else float(gap)
+        # The two series it is about, where it is the answer about a single pair.
+        self.series: tuple[Series, Series] | None = None
         self._extras: dict[str, Any] = dict(extras or {})
 
     @property
@@ -108,6 +116,28 @@ class Result:
         """Bicausal plan between two processes, step by step; see :func:`stotmetrics.aot`."""
         return self._extra("coupling")
 
+    def plot(self, kind: str | None = None, *, ax: "Axes | None" = None, **how: Any) -> "Axes":
+        """Draw the alignment, the plan or the cost of the two series (extra ``plot``).
+
+        Parameters
+        ----------
+        kind : {"links", "cost", "alignment"}, optional
+            Lines between the times that are matched, the cost matrix with the alignment or plan on it, or the expected
+            alignment as shades. By default links between series of one channel, and the cost matrix of others.
+        ax : matplotlib axes, optional
+            Where to draw; by default a new figure.
+        **how
+            See :func:`stotmetrics.plotting.plot_alignment`, :func:`~stotmetrics.plotting.plot_cost_matrix` and
+            :func:`~stotmetrics.plotting.plot_expected_alignment`.
+
+        Returns
+        -------
+        matplotlib axes
+        """
+        # The only word of this floor about one above: a picture is found by name when it is asked for.
+        drawn: Axes = import_module("stotmetrics.plotting").plot_result(self, kind, ax=ax, **how)
+        return drawn
+
     def _extra(self, name: str) -> Any:
         if name not in self._extras:
             have = ", ".join(self.available) or "none"
@@ -133,6 +163,7 @@ class Result:
             "converged": self.converged,
             "n_iter": self.n_iter,
             "gap": self.gap,
+            "series": self.series,
             "_extras": extras,
         }
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import stotmetrics
-from stotmetrics import MetricSpec, NeighborIndex, Traits, as_series, kneighbors
+from stotmetrics import MetricSpec, NeighborIndex, Traits, as_paths, as_series, kneighbors
 from stotmetrics.errors import DataFileError, InvalidParameterError, InvalidSeriesError
 from stotmetrics.transport.ground_cost import Ground
 
@@ -30,6 +30,12 @@ CASES = [
         {"ground": Ground.grid((2, 3)).normalized(), "rho": float("inf"), "epsilon": 0.1},
         [x / x.sum(axis=(1, 2), keepdims=True) for x in RNG.uniform(0.1, 1, (6, 4, 2, 3))],
         [x / x.sum(axis=(1, 2), keepdims=True) for x in RNG.uniform(0.1, 1, (2, 3, 2, 3))],
+    ),
+    (
+        "aot",
+        {"cells": None},
+        [as_paths(RNG.normal(size=(3, n)), weights=RNG.uniform(0.1, 1, n)) for n in (2, 5, 3, 4)],
+        [as_paths(RNG.normal(size=(3, n))) for n in (3, 2)],
     ),
 ]
 
@@ -170,6 +176,10 @@ def changed(path, **changes):
         {"times": np.arange(9.0)},
         {"weights": -np.ones(10)},
         {"another": np.zeros(3)},
+        {"paths": np.array([1, 1])},
+        {"path_weights": np.ones(2)},
+        {"paths": np.array([1, 1]), "path_weights": np.array([1.0, -1.0])},
+        {"paths": np.array([1, 2]), "path_weights": np.ones(2)},
         {"frames": np.zeros(3)},
     ],
 )

@@ -17,7 +17,7 @@ import pytest
 from scipy.spatial.distance import pdist, squareform
 
 from stotmetrics import MetricSpec, Traits, get_metric, pairwise
-from stotmetrics.engine import destination, output
+from stotmetrics.engine import destination, output, tiles
 from stotmetrics.engine.tiles import tiles_of
 from stotmetrics.errors import InvalidParameterError
 
@@ -237,7 +237,8 @@ def test_another_job_is_refused_until_it_may_overwrite(tmp_path, change, differs
     assert names(tmp_path) == ["D.npy", "D.npy.journal"]
 
 
-def test_other_parameters_are_refused(tmp_path):
+def test_other_parameters_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setitem(tiles._SIDES, "block", 24)  # several tiles
     stopped(tmp_path / "D.npy", metric=get_metric("gak", sigma=1.0))
     with pytest.raises(FileExistsError, match="another parameters"):
         pairwise(X, metric="gak", sigma=2.0, out=tmp_path / "D.npy")

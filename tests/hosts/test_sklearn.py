@@ -1,17 +1,19 @@
 """The estimators for scikit-learn keep its rules, and find what the metric says."""
 
+import dataclasses
 import pickle
 import warnings
 
+import joblib
 import numpy as np
 import pytest
 from scipy.spatial.distance import squareform
 from sklearn.base import clone
-from sklearn.cluster import DBSCAN, AgglomerativeClustering
+from sklearn.cluster import DBSCAN, HDBSCAN, AgglomerativeClustering
 from sklearn.exceptions import NotFittedError
-from sklearn.manifold import TSNE
+from sklearn.manifold import TSNE, Isomap
 from sklearn.metrics import silhouette_score
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV, LeaveOneOut, cross_val_predict, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -131,19 +133,42 @@ def test_grids_folds_pipelines_and_parameters(tmp_path, memory):
     np.testing.assert_array_equal(again.predict(RAGGED), found.predict(RAGGED))
 
 
-def test_memory_solves_a_matrix_once_for_all_numbers_of_neighbours(tmp_path, monkeypatch):
-    from stotmetrics.hosts import _sklearn_base
+def counting(seen):
+    """DTW that notes the pairs it solves."""
+    spec = stotmetrics.get_metric("dtw").spec
 
-    calls = []
-    own = _sklearn_base.pairwise
-    monkeypatch.setattr(_sklearn_base, "pairwise", lambda *args, **kwargs: calls.append(1) or own(*args, **kwargs))
-    model = KNeighborsTimeSeriesClassifier(metric="dtw", memory=str(tmp_path))
-    plain = KNeighborsTimeSeriesClassifier(metric="dtw").fit(RAGGED[:16], NAMES[:16])
+    def block(left, right, rows, cols, params, cutoff=None):
+        seen.extend((left[i].values.tobytes(), right[j].values.tobytes()) for i, j in zip(rows, cols, strict=True))
+        return spec.block(left, right, rows, cols, params, cutoff)
+
+    return stotmetrics.get_metric(dataclasses.replace(spec, name="counted", block=block, reference=None))
+
+
+def test_memory_lets_folds_and_grid_points_share_what_was_solved(tmp_path):
+    seen = []
+    metric = counting(seen)
+    model = KNeighborsTimeSeriesClassifier(metric=metric, memory=str(tmp_path))
+    plain = KNeighborsTimeSeriesClassifier(metric="dtw")
     for k in (1, 2, 5):
-        model.set_params(n_neighbors=k).fit(RAGGED[:16], NAMES[:16])
-        plain.set_params(n_neighbors=k)
-        np.testing.assert_array_equal(model.predict(RAGGED[16:]), plain.predict(RAGGED[16:]))
-    assert len(calls) == 1
+        found = cross_val_predict(model.set_params(n_neighbors=k), RAGGED, NAMES, cv=LeaveOneOut())
+        expected = cross_val_predict(plain.set_params(n_neighbors=k), RAGGED, NAMES, cv=LeaveOneOut())
+        np.testing.assert_array_equal(found, expected)
+    once = {frozenset(pair) for pair in seen}
+    assert len(once) == len(seen) <= 24 * 23 // 2
+    for memory in (str(tmp_path), joblib.Memory(tmp_path, verbose=0)):
+        pipeline = make_pipeline(
+            PairwiseDistances(metric, memory=memory), KNeighborsClassifier(1, metric="precomputed")
+        )
+        assert cross_val_score(pipeline, RAGGED, NAMES, cv=3).min() == 1.0
+    assert len({frozenset(pair) for pair in seen}) == len(seen) <= 24 * 23 // 2
+
+
+def test_memory_without_a_folder_keeps_nothing():
+    seen = []
+    model = KNeighborsTimeSeriesClassifier(metric=counting(seen), memory=joblib.Memory(None)).fit(EQUAL, NAMES)
+    first = model.kneighbors(EQUAL[:3])[0], len(seen)
+    np.testing.assert_array_equal(model.kneighbors(EQUAL[:3])[0], first[0])
+    assert len(seen) == 2 * first[1]
 
 
 def test_a_bound_metric_or_a_function_is_a_metric_too():
@@ -240,6 +265,58 @@ def test_a_shifted_matrix_serves_what_refuses_negative_distances():
         24,
         2,
     )
+
+
+NEAR = PairwiseDistances("softdtw", {"gamma": 0.1}, shift=True, zero_diagonal=True)
+
+
+def separated(points):
+    """Whether each point of a picture lies nearest to one of its own class."""
+    gaps = np.linalg.norm(points[:, None] - points[None], axis=2)
+    np.fill_diagonal(gaps, np.inf)
+    return (NAMES[gaps.argmin(axis=1)] == NAMES).mean() > 0.9
+
+
+def test_isomap_takes_a_shifted_matrix():
+    points = Isomap(n_neighbors=14, metric="precomputed").fit_transform(NEAR.fit_transform(RAGGED))
+    assert separated(points)
+    model = make_pipeline(clone(NEAR), Isomap(n_neighbors=20, metric="precomputed")).fit(RAGGED)
+    assert model.transform(RAGGED[:3]).shape == (3, 2)
+
+
+def test_density_clusters_of_scikit_learn_take_a_shifted_matrix():
+    model = make_pipeline(clone(NEAR), HDBSCAN(min_cluster_size=5, metric="precomputed", copy=True))
+    labels = model.fit_predict(RAGGED)
+    assert len({(one, name) for one, name in zip(labels, NAMES, strict=True) if one >= 0}) == 2
+    assert (labels >= 0).mean() > 0.8
+
+
+def test_hdbscan_takes_a_shifted_matrix():
+    hdbscan = pytest.importorskip("hdbscan")
+    labels = hdbscan.HDBSCAN(min_cluster_size=5, metric="precomputed").fit_predict(NEAR.fit_transform(RAGGED))
+    assert len({(one, name) for one, name in zip(labels, NAMES, strict=True) if one >= 0}) == 2
+
+
+@pytest.mark.filterwarnings("ignore")  # numba and umap tell of threads, seeds and precomputed matrices
+def test_umap_takes_a_shifted_matrix():
+    umap = pytest.importorskip("umap")
+    model = umap.UMAP(n_neighbors=6, metric="precomputed", random_state=0)
+    assert separated(model.fit_transform(NEAR.fit_transform(RAGGED)))
+
+
+def test_what_becomes_of_the_features_has_names():
+    pandas = pytest.importorskip("pandas")
+    for step in (PairwiseDistances(), DistanceKernel(), TimeSeriesKMedoids(3, random_state=0)):
+        table = step.set_output(transform="pandas").fit(EQUAL).transform(EQUAL[:2])
+        assert isinstance(table, pandas.DataFrame)
+        assert list(table.columns) == [f"{type(step).__name__.lower()}{k}" for k in range(table.shape[1])]
+
+
+def test_weights_of_series_reach_the_machine_behind_a_kernel():
+    model = make_pipeline(DistanceKernel("gak"), SVC(kernel="precomputed"))
+    odd = np.where(np.arange(24) < 4, "late", NAMES)  # two early bumps are called late
+    free = model.fit(RAGGED, odd, svc__sample_weight=np.where(odd == NAMES, 1.0, 1e-9)).predict(RAGGED)
+    np.testing.assert_array_equal(free, NAMES)
 
 
 def test_a_later_distance_below_all_others_becomes_zero_and_says_so():

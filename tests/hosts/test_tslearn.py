@@ -222,11 +222,30 @@ CALLS = {
         .fit(EQUAL)
         .cluster_centers_
     ),
+    "votes": lambda m: votes("dtw", RAGGED),
+    "votes by distance in a band": lambda m: votes(
+        "dtw", EQUAL, weights="distance", metric_params={"global_constraint": "sakoe_chiba", "sakoe_chiba_radius": 3}
+    ),
+    "votes in a parallelogram": lambda m: votes("dtw", EQUAL, metric_params={"global_constraint": "itakura"}),
+    "votes of softdtw": lambda m: votes("softdtw", CHANNELS, metric_params={"gamma_sdtw": 0.3}),
+    "values of neighbours": lambda m: (
+        tslearn.neighbors.KNeighborsTimeSeriesRegressor(3).fit(RAGGED[4:], np.arange(12.0)).predict(RAGGED[:4])
+    ),
+    "neighbours of channels": lambda m: (
+        tslearn.neighbors.KNeighborsTimeSeriesClassifier(2)
+        .fit(CHANNELS[4:], LABELS[4:])
+        .kneighbors(CHANNELS[:4], n_neighbors=7)[0]
+    ),
     "neighbours": lambda m: tslearn.neighbors.KNeighborsTimeSeries(3, metric="softdtw").fit(EQUAL).kneighbors(EQUAL)[0],
     "silhouette": lambda m: tslearn.clustering.silhouette_score(EQUAL, LABELS, metric="softdtw"),
     "SoftDTW": lambda m: cost_and_gradient()[0],
     "gradient of SoftDTW": lambda m: cost_and_gradient()[1],
 }
+
+
+def votes(metric, X, **params):
+    model = tslearn.neighbors.KNeighborsTimeSeriesClassifier(5, metric=metric, **params)
+    return model.fit(X[4:], LABELS[4:]).predict_proba(X[:4])
 
 
 def cost_and_gradient():
@@ -246,11 +265,15 @@ def test_under_the_patch_a_call_gives_what_tslearn_gives(name):
 
 
 def test_the_patch_computes_here_and_is_taken_back(monkeypatch):
-    from stotmetrics.hosts import _tslearn_kernels
+    from stotmetrics.hosts import _tslearn_kernels, _tslearn_names
 
     calls = []
-    own = _tslearn_kernels.pairwise
-    monkeypatch.setattr(_tslearn_kernels, "pairwise", lambda *a, **k: calls.append(1) or own(*a, **k))
+
+    def counted(own):
+        return lambda *args, **kwargs: calls.append(1) or own(*args, **kwargs)
+
+    monkeypatch.setattr(_tslearn_kernels, "pairwise", counted(_tslearn_kernels.pairwise))
+    monkeypatch.setattr(_tslearn_names, "kneighbors", counted(_tslearn_names.kneighbors))
     before = tslearn.metrics.dtw, tslearn.metrics._cdist_dtw, vars(tslearn.clustering.TimeSeriesKMeans)["fit"]
     host.patch_tslearn()
     host.patch_tslearn()
