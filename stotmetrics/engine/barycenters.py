@@ -3,7 +3,7 @@
 import math
 import numbers
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -218,8 +218,12 @@ class _Search:
     def minimise(self, scale: float, max_iter: int, tol: float) -> _Stopped:
         """L-BFGS on the objective in the unit in which the largest slope at the start is 1."""
 
+        best: list[_Stopped] = []
+
         def in_unit(at: FloatArray) -> tuple[float, FloatArray]:
             value, slope = self.value_and_slope(at)
+            if not best or value < best[-1].value:
+                best[:] = [*best[:1], _Stopped(at.copy(), value, slope)]
             return value / scale, slope / scale
 
         found = minimize(
@@ -229,13 +233,9 @@ class _Search:
             method="L-BFGS-B",
             options={"maxiter": max_iter, "maxfun": 20 * max_iter, "gtol": tol, "ftol": 0.0},
         )
-        return _Stopped(
-            found.x,
-            float(found.fun) * scale,
-            found.jac * scale,
-            int(found.nit),
-            str(found.message),
-        )
+        end = _Stopped(found.x, float(found.fun) * scale, found.jac * scale, int(found.nit), str(found.message))
+        # At a kink the line search may give up above where it started.
+        return end if end.value <= best[0].value else replace(best[-1], n_iter=end.n_iter, message=end.message)
 
 
 def _slopes(load: Workload, point: Series, start: int, stop: int) -> tuple[int, GradBatch]:

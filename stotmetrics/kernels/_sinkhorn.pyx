@@ -38,8 +38,8 @@ cdef Py_ssize_t PATIENCE = 100
 # Plain sweeps divide the error by this or more: then a translation, which keeps the sum of the potentials, is no help.
 cdef double MOVABLE = 0.25
 
-# The first reach of an acceleration, in plain steps, and what it is multiplied by when one is kept or taken back. A plan
-# that moves mass bit by bit makes many equal steps, of which the last few tell no end.
+# The first reach of an acceleration, in plain steps, and what it is multiplied by when one is kept or taken back. A
+# plan that moves mass bit by bit makes many equal steps, of which the last few tell no end.
 cdef double REACH = 8.0, FARTHER = 4.0, NEARER = 0.25
 
 # What the last step of a problem was.
@@ -257,7 +257,9 @@ cdef void multiply(
             log_kernel(op, transpose, potential + c * source, logsum + c * target, at.spare, at.sums)
 
 
-cdef inline void hold(double reach, const double *plain, const double *image, double *v, Py_ssize_t n) noexcept nogil:
+cdef inline void hold(
+    double reach, const double *plain, const double *image, double *v, Py_ssize_t n
+) noexcept nogil:
     """Keep v within so many plain steps of the plain image."""
     cdef double step = 0.0, farthest = 0.0, share
     cdef Py_ssize_t i
@@ -277,8 +279,8 @@ cdef void advance(
 
     A plain step never lowers the dual. So a translated or accelerated one that does is taken back, and the iteration
     goes on by one plain step from the best v so far: it cannot fail where plain sweeps converge. A translation that
-    lowered the dual is not tried again, and each failed acceleration doubles the plain steps before the next. One goes no
-    farther than a number of plain steps, which grows as long as they are kept.
+    lowered the dual is not tried again, and each failed acceleration doubles the plain steps before the next. One goes
+    no farther than a number of plain steps, which grows as long as they are kept.
     """
     cdef Py_ssize_t slot, kept, block = s.depth * n
     cdef double *best = at.bestg + c * n

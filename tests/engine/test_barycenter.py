@@ -224,3 +224,11 @@ def test_equal_series_have_themselves_as_the_barycenter():
     found = stotmetrics.barycenter([x, x], "euclidean")
     np.testing.assert_array_equal(found.values, x)
     assert found.converged and found.objective == 0.0
+
+
+def test_a_search_that_gives_up_at_a_kink_is_never_above_its_start():
+    x = stotmetrics.as_series(1.9e11 + 0.53 * np.arange(5), times=[14.8, 85.5, 137.9, 156.2, 182.6])
+    y = stotmetrics.as_series([0.31, -0.27, 0.49], times=[31447.277, 31447.280, 31447.283])
+    bound = stotmetrics.get_metric("tiot", root=False)
+    start, found = (stotmetrics.barycenter([x, y], bound, max_iter=k) for k in (0, 10))
+    assert found.objective <= start.objective
