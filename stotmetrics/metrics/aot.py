@@ -74,6 +74,8 @@ def _solve(work: Workspace, x: PathLaw, y: PathLaw, params: Parameters) -> tuple
 
 def _in_value(power: float, gap: float, unit: float, params: Parameters) -> tuple[float, float]:
     """The value and its error from their p-th powers in a unit."""
+    # The value is what a bicausal plan costs, and no plan costs less than nothing.
+    gap = min(gap, power)
     if params.root:
         value, gap = rooted(power, gap, params.p)
         return unit * value, unit * gap

@@ -69,7 +69,7 @@ def table(X):
 @pytest.mark.parametrize("host", HOSTS, ids=lambda host: host.__name__)
 def test_a_slice_of_trace(host, tmp_path):
     pytest.importorskip("tslearn")
-    data = datasets.load_builtin()
+    data = datasets.load_builtin("Trace")
     X, y, queries, truth = table(data.X_train[:16]), data.y_train[:16], table(data.X_test[:6]), data.y_test[:6]
     expected = by_command_line(tmp_path, X, y, queries, truth)
     np.testing.assert_array_equal(host(X, y, queries), expected)
