@@ -149,6 +149,9 @@ def _traits(params: Parameters) -> Traits:
         zero_self=True,
         nonnegative=True,
         triangle=params.root or params.p == 1.0,
+        # Not continuous: two pasts that merge are an event.
+        value_invariant=True,
+        degree=1.0 if params.root else params.p,
         multivariate=True,
         compares_paths=True,
         releases_gil=True,

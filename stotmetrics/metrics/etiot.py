@@ -165,15 +165,19 @@ def _gradients(
 
 
 def _wide_gradient(x: Cloud, y: Cloud, params: Parameters) -> PairGradient:
-    found = entropic_saddle(distances(x, y, params.p), params.epsilon, tight(params.tol), params.max_iter)
-    solved = found.found
+    apart = distances(x, y, params.p)
+    for tol in (tight(params.tol), params.tol):
+        found = entropic_saddle(apart, params.epsilon, tol, params.max_iter)
+        solved = found.found
+        converged = solved.converged or solved.gap <= params.tol * max(1.0, abs(solved.objective))
+        if converged:
+            break
     value, gap = in_data_units(solved.value, solved.gap, found.unit, params.p, params.root)
     if found.costs is None or found.epsilon is None:
         slopes = found.w * solved.plan()
     else:
         slopes = saddle_slopes(*found.costs, found.w, *solved.potentials(), x, y, found.epsilon)
     grad_x, grad_y = value_gradients(x, y, params.p, slopes, value if params.root else None)
-    converged = solved.converged or solved.gap <= params.tol * max(1.0, abs(solved.objective))
     return PairGradient(value, grad_x, grad_y, converged, gap)
 
 

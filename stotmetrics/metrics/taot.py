@@ -96,7 +96,7 @@ class Wide:
         return entropic_slopes(A + B, *self.potentials(), x, y, self.soft.epsilon)
 
 
-def solve_wide(x: Cloud, y: Cloud, params: Parameters) -> Wide:
+def solve_wide(x: Cloud, y: Cloud, params: Parameters, tol: float = TOL) -> Wide:
     """The optimum in units of ``unit ** p``, ``unit`` being a distance."""
     # The larger factor belongs to the unit, so that no distance leaves the range of a double by it.
     largest = max(factors(params))
@@ -106,7 +106,7 @@ def solve_wide(x: Cloud, y: Cloud, params: Parameters) -> Wide:
         problem = replace(problem, of_values=problem.of_values / middle, of_times=problem.of_times / middle)
         largest, share, median = 1.0, 1.0, middle * share
     if params.epsilon > 0:
-        soft = wide_range.entropic_sum(problem, params.epsilon / largest, TOL, MAX_ITER)
+        soft = wide_range.entropic_sum(problem, params.epsilon / largest, tol, MAX_ITER)
         one = soft.found
         numbers = one.value, one.gap, soft.unit * share, one.objective, one.converged, one.steps
         return Wide(*numbers, one.plan, one.potentials, median, soft)
@@ -286,11 +286,15 @@ def _wide_gradient(x: Cloud, y: Cloud, params: Parameters, power: float) -> Pair
         raise FloatingPointError(
             f"{params!r} gave a gradient out of range for finite series, that of a median; rescale their values"
         )
-    found = solve_wide(x, y, params)
+    for tol in (tight(TOL), TOL):
+        found = solve_wide(x, y, params, tol)
+        converged = found.converged or found.gap <= TOL * max(1.0, abs(found.objective))
+        if converged:
+            break
     value, gap = in_data_units(found.value, found.gap, found.unit, params.p, root=power != 1.0)
     slopes = factors(params)[0] * found.slopes(x, y)
     grad_x, grad_y = value_gradients(x, y, params.p, slopes, value if power != 1.0 else None)
-    return PairGradient(value, grad_x, grad_y, found.converged, gap)
+    return PairGradient(value, grad_x, grad_y, converged, gap)
 
 
 def _times(slopes: Cells | FloatArray, factor: float) -> Cells | FloatArray:

@@ -179,27 +179,28 @@ def _transport(work: Workspace, d: Distances, C: FloatArray) -> tuple[float, flo
 def _solve_worst(work: Workspace, d: Distances, A: FloatArray, B: FloatArray) -> Optimum:
     """Every plan costs a line in w; where a rising and a falling one meet is the next w, until no plan is below."""
     rising = falling = None
-    w, solves, upper = 0.0, 0, np.inf
+    # 1 - w for itself: where times cost far more than values it is too small to be told from w = 1.
+    w, v, solves, upper = 0.0, 1.0, 0, np.inf
     while True:
-        value, below, status, cells = _transport(work, d, w * A + (1.0 - w) * B)
+        value, below, status, cells = _transport(work, d, w * A + v * B)
         solves += 1
         line = _line(A, B, cells)
-        if (w == 0.0 and line[0] <= line[1]) or (w == 1.0 and line[0] >= line[1]):
+        if (w == 0.0 and line[0] <= line[1]) or (v == 0.0 and line[0] >= line[1]):
             upper, mixed = value, cells
             break
         if rising and falling and value >= upper * (1.0 - 1e-15):
             mixed = _mixture(rising, falling)
             break
-        before = w, upper
+        before = w, v, upper
         if line[0] > line[1]:
             rising = line, cells
         else:
             falling = line, cells
         if rising and falling:
-            w, upper = _meeting(rising[0], falling[0])
+            w, v, upper = _meeting(rising[0], falling[0])
         else:
-            w = 1.0
-        if (w, upper) == before or status or solves > 200:
+            w, v = 1.0, 0.0
+        if (w, v, upper) == before or status or solves > 200:
             mixed = cells if not (rising and falling) else _mixture(rising, falling)
             break
     # Without a second line there is no height yet: the value of the plan is above the optimum.
@@ -215,11 +216,12 @@ def _line(A: FloatArray, B: FloatArray, cells: Cells) -> Line:
     return float(masses @ A[i, j]), float(masses @ B[i, j])
 
 
-def _meeting(rising: Line, falling: Line) -> tuple[float, float]:
-    """The w where two lines meet, and their height there."""
+def _meeting(rising: Line, falling: Line) -> tuple[float, float, float]:
+    """The w where two lines meet, 1 - w without cancellation, and the height of the lines there."""
     up, down = rising[0] - rising[1], falling[1] - falling[0]
     w = min(max((falling[1] - rising[1]) / (up + down), 0.0), 1.0) if up + down > 0 else 0.0
-    return w, min(w * line[0] + (1.0 - w) * line[1] for line in (rising, falling))
+    v = min(max((rising[0] - falling[0]) / (up + down), 0.0), 1.0) if up + down > 0 else 1.0
+    return w, v, min(w * line[0] + v * line[1] for line in (rising, falling))
 
 
 def _mixture(rising: tuple[Line, Cells], falling: tuple[Line, Cells]) -> Cells:

@@ -89,9 +89,10 @@ UNITS = [
     *((name, {}, SHIFTS | SMOOTH, None) for name in ("softdtw", "softdtw_divergence", "softdtw_sharp")),
     *((name, {"gamma": 0.0}, SHIFTS | SMOOTH, 2.0) for name in ("softdtw", "softdtw_divergence", "softdtw_sharp")),
     *((name, {"gamma": "median"}, SHIFTS | SMOOTH, 2.0) for name in ("softdtw", "softdtw_divergence", "softdtw_sharp")),
+    ("aot", {}, SHIFTS, 1.0),
+    ("aot", {"p": 3.0, "root": False}, SHIFTS, 3.0),
     ("euclidean", {}, SHIFTS | SMOOTH, 1.0),
     # Paths are sorted into cells, which a small change may move one across.
-    ("aot", {}, set(), None),
     ("gak", {}, SHIFTS | SMOOTH, None),
     ("opw", {}, SHIFTS | SMOOTH, None),
     ("otw", {}, SMOOTH, 1.0),

@@ -235,3 +235,31 @@ def test_deviations_are_those_of_the_columns():
     assert np.isinf(deviations[1])
     np.testing.assert_allclose(deviations[[0, 2]], (values[:, [0, 2]] / [1.0, 1e200]).std(axis=0) * [1.0, 1e200])
     np.testing.assert_allclose(z[:, 0] * deviations[0] + values[:, 0].mean(), values[:, 0])
+
+
+WIDE = [
+    ("tiot", {"p": 60.0}),
+    ("tiot", {"p": 20.0, "root": False}),
+    ("etiot", {"p": 20.0, "epsilon": 1e8}),
+    ("etiot", {"p": 20.0, "epsilon": 1e-30}),
+    ("etiot", {"p": 20.0, "epsilon": 1e40}),
+    ("taot", {"p": 12.0}),
+    ("taot", {"p": 12.0, "epsilon": 1e4}),
+    ("taot", {"omega": 1e-60}),
+    ("tlp", {"p": 60.0}),
+]
+
+
+@pytest.mark.parametrize(("name", "params"), WIDE, ids=[f"{name} {params}" for name, params in WIDE])
+@pytest.mark.parametrize("seed", range(3))
+def test_gradient_is_the_slope_where_powers_leave_the_range_of_a_double(name, params, seed):
+    (x, y), rng = draw(seed + 10, dims=1)
+    metric = get_metric(name, standardize=False, **params)
+    value, grad_x, _ = metric.value_and_grad(x, y)
+    assert value == pytest.approx(metric(x, y), rel=1e-7)
+    direction = rng.uniform(-1.0, 1.0, grad_x.shape)
+    along = float((grad_x * direction).sum())
+    slopes = [
+        (metric(moved(x, s * direction), y) - metric(moved(x, -s * direction), y)) / (2 * s) for s in (1e-4, 1e-5, 1e-6)
+    ]
+    assert min(abs(slope - along) for slope in slopes) <= 1e-4 * np.abs(grad_x).max() + 1e-7 * value

@@ -208,6 +208,15 @@ def test_gradients_at_a_large_exponent_are_those_of_differences(name, params):
     assert (up - down) / (2 * h) == pytest.approx(float((grad_x * along).sum()), rel=1e-4, abs=1e-7)
 
 
+@pytest.mark.parametrize("p", [50.0, 55.0, 60.0, 100.0, 300.0])
+def test_a_balance_next_to_one_is_told_by_its_distance_from_there(p):
+    """Each cost has a plan that costs nothing; the dearer one is least at 1.5, where 1 - w is below 1e-16."""
+    x, y = (stotmetrics.as_series(values, times=[0.0, 3.0]) for values in ([0.0, 1.5], [1.5, 0.0]))
+    result = stotmetrics.solve(x, y, metric="tiot", p=p, standardize=False)
+    assert result.value == pytest.approx(1.5, rel=1e-12)
+    assert result.gap < 1e-12
+
+
 @pytest.mark.parametrize("epsilon", [1e-40, 1e40])
 def test_gradients_at_a_limit_of_epsilon_are_those_of_the_limit(epsilon):
     x, y = pair(11, n=5)
