@@ -42,7 +42,7 @@ def noise(metric, x, y, value):
         parts = [stotmetrics.distance(a, b, "softdtw", **params) for a, b in ((x, y), (x, x), (y, y))]
         size = max(size, *map(abs, parts))
     # Far from the best alignments probabilities underflow, and what they add to a mean is lost.
-    floor = 1e-290 * float(max(np.abs(x.values).max(), np.abs(y.values).max(), 1.0)) ** (
+    floor = 1e-290 * np.float64(max(np.abs(x.values).max(), np.abs(y.values).max(), 1.0)) ** (
         2 if metric.name == "softdtw_sharp" else 1
     )
     return RTOL * size + floor
