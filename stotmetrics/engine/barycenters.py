@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from ..arrays import FloatArray, is_integer, real_array
+from ..arrays import FloatArray, in_any_host, is_integer, real_array
 from ..errors import ConvergenceWarning, InvalidParameterError, warn_user
 from ..series import Series, as_dataset
 from ..spec.admission import warn_of_doubts
@@ -54,6 +54,7 @@ class Barycenter:
     times: FloatArray | None = None
 
 
+@in_any_host
 def barycenter(
     X: Any,
     metric: Metric = "softdtw",

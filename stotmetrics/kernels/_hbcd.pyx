@@ -152,7 +152,7 @@ cdef class Descent(Workspace):
         return status, found.value, found.objective, found.gap, self.e.w, found.steps
 
     def plan(self):
-        """The plan where the sweeps stopped, as it is: the value is of it, its marginals off by what the rule allows."""
+        """The plan where the sweeps stopped, as it is: the value is of it, and its marginals may be off."""
         return np.array(<double[:self.e.n, :self.e.m]>self.e.P)
 
 

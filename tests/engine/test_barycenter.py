@@ -232,3 +232,10 @@ def test_a_search_that_gives_up_at_a_kink_is_never_above_its_start():
     bound = stotmetrics.get_metric("tiot", root=False)
     start, found = (stotmetrics.barycenter([x, y], bound, max_iter=k) for k in (0, 10))
     assert found.objective <= start.objective
+
+
+def test_a_host_that_raises_at_underflow_raises_nothing_here():
+    X = [1e-200 * x for x in bumps([6, 7])]
+    with np.errstate(all="raise"):
+        found = stotmetrics.barycenter(X, "softdtw_divergence", gamma=1e-300, max_iter=3)
+    assert np.isfinite(found.values).all()
