@@ -204,7 +204,7 @@ def softdtw_from_cost(C: npt.ArrayLike, gamma: float = 1.0, band: int | None = N
         extras={
             "alignment": lambda: _softdtw.value_and_alignment(cost, smoothing, radius)[1],
             "path": lambda: costs.cheapest_path(cost, radius),
-            "cost": lambda: cost,
+            "cost": cost,
         },
     )
 

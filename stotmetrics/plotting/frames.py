@@ -179,4 +179,4 @@ def _draw_arrows(ax: "Axes", points: FloatArray, plan: FloatArray, threshold: fl
         arrows = ax.quiver(
             *start.T, *way.T, angles="xy", scale_units="xy", scale=1.0, color=ORANGE, width=0.004, zorder=3
         )
-        arrows.set_alpha(0.25 + 0.75 * strength)
+        arrows.set_alpha((0.25 + 0.75 * strength).tolist())

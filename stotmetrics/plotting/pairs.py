@@ -199,7 +199,7 @@ def plot_cost_matrix(
         rows, cols, strength = strongest(on_top, threshold, on_top.size)
         # White around each spot: seen on the darkest cells and on the brightest.
         spots = ax.scatter(cols, rows, s=18 * strength + 2, color=ORANGE, edgecolors="white", linewidths=0.4, zorder=3)
-        spots.set_alpha(np.clip(0.25 + 0.75 * strength, 0, 1))
+        spots.set_alpha(np.clip(0.25 + 0.75 * strength, 0, 1).tolist())
     return ax
 
 

@@ -119,5 +119,5 @@ def draw_links(ax: "Axes", starts: FloatArray, ends: FloatArray, strength: Float
     colors[:, 3] = 0.15 + 0.75 * strength
     lines = np.stack([starts, ends], axis=1)
     ax.add_collection(
-        LineCollection(lines, colors=colors, linewidths=0.4 + 0.8 * strength, zorder=how.pop("zorder", 1), **how)
+        LineCollection(list(lines), colors=colors, linewidths=0.4 + 0.8 * strength, zorder=how.pop("zorder", 1), **how)
     )

@@ -29,9 +29,10 @@ class Result:
     gap : float, optional
         A certified bound on the error of the value; for taot, etiot and opw with ``epsilon > 0`` on that of the
         regularised objective, which the solver optimises. None where the metric has no such bound.
-    extras : mapping of str to callable, optional
+    extras : mapping of str to callable or array, optional
         What else the metric can say (``alignment``, ``path``, ``masses``, ``plan``, ``w``, ``potentials``,
-        ``objective``, ``cost``, ``coupling``), each computed when it is first asked for.
+        ``objective``, ``cost``, ``coupling``), each computed when it is first asked for; an array, which was given, is
+        handed out as it is.
 
     Examples
     --------
@@ -52,7 +53,7 @@ class Result:
         converged: bool = True,
         n_iter: int = 0,
         gap: float | None = None,
-        extras: Mapping[str, Callable[[], Any]] | None = None,
+        extras: Mapping[str, Callable[[], Any] | FloatArray] | None = None,
     ) -> None:
         self.value = float(value)
         self.converged = bool(converged)

@@ -124,13 +124,18 @@ def test_sound_metrics_are_not_caught():
     ],
 )
 def test_a_fault_in_the_z_score_is_caught(monkeypatch, name, fault):
-    sound = point_clouds.zscore
+    sound = point_clouds.zscore_and_deviations
     faulty = {
-        "sample deviation": lambda c, exact=False: sound(c, exact) * math.sqrt(1 - 1 / len(c)),
-        "no centre": lambda c, exact=False: sound(c, exact) + 0.1 * c.mean(axis=0),
-        "all columns as one": lambda c, exact=False: (c - c.mean()) / (c.std() or 1.0),
+        "sample deviation": lambda z, c: z * math.sqrt(1 - 1 / len(c)),
+        "no centre": lambda z, c: z + 0.1 * c.mean(axis=0),
+        "all columns as one": lambda z, c: (c - c.mean()) / (c.std() or 1.0),
     }
-    monkeypatch.setattr(point_clouds, "zscore", faulty[fault])
+
+    def broken(columns, exact=False):
+        scores, deviations = sound(columns, exact)
+        return faulty[fault](scores, columns), deviations
+
+    monkeypatch.setattr(point_clouds, "zscore_and_deviations", broken)
     assert_caught(name, standardize=True)
 
 
