@@ -146,7 +146,14 @@ def test_a_fault_in_the_costs_of_atoms_is_caught(monkeypatch, name):
     assert_caught(name)
 
 
-@pytest.mark.parametrize("name", ["softdtw_sharp", "gak", "opw"])
+def test_a_fault_in_the_costs_of_the_alignment_kernel_is_caught(monkeypatch):
+    gak = import_module("stotmetrics.metrics.gak")
+    sound = gak.minus_log_kernels
+    monkeypatch.setattr(gak, "minus_log_kernels", lambda *args: sound(*args[:-1], 1.01 * args[-1]))
+    assert_caught("gak")
+
+
+@pytest.mark.parametrize("name", ["softdtw_sharp", "opw"])
 def test_a_fault_in_the_squared_costs_is_caught(monkeypatch, name):
     sound = value_costs.squared_euclidean
     monkeypatch.setattr(value_costs, "squared_euclidean", lambda x, y: sound(x[:, :1], y[:, :1]))
