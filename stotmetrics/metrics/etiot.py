@@ -20,7 +20,8 @@ from ..transport.cloud_gradients import saddle_slopes, tight, value_gradients
 from ..transport.line_bounds import transport_bounds
 from ..transport.matrix_free import LongProblem, Solution
 from ..transport.point_clouds import Cloud, cost_matrices, prepare_cloud, spread_plan, spread_potentials
-from ..transport.wide_range import distances, entropic_saddle, in_data_units, is_wide, powered
+from ..transport.wide_entropic import entropic_saddle
+from ..transport.wide_range import distances, in_data_units, is_wide, powered
 from . import tiot
 
 

@@ -15,7 +15,7 @@ from ..spec.metric import MetricSpec, Side
 from ..spec.parameters import parameter
 from ..spec.result import Batch, GradBatch, PairGradient, Result, grad_batch_of, rooted
 from ..spec.traits import Traits
-from ..transport import wide_range
+from ..transport import wide_entropic, wide_range
 from ..transport.cloud_gradients import Cells, entropic_slopes, median_slopes, tight, value_gradients
 from ..transport.entropic import solve_entropic
 from ..transport.line_bounds import line_costs
@@ -86,7 +86,7 @@ class Wide:
     plan: Callable[[], FloatArray]
     potentials: Callable[[], tuple[FloatArray, FloatArray]]
     median: float
-    soft: wide_range.Saddle | None = None
+    soft: wide_entropic.Saddle | None = None
 
     def slopes(self, x: Cloud, y: Cloud) -> FloatArray:
         """Slopes of the value in the costs."""
@@ -106,7 +106,7 @@ def solve_wide(x: Cloud, y: Cloud, params: Parameters, tol: float = TOL) -> Wide
         problem = replace(problem, of_values=problem.of_values / middle, of_times=problem.of_times / middle)
         largest, share, median = 1.0, 1.0, middle * share
     if params.epsilon > 0:
-        soft = wide_range.entropic_sum(problem, params.epsilon / largest, tol, MAX_ITER)
+        soft = wide_entropic.entropic_sum(problem, params.epsilon / largest, tol, MAX_ITER)
         one = soft.found
         numbers = one.value, one.gap, soft.unit * share, one.objective, one.converged, one.steps
         return Wide(*numbers, one.plan, one.potentials, median, soft)

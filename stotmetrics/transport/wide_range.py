@@ -12,10 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..arrays import FloatArray, IntArray
-from ..kernels._entropic import Workspace as Entropic
 from ..kernels._transport import Workspace
 from ..spec.result import rooted
-from .entropic import Coupled, product_plan, solve_entropic
 from .point_clouds import Cloud, powers
 
 # Powers of two within which the largest power keeps all its digits, and its neighbours theirs.
@@ -23,7 +21,7 @@ _COMFORT = 400.0
 # From this exponent on the optimum may be lost among far larger costs at any distance.
 _STEEP = 8.0
 # Below this share of the largest cost, or above its inverse, a regularisation is at one of its limits.
-_FINEST = 1e-13
+FINEST = 1e-13
 # The gap that ends the search for a unit, as a part of the value, and its most rounds.
 _CLOSE, _ROUNDS = 1e-10, 100
 # Below this, in units of the largest cost that counts, digits are lost.
@@ -49,7 +47,7 @@ def is_wide(x: Cloud, y: Cloud, p: float, epsilon: float = 0.0, of_values: bool 
     nearest = float(np.where(counted > 0.0, counted, farthest).min())
     if not 2.0 ** (-_COMFORT / p) < nearest <= farthest < 2.0 ** (_COMFORT / p):
         return True
-    return epsilon > 0.0 and not _FINEST < epsilon / farthest**p < 1.0 / _FINEST
+    return epsilon > 0.0 and not FINEST < epsilon / farthest**p < 1.0 / FINEST
 
 
 @dataclass(frozen=True)
@@ -130,7 +128,7 @@ def worst_mixture(d: Distances) -> Optimum:
 
 def _in_its_unit(d: Distances, solve: Solver) -> Optimum:
     """Solve in the unit of the largest distance, then in that of the optimum so far, until that is the optimum."""
-    work, unit, cut = Workspace(), d.largest, _first_cut(d)
+    work, unit, cut = Workspace(), d.largest, first_cut(d)
     if unit == 0.0:
         return solve(work, d, d.of_values, d.of_times)
     for _ in range(_ROUNDS):
@@ -149,7 +147,7 @@ def _in_its_unit(d: Distances, solve: Solver) -> Optimum:
     return found
 
 
-def _first_cut(d: Distances) -> float:
+def first_cut(d: Distances) -> float:
     """An entry of the plan holds a share of the mass: a cost above its inverse is no part of the optimum."""
     share = 1.0 / d.of_values.size if d.uniform else min(d.a.min(), d.b.min())
     return float(min(max(_LEAST_CUT, 4.0 / share), _LARGEST_CUT))
@@ -244,80 +242,6 @@ def median_root(d: Distances) -> float:
     if roots.size % 2 or high == 0.0:
         return high
     return high * float(0.5 * ((kept[middle - 1] / high) ** d.p + 1.0)) ** (1.0 / d.p)
-
-
-# ---- entropic -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Saddle:
-    """A regularised optimum in units of ``unit ** p``, the w of its saddle point, and what was solved.
-
-    ``costs`` and ``epsilon`` are None at a limit of epsilon, where the plan does not change with the costs.
-    """
-
-    found: Coupled
-    w: float
-    unit: float
-    costs: tuple[FloatArray, FloatArray] | None = None
-    epsilon: float | None = None
-
-
-def entropic_unit(d: Distances, epsilon: float) -> float:
-    """The unit in which the dearer of the exact optimum and epsilon costs 1, as long as no distance is beyond range."""
-    exact = worst_mixture(d)
-    optimum = exact.unit * exact.value ** (1.0 / d.p)
-    return min(d.largest, max(optimum, epsilon ** (1.0 / d.p))) or 1.0
-
-
-def in_units(epsilon: float, unit: float, p: float) -> float:
-    """Epsilon in units of ``unit ** p``."""
-    return float(np.exp(np.clip(np.log(epsilon) - p * np.log(unit), -700.0, 700.0)))
-
-
-def entropic_saddle(d: Distances, epsilon: float, tol: float, max_iter: int) -> Saddle:
-    """The largest over w of the least ``<w A + (1 - w) B, P> + epsilon KL(P | a b')``."""
-    unit = entropic_unit(d, epsilon)
-    A, B = d.costs(unit, _first_cut(d) * 10.0)
-    small = in_units(epsilon, unit, d.p)
-    if small < _FINEST:
-        exact = worst_mixture(d)
-        return Saddle(_limit(exact, d, in_units(epsilon, exact.unit, d.p)), exact.w, exact.unit)
-    ab = d.a[:, None] * d.b
-    if max(A.max(), B.max()) <= _FINEST * small:
-        w = float((A * ab).sum() >= (B * ab).sum())
-        return Saddle(product_plan(A if w else B, d.a, d.b, small), w, unit)
-    work = Entropic()
-    status, value, objective, gap, w, steps = work.saddle(A, B, d.a, d.b, small, tol, max_iter)
-    found = Coupled(status == 0, max(value, 0.0), objective, max(gap, 0.0), steps, work.plan, work.potentials)
-    return Saddle(found, w, unit, (A, B), small)
-
-
-def entropic_sum(d: Distances, epsilon: float, tol: float, max_iter: int) -> Saddle:
-    """The least ``<A + B, P> + epsilon KL(P | a b')``."""
-    unit = entropic_unit(d, epsilon)
-    A, B = d.costs(unit, _first_cut(d) * 10.0)
-    small = in_units(epsilon, unit, d.p)
-    if small < _FINEST:
-        exact = sum_of_costs(d)
-        return Saddle(_limit(exact, d, in_units(epsilon, exact.unit, d.p)), 0.5, exact.unit)
-    found = solve_entropic(A + B, d.a, d.b, small, tol, max_iter)
-    if float((A + B).max()) <= _FINEST * small:
-        return Saddle(found, 0.5, unit)
-    return Saddle(found, 0.5, unit, (A, B), small)
-
-
-def _limit(exact: Optimum, d: Distances, epsilon: float) -> Coupled:
-    most = epsilon * float(min(-np.log(d.a.min()), -np.log(d.b.min())))
-    return Coupled(
-        exact.converged,
-        exact.value,
-        exact.value,
-        exact.gap + most,
-        exact.solves,
-        lambda: dense(exact.cells, d),
-        lambda: exact.potentials,
-    )
 
 
 def dense(cells: Cells, d: Distances) -> FloatArray:

@@ -157,7 +157,12 @@ TABLE = [
     Broken("arithmetic that the host may forbid", own(UnderTheSettingsOfTheHost), "settings_of_the_host_do_not_matter"),
     Broken("an axis that nobody questions", own(TellsRows), "one_row_is_questioned"),
     Broken("an extra of another shape", bad.carries("cost", bad.turned_costs), "extras_are_finite"),
-    Broken("an extra that is NaN", bad.carries("objective", bad.no_number), "extras_are_finite"),
+    Broken(
+        "an extra that is NaN",
+        bad.carries("objective", bad.no_number),
+        "extras_are_finite",
+        frozenset({"extras_agree_with_the_value"}),
+    ),
     Broken("an unsure alignment", bad.carries("alignment", bad.nowhere_certain), "alignments_visit_every_time"),
     Broken("a plan of equal weights", bad.carries("plan", bad.even_plan), "plans_move_the_weights"),
     Broken("the cost of a root", bad.carries("cost", bad.squared_costs), "extras_agree_with_the_value"),
