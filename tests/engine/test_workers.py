@@ -9,6 +9,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import cloudpickle
 import joblib
 import numpy as np
 import pytest
@@ -23,6 +24,9 @@ from stotmetrics.engine.packing import pack, unpack
 from stotmetrics.engine.workers import Workers, Workload
 from stotmetrics.spec.bound import bind
 from stotmetrics.spec.prepared import packed
+
+# A process that a worker is need not find this file: what it defines goes over as it is.
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 
 def blas_threads():
