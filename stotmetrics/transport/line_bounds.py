@@ -56,7 +56,7 @@ def line_costs(
         of_times[pairs] = (np.abs(x.times[i] - y.times[j]) ** p).mean(axis=-1)
         rest[pairs] = False
     for k in np.flatnonzero(rest):
-        a, b = left[rows[k]], right[cols[k]]
+        a, b = left[int(rows[k])], right[int(cols[k])]
         (u, mass_u), (v, mass_v) = a.sorted_values, b.sorted_values
         each = [_line_cost(u[f], mass_u[f], v[f], mass_v[f], p) for f in range(len(u))]
         of_values[k] = _over_features(np.array(each), p)
@@ -107,8 +107,8 @@ def _stacks(clouds: Sequence[Cloud]) -> dict[int, _Stack]:
         members = np.flatnonzero(sizes == atoms)
         place = np.full(len(clouds), -1, dtype=np.intp)
         place[members] = np.arange(len(members))
-        values = np.stack([clouds[i].values.T for i in members])
-        times = np.stack([clouds[i].times for i in members])
+        values = np.stack([clouds[i].values.T for i in members.tolist()])
+        times = np.stack([clouds[i].times for i in members.tolist()])
         stacks[atoms] = _Stack(place, np.sort(values, axis=-1), times, values[:, 0])
     return stacks
 
