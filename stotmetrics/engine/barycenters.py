@@ -136,8 +136,8 @@ def barycenter(
     shares = _shares(weights, len(series))
     max_iter, tol = _limits(max_iter, tol)
     start = _start(init, series, shares, bound)
-    search = _Search(bound, series, shares, start, n_jobs)
     with one_blas_thread():
+        search = _Search(bound, series, shares, start, n_jobs)
         value, slopes = search.value_and_slope(search.start)
         scale = float(np.abs(slopes).max())
         if max_iter == 0 or scale == 0.0:
@@ -190,8 +190,7 @@ class _Search:
         self.start = np.zeros(values.size)
         self.failed = 0
         self.workers = Workers(Workload(bound, series), n_jobs)
-        with one_blas_thread():
-            self.workers.prepare()
+        self.workers.prepare()
 
     def point(self, at: FloatArray) -> FloatArray:
         """The series at some coordinates."""

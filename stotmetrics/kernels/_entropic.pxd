@@ -53,6 +53,7 @@ cdef class Workspace:
     cdef bint turned        # whether rows and columns have been exchanged
 
     cdef void fit(self, Py_ssize_t n, Py_ssize_t m, const double[::1] a, const double[::1] b)
+    cdef void fit_to(self, const double[:, ::1] A, const double[::1] a, const double[::1] b)
     cdef void pose(
         self, const double[:, ::1] x, const double[::1] t, const double[::1] a, const double[:, ::1] y,
         const double[::1] s, const double[::1] b, double p

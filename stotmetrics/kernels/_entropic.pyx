@@ -480,6 +480,17 @@ cdef class Workspace:
         for i in range(m):
             self.e.log_b[i] = log(b[i])
 
+    cdef void fit_to(self, const double[:, ::1] A, const double[::1] a, const double[::1] b):
+        """Room for a problem of costs, and the first of them, the longer side turned to the rows."""
+        cdef Py_ssize_t n = A.shape[0], m = A.shape[1]
+        if m > n:
+            self.fit(m, n, b, a)
+            self.turned = True
+        else:
+            self.fit(n, m, a, b)
+        with nogil:
+            copy(A, self.turned, self.e.A)
+
     cdef void pose(
         self, const double[:, ::1] x, const double[::1] t, const double[::1] a, const double[:, ::1] y,
         const double[::1] s, const double[::1] b, double p
@@ -529,17 +540,11 @@ cdef class Workspace:
         Py_ssize_t max_iter,
     ):
         """(status, value, objective, gap, steps) of min_P <cost, P> + epsilon KL(P | a b')."""
-        cdef Py_ssize_t n = cost.shape[0], m = cost.shape[1]
         cdef Saddle found
         cdef int status
-        if m > n:
-            self.fit(m, n, b, a)
-            self.turned = True
-        else:
-            self.fit(n, m, a, b)
+        self.fit_to(cost, a, b)
         with nogil:
-            copy(cost, self.turned, self.e.A)
-            memset(self.e.B, 0, n * m * sizeof(double))
+            memset(self.e.B, 0, self.e.n * self.e.m * sizeof(double))
             self.e.w = 1.0
             self.e.fixed = True
             status = solve(&self.e, epsilon, tol, max_iter, &found)
@@ -557,16 +562,10 @@ cdef class Workspace:
         Py_ssize_t max_iter,
     ):
         """(status, value, objective, gap, w, steps) of max_w min_P <w A + (1 - w) B, P> + epsilon KL(P | a b')."""
-        cdef Py_ssize_t n = A.shape[0], m = A.shape[1]
         cdef Saddle found
         cdef int status
-        if m > n:
-            self.fit(m, n, b, a)
-            self.turned = True
-        else:
-            self.fit(n, m, a, b)
+        self.fit_to(A, a, b)
         with nogil:
-            copy(A, self.turned, self.e.A)
             copy(B, self.turned, self.e.B)
             self.e.w = 0.5
             self.e.fixed = False

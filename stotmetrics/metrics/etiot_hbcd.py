@@ -12,7 +12,7 @@ from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec
 from ..spec.parameters import parameter
-from ..spec.result import Batch, Result, rooted
+from ..spec.result import Batch, Result, rooted, rooted_all
 from ..spec.traits import Traits
 from ..transport.point_clouds import Cloud, prepare_cloud, spread_plan, spread_potentials
 from . import etiot
@@ -70,11 +70,11 @@ def _block(
 ) -> Batch:
     work, power = Descent(), params.p if params.root else 1.0
     solved = [_solve(work, left[i], right[j], params) for i, j in zip(rows, cols, strict=True)]
-    values = np.array([rooted(value, gap, power) for _, value, _, gap, *_ in solved], dtype=np.float64).reshape(-1, 2)
+    values, gaps = rooted_all([value for _, value, *_ in solved], [gap for _, _, _, gap, *_ in solved], power)
     return Batch(
-        values[:, 0],
+        values,
         converged=np.array([status == 0 for status, *_ in solved], dtype=np.bool_),
-        gap=values[:, 1],
+        gap=gaps,
         n_iter=np.array([sweeps for *_, sweeps in solved], dtype=np.intp),
     )
 

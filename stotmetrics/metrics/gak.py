@@ -15,7 +15,7 @@ from ..spec.bound import bind
 from ..spec.metric import MetricSpec
 from ..spec.parameters import parameter
 from ..spec.prepared import PreparedSet, packed
-from ..spec.result import Batch, Result, rooted
+from ..spec.result import Batch, Result, rooted_all
 from ..spec.traits import Traits
 from .dtw_bounds import stacks
 
@@ -94,8 +94,7 @@ def block(
         kernel, high = np.exp(-log_form), np.exp(-np.maximum(log_form - error, 0.0))
         square = -2.0 * np.expm1(-log_form)
     gap = 2.0 * np.maximum(high - kernel, np.minimum(error, kernel))
-    roots = [rooted(value, slack, 2.0) for value, slack in zip(square, gap, strict=True)]
-    values, gaps = np.array(roots, dtype=np.float64).reshape(-1, 2).T
+    values, gaps = rooted_all(square, gap, 2.0)
     return Batch(values, gap=gaps)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from ..arrays import FloatArray, IntArray
@@ -12,7 +11,7 @@ from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec, Side
 from ..spec.parameters import parameter
-from ..spec.result import Batch, GradBatch, Result, rooted
+from ..spec.result import Batch, GradBatch, Result, rooted, rooted_all
 from ..spec.traits import Traits
 from ..transport.point_clouds import Cloud, prepare_cloud
 from ..transport.wide_range import in_data_units
@@ -68,12 +67,11 @@ def block(
 ) -> Batch:
     powers = taot.block(left, right, rows, cols, _taot(params))
     assert powers.gap is not None
-    values = [rooted(value, gap, params.p) for value, gap in zip(powers.values, powers.gap, strict=True)]
+    values, gaps = rooted_all(powers.values, powers.gap, params.p)
     for k, (i, j) in enumerate(zip(rows, cols, strict=True)):
         if taot.is_wide(left[i], right[j], _taot(params)):
-            values[k] = _wide(left[i], right[j], params)
-    value, gap = np.array(values, dtype=np.float64).reshape(-1, 2).T
-    return replace(powers, values=value, gap=gap)
+            values[k], gaps[k] = _wide(left[i], right[j], params)
+    return replace(powers, values=values, gap=gaps)
 
 
 def gradients(

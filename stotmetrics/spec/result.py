@@ -1,6 +1,6 @@
 """What a computation returns: one ``Result`` for a pair, one ``Batch`` for many."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -285,6 +285,13 @@ def rooted(value: float, gap: float, p: float) -> tuple[float, float]:
         return value, gap
     low, middle, high = (max(v, 0.0) ** (1.0 / p) for v in (value - gap, value, value + gap))
     return middle, max(high - middle, middle - low)
+
+
+def rooted_all(values: Iterable[float], gaps: Iterable[float], p: float) -> tuple[FloatArray, FloatArray]:
+    """:func:`rooted` of many values."""
+    pairs = [rooted(value, gap, p) for value, gap in zip(values, gaps, strict=True)]
+    roots, slacks = np.array(pairs, dtype=np.float64).reshape(-1, 2).T
+    return roots, slacks
 
 
 def unrooted(cutoff: FloatArray | None, p: float, pairs: int) -> FloatArray:
