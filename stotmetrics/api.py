@@ -238,8 +238,8 @@ def pairwise(
         it is taken.
     shard : (int, int), optional
         ``(3, 16)`` does the third sixteenth of the tiles, for array jobs on machines that share a folder. It is written
-        beside ``out``, as ``matrix.shard-03-of-16.npy``, and resumed as a matrix is; :func:`merge_shards` makes the
-        matrix of all shards.
+        beside ``out``, as ``matrix.shard-03-of-16.npy``, or into the Zarr store ``out`` that all shards fill, and
+        resumed as a matrix is; :func:`merge_shards` makes the matrix of all shards.
     **params
         Parameters of the metric.
 
@@ -247,7 +247,8 @@ def pairwise(
     -------
     array of shape (n, m), or (n (n - 1) / 2,) if condensed
         If ``out`` is given, a memory map of the file that is copied where it is written to: the file stays as it is.
-        Of a shard, the blocks of its tiles one behind the other; of a Zarr store, its array, read-only.
+        Of a shard in a ``.npy`` file, the blocks of its tiles one behind the other; of a Zarr store, its array,
+        read-only.
 
     Raises
     ------

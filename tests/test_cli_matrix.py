@@ -118,10 +118,10 @@ def test_shards_are_merged_to_the_matrix(files, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("X.npy", "--out", "D.csv", "--condensed"), "--condensed is for a .npy file; pass --out D.npy"),
-        (("X.npy", "--dtype", "float32"), "--dtype is for a .npy file"),
-        (("X.npy", "--shard", "1/2"), "--shard is for a .npy file"),
-        (("--merge",), "--merge is for a .npy file"),
+        (("X.npy", "--out", "D.csv", "--condensed"), "--condensed is for a matrix on disk; pass --out D.npy"),
+        (("X.npy", "--dtype", "float32"), "--dtype is for a matrix on disk"),
+        (("X.npy", "--shard", "1/2"), "--shard is for a matrix on disk"),
+        (("--merge",), "--merge is for a matrix on disk"),
         (("X.npy", "--merge", "--out", "D.npy"), "--merge takes --out alone"),
         (("--out", "D.npy"), "TRAIN is missing"),
         (("--merge", "--out", "D.npy"), "there are no shards of"),
@@ -154,6 +154,16 @@ def test_a_shard_that_was_interrupted_says_how_it_goes_on(files, capsys):
     finally:
         stotmetrics.unregister("stop")
     assert f"what is done is in {files / 'D.shard-1-of-1.npy'}" in capsys.readouterr().err
+
+
+def test_shards_fill_one_zarr_store(files, capsys):
+    zarr = pytest.importorskip("zarr", reason="the extra zarr is not installed")
+    for k in (1, 2):
+        assert run("matrix", files / "X.npy", "--metric", "dtw", "--out", files / "D.zarr", "--shard", f"{k}/2") == 0
+        assert f"D.zarr: 4 x 4 distances, entries of shard {k} of 2" in capsys.readouterr().out
+    assert run("matrix", "--merge", "--out", files / "D.zarr") == 0
+    assert "D.zarr: 4 x 4 distances" in capsys.readouterr().out
+    np.testing.assert_array_equal(zarr.open_array(files / "D.zarr", mode="r")[:], expected(files, "X"))
 
 
 def test_a_zarr_store_is_written_too(files, capsys):

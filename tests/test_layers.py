@@ -78,7 +78,7 @@ def test_only_the_modules_of_a_host_import_it(path):
 
 
 def test_storage_and_clusters_are_imported_where_they_are_used_alone():
-    users = {name: {"engine/matrix_zarr.py"} if name == "zarr" else set() for name in ("zarr", "dask", "distributed")}
+    users = {name: {"engine/zarr_store.py"} if name == "zarr" else set() for name in ("zarr", "dask", "distributed")}
     for path in modules():
         for library in {name.split(".")[0] for name in imports_of(path)} & set(users):
             assert path.relative_to(PACKAGE).as_posix() in users[library], library

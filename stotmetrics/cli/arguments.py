@@ -81,9 +81,9 @@ def parser() -> argparse.ArgumentParser:
     _add_metric(filling, default="softdtw")
     _add_work(filling)
     filling.add_argument("--out", type=Path, metavar="FILE", help="D.npy, D.zarr, D.csv, or - for CSV to the output")
-    filling.add_argument("--overwrite", action="store_true", help="start a .npy file anew, whatever it holds")
+    filling.add_argument("--overwrite", action="store_true", help="start D.npy or D.zarr anew, whatever it holds")
     filling.add_argument("--condensed", action="store_true", help="the upper triangle alone, as SciPy's squareform")
-    filling.add_argument("--dtype", choices=["float64", "float32"], help="of a .npy file (default float64)")
+    filling.add_argument("--dtype", choices=["float64", "float32"], help="of D.npy or D.zarr (default float64)")
     filling.add_argument("--max-memory", metavar="SIZE", help="what matrix and series may take, such as '4 GB'")
     filling.add_argument(
         "--shard",
@@ -91,7 +91,9 @@ def parser() -> argparse.ArgumentParser:
         metavar="K/N",
         help="do the K-th of N shares, for array jobs; --merge puts them together",
     )
-    filling.add_argument("--merge", action="store_true", help="make D.npy of its shards; TRAIN is not needed")
+    filling.add_argument(
+        "--merge", action="store_true", help="make D.npy of its shards, or finish D.zarr; TRAIN is not needed"
+    )
 
     drawing = command(commands.plot, "a picture of how two series are matched")
     drawing.add_argument("a", metavar="A", help=".npy, .npz or text file of one series, or a JSON list")

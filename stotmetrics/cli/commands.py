@@ -64,7 +64,7 @@ def matrix(options: argparse.Namespace) -> None:
     """Write the matrix of all distances within a set of series, or from each of one set to each of another.
 
     As a .npy file or a Zarr store, which a run that was stopped goes on with, or as comma-separated values. Array jobs
-    write a share of the .npy file each, with --shard, and --merge puts the shares together.
+    do a share each, with --shard, and --merge puts the shares together.
     """
     path = None if options.out is None or str(options.out) == "-" else options.out
     if path is not None:
@@ -109,8 +109,10 @@ def matrix(options: argparse.Namespace) -> None:
         return
     if not binary:
         write_text(path, "".join(csv_lines(D)))
-    what = "distances" if options.shard is None else "entries of shard {} of {}".format(*options.shard)
-    print(f"{written}: {' x '.join(map(str, D.shape))} {what}, {metric!r}")
+    which = "distances" if options.shard is None else "entries of shard {} of {}".format(*options.shard)
+    if options.shard is not None and written == path:
+        which = f"distances, {which}"
+    print(f"{written}: {' x '.join(map(str, D.shape))} {which}, {metric!r}")
 
 
 def _merge(options: argparse.Namespace) -> None:
@@ -127,7 +129,7 @@ def _merge(options: argparse.Namespace) -> None:
 def _refuse_for_text(options: argparse.Namespace) -> None:
     for name in ("condensed", "dtype", "shard", "merge"):
         if getattr(options, name):
-            raise InvalidParameterError(f"--{name} is for a .npy file; pass --out D.npy")
+            raise InvalidParameterError(f"--{name} is for a matrix on disk; pass --out D.npy")
 
 
 def plot(options: argparse.Namespace) -> None:

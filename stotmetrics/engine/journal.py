@@ -9,7 +9,6 @@ The journal is also the lock of the matrix: whoever writes holds it with ``flock
 """
 
 import errno
-import fcntl
 import json
 import os
 import platform
@@ -20,22 +19,55 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+try:
+    import fcntl
+except ImportError:  # on Windows everything works but matrices on disk
+    fcntl = None  # type: ignore[assignment]
+
 _NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_LOCKS_HERE = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
 
+# Seconds that a lock is waited for: a reader of a finished matrix holds it for writing only for a moment.
+_PATIENCE, _PAUSE = 0.2, 0.02
+
 
 class Journal:
-    """An open and locked journal; what it says is asked for with :meth:`read`."""
+    """An open and locked journal; what it says is asked for with :meth:`read`.
 
-    def __init__(self, path: Path, matrix: Path, job: dict[str, Any], digest: str) -> None:
+    Parameters
+    ----------
+    path : path
+        The journal.
+    matrix : path
+        What it is the journal of, as errors name it.
+    job : dict of str to str
+        Everything that decides the numbers.
+    digest : str
+        One digest for the whole job.
+    beside_others : bool, default False
+        Whether several may hold the journal at a time, none of whom writes more into it than who they are.
+    patience : float, default 0.2
+        Seconds to wait for others.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        matrix: Path,
+        job: dict[str, Any],
+        digest: str,
+        *,
+        beside_others: bool = False,
+        patience: float = _PATIENCE,
+    ) -> None:
         self.path = path
         self._matrix = matrix
         self._job = job
         self._digest = digest
-        self._seed = zlib.crc32(digest.encode())
+        self._seed = _seed_of(digest)
         self.is_new = not path.exists()
-        self._fd, self._writable, self._shared = _open_locked(path, matrix)
-        if self._writable and not self._shared:
+        self._fd, self._writable, self._shared = _open_locked(path, matrix, not beside_others, patience)
+        if self._writable and (beside_others or not self._shared):
             self._append(f"run {os.getpid()} {platform.node() or '-'}")
 
     def read(self) -> tuple[dict[str, Any] | None, dict[int, int]]:
@@ -43,18 +75,17 @@ class Journal:
 
         Records of tiles that this job did not write are not seen.
         """
-        job, tiles = None, {}
-        for words in _records(_content(self._fd), self._seed):
-            if words[0] == "job":
-                job = json.loads(words[1])
-            elif words[0] == "tile":
-                number, checksum = words[1].split()
-                tiles[int(number)] = int(checksum, 16)
-        return job, tiles
+        content = _content(self._fd)
+        return _job_of(content), _tiles_of(content, self._seed)
 
     def has_tiles(self) -> bool:
         """Whether there is anything that looks like the record of a tile, of whatever job."""
         return b"tile " in _content(self._fd)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether others may hold the journal at the same time."""
+        return self._shared
 
     def require_writable(self) -> None:
         """Raise the error that tells why nothing can be written."""
@@ -109,14 +140,12 @@ class Journal:
 
 def job_in(path: Path) -> dict[str, Any] | None:
     """The job that the journal in a file was written for, if that can be read."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise named(error, path) from error
-    jobs = [words for kind, words in _records(content, 0) if kind == "job"]
-    return json.loads(jobs[-1]) if jobs else None
+    return _job_of(_read(path))
+
+
+def tiles_in(path: Path, digest: str) -> dict[int, int]:
+    """The checksum of every tile that the journal in a file knows, of the job with this digest."""
+    return _tiles_of(_read(path), _seed_of(digest))
 
 
 def sync(fd: int, path: Path) -> None:
@@ -145,12 +174,16 @@ def named(error: OSError, path: Path, way_out: str = "") -> OSError:
     return type(error)(error.errno, reason + way_out, os.fspath(path))
 
 
-def _open_locked(path: Path, matrix: Path) -> tuple[int, bool, bool]:
-    """Open and lock a journal: the file, whether it may be written, and whether others hold it too, to read."""
+def _open_locked(path: Path, matrix: Path, alone: bool, patience: float) -> tuple[int, bool, bool]:
+    """Open and lock a journal: the file, whether it may be written, and whether others hold it too."""
+    if fcntl is None:
+        raise NotImplementedError(
+            "a matrix on disk needs the locks of a POSIX system; leave out away, and save what is returned"
+        )
     while True:
         fd, writable = _open(path, matrix)
         try:
-            shared = not _lock(fd, matrix, writable)
+            shared = not _lock(fd, matrix, writable, alone, patience)
             # Whoever held the lock may have removed the file meanwhile: then it is a lock on nothing.
             if _is_file(fd, path):
                 return fd, writable, shared
@@ -175,19 +208,17 @@ def _cannot_start(error: OSError, matrix: Path) -> OSError:
     return named(error, matrix, "; the folder must be one that this process may write to")
 
 
-def _lock(fd: int, matrix: Path, writable: bool) -> bool:
-    """Lock for writing, or else for reading beside others that read; whether it is for writing.
-
-    A reader of a finished matrix holds the lock for writing only for a moment.
-    """
-    for pause in (*[0.02] * 10, None):
-        if writable and _flock(fd, fcntl.LOCK_EX, matrix):
+def _lock(fd: int, matrix: Path, writable: bool, alone: bool, patience: float) -> bool:
+    """Lock for writing, or else beside others; False where others may hold it too and write."""
+    last = time.monotonic() + patience
+    while True:
+        if alone and writable and _flock(fd, fcntl.LOCK_EX, matrix):
             return True
         if _flock(fd, fcntl.LOCK_SH, matrix):
-            return not writable
-        if pause is not None:
-            time.sleep(pause)
-    raise _busy(fd, matrix)
+            return alone and not writable
+        if time.monotonic() > last:
+            raise _busy(fd, matrix)
+        time.sleep(_PAUSE)
 
 
 def _busy(fd: int, matrix: Path) -> BlockingIOError:
@@ -238,6 +269,33 @@ def _content(fd: int) -> bytes:
         parts.append(part)
         start += len(part)
     return b"".join(parts)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise named(error, path) from error
+
+
+def _seed_of(digest: str) -> int:
+    return zlib.crc32(digest.encode())
+
+
+def _job_of(content: bytes) -> dict[str, Any] | None:
+    jobs = [said for kind, said in _records(content, 0) if kind == "job"]
+    return json.loads(jobs[-1]) if jobs else None
+
+
+def _tiles_of(content: bytes, seed: int) -> dict[int, int]:
+    tiles = {}
+    for kind, said in _records(content, seed):
+        if kind == "tile":
+            number, checksum = said.split()
+            tiles[int(number)] = int(checksum, 16)
+    return tiles
 
 
 def _records(content: bytes, seed: int) -> Iterator[tuple[str, str]]:

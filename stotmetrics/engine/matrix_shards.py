@@ -1,153 +1,55 @@
-"""A matrix in shards: each run of an array job does a share of the tiles and writes it to a file of its own.
+"""A matrix in shards: each run of an array job does a share of the tiles.
 
-The file of a shard is a ``.npy`` file with a journal, as that of a matrix is, so that it is resumed, locked and known
-in the same way. It holds the blocks of its tiles one behind the other. :func:`merge_shards` puts the blocks where they
-belong, once all shards are there, finished and of one job; the matrix is then that of the same call without shards.
+For a ``.npy`` file every shard writes a file of its own, with a journal, as that of a matrix is, so that it is resumed,
+locked and known in the same way. It holds the blocks of its tiles one behind the other. :func:`merge_shards` puts the
+blocks where they belong, once all shards are there, finished and of one job; the matrix is then that of the same call
+without shards. In a Zarr store the shards write the chunks themselves.
 """
 
-import json
 import os
-import re
-import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import FloatArray, is_integer
-from ..errors import DataFileError, InvalidParameterError
-from .destination import Layout, Region, Span, block_of
-from .identity import Job, differences
+from ..arrays import FloatArray
+from ..errors import DataFileError
+from .destination import Destination
+from .identity import Job
 from .journal import job_in
 from .matrix_file import FileDestination, OutPath, is_whole, npy_path
+from .matrix_zarr_shards import ZarrShard, merge_store
+from .shard_grid import (
+    Grid,
+    ShardLayout,
+    count_in,
+    job_of_matrix,
+    job_of_shard,
+    layout_in,
+    read_shard,
+    refuse_incomplete,
+    refuse_mixed,
+    shard_name,
+    shards_beside,
+)
 from .tiles import Progress, Tiles, progress_bar
-
-# What the job of a shard says beside that of its matrix.
-_OWN = ("grid", "shard")
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """The tiles of a matrix, as the journal of a shard tells of them."""
-
-    n: int
-    m: int
-    side: int
-    within: bool
-    symmetric: bool
-    zero_self: bool
-    condensed: bool
-
-    def tiles(self) -> Tiles:
-        """The tiles."""
-        return _tiles_of(self)
-
-    def layout(self) -> Layout:
-        """How the entries of the whole matrix lie."""
-        return Layout(self.n, self.m, condensed=self.condensed, mirror=self.within and self.symmetric)
-
-    @property
-    def _triangle(self) -> bool:
-        return self.within and self.symmetric
-
-    def entries_before(self, tile: Region) -> int:
-        """How many entries the blocks of all tiles have that come before this one."""
-        band = tile.rows.start // self.side
-        height = tile.rows.stop - tile.rows.start
-        above = band * self.side * self.m - (self.side**2 * band * (band - 1) // 2 if self._triangle else 0)
-        return int(above + height * (tile.cols.start - (band * self.side if self._triangle else 0)))
-
-
-@lru_cache(maxsize=4)
-def _tiles_of(grid: Grid) -> Tiles:
-    return Tiles(grid.n, grid.m, grid.side, within=grid.within, symmetric=grid.symmetric, zero_self=grid.zero_self)
-
-
-@dataclass(frozen=True, slots=True)
-class ShardLayout:
-    """How the blocks of one shard lie in its array: one behind the other, in the order of their tiles."""
-
-    grid: Grid
-    index: int
-    count: int
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of the array."""
-        return (self.size,)
-
-    @property
-    def size(self) -> int:
-        """The number of entries."""
-        tiles = self.grid.tiles()
-        mine = self.share(tiles)
-        return self._ends(tiles[mine.stop - 1]) - self.grid.entries_before(tiles[mine.start]) if mine else 0
-
-    def share(self, tiles: Sequence[Region]) -> range:
-        """The numbers of the tiles of this shard: neighbours, which share their series."""
-        return range(len(tiles) * (self.index - 1) // self.count, len(tiles) * self.index // self.count)
-
-    def spans(self, tile: Region) -> Iterator[Span]:
-        """The one run of entries of a tile."""
-        yield Span(self._start(tile), (slice(None), slice(None)))
-
-    def checksum(self, array: npt.NDArray[Any], tile: Region) -> int:
-        """The checksum of what the array holds where a tile belongs."""
-        return zlib.crc32(self.read(array, tile).tobytes())
-
-    def block(self, tile: Region, values: FloatArray, dtype: npt.DTypeLike) -> FloatArray:
-        """The values of a tile as a rectangle."""
-        return block_of(tile, values, dtype, mirror=self.grid.within and self.grid.symmetric)
-
-    def read(self, array: npt.NDArray[Any], tile: Region) -> npt.NDArray[Any]:
-        """The block of a tile."""
-        start, shape = self._start(tile), _shape(tile)
-        return array[start : start + shape[0] * shape[1]].reshape(shape)
-
-    def _start(self, tile: Region) -> int:
-        tiles = self.grid.tiles()
-        return self.grid.entries_before(tile) - self.grid.entries_before(tiles[self.share(tiles).start])
-
-    def _ends(self, tile: Region) -> int:
-        height, width = _shape(tile)
-        return self.grid.entries_before(tile) + height * width
-
-
-def _shape(tile: Region) -> tuple[int, int]:
-    return tile.rows.stop - tile.rows.start, tile.cols.stop - tile.cols.start
-
-
-def read_shard(shard: Any) -> tuple[int, int]:
-    """``(3, 16)``, the third of sixteen shards, counted from one."""
-    try:
-        index, count = shard
-    except (TypeError, ValueError):
-        index = count = None
-    if not (is_integer(index) and is_integer(count) and 1 <= index <= count):
-        raise InvalidParameterError(
-            f"shard must be (index, count), as in (3, 16) for the third of sixteen; got {shard!r}"
-        )
-    return int(index), int(count)
+from .zarr_store import is_zarr_path
 
 
 def shard_path(out: OutPath, index: int, count: int) -> Path:
-    """Where a shard of the matrix ``out`` is written: beside it, under a name of its own."""
-    path = Path(npy_path(out))
-    return path.with_name(f"{path.stem}.shard-{index:0{len(str(count))}}-of-{count}.npy")
+    """Where a shard of the matrix ``out`` is written: beside it, or into the one Zarr store."""
+    return Path(out) if is_zarr_path(out) else shard_name(Path(npy_path(out)), index, count)
 
 
-def open_shard(
-    out: OutPath, grid: Grid, shard: Any, dtype: np.dtype[Any], job: Job, *, overwrite: bool
-) -> FileDestination:
-    """The file of one shard, new or left by an earlier run."""
-    index, count = read_shard(shard)
-    layout = ShardLayout(grid, index, count)
-    own = {"grid": json.dumps(asdict(grid)), "shard": f"{index} of {count}"}
-    return FileDestination(shard_path(out, index, count), layout, dtype, {**job, **own}, overwrite=overwrite)
+def open_shard(out: OutPath, grid: Grid, shard: Any, dtype: np.dtype[Any], job: Job, *, overwrite: bool) -> Destination:
+    """The file of one shard, or its share of a Zarr store, new or left by an earlier run."""
+    layout = ShardLayout(grid, *read_shard(shard))
+    if is_zarr_path(out):
+        return ZarrShard(out, layout, dtype, job, overwrite=overwrite)
+    path = shard_path(out, layout.index, layout.count)
+    return FileDestination(path, layout, dtype, job_of_shard(job, layout), overwrite=overwrite)
 
 
 def merge_shards(out: OutPath, *, overwrite: bool = False, progress: Progress = False) -> FloatArray:
@@ -157,8 +59,9 @@ def merge_shards(out: OutPath, *, overwrite: bool = False, progress: Progress = 
     ----------
     out : path
         The ``.npy`` file that was ``out`` for every shard; the shards lie beside it. Stopped, the same call goes on.
+        Or the ``.zarr`` folder that they filled: it is checked and called finished.
     overwrite : bool, default False
-        Whether a file ``out`` that is of another call gives way.
+        Whether a ``.npy`` file ``out`` that is of another call gives way.
     progress : bool or callable, default False
         True shows a bar; a callable is told ``(done, total)`` in pairs.
 
@@ -191,9 +94,11 @@ def merge_shards(out: OutPath, *, overwrite: bool = False, progress: Progress = 
             [ 1.,  0., 20.],
             [25., 20.,  0.]])
     """
-    shards = _shards_of(out)
+    if is_zarr_path(out):
+        return merge_store(out, progress)
+    shards = _shards_of(Path(npy_path(out)))
     first = shards[0]
-    job = {name: value for name, value in first.job.items() if name not in _OWN}
+    job = job_of_matrix(first.job)
     dtype, tiles = np.dtype(job["dtype"]), first.layout.grid.tiles()
     with FileDestination(out, first.layout.grid.layout(), dtype, job, overwrite=overwrite) as destination:
         left = set(destination.todo(tiles))
@@ -220,54 +125,20 @@ class _Shard:
     layout: ShardLayout
 
 
-def _shards_of(out: OutPath) -> list[_Shard]:
+def _shards_of(matrix: Path) -> list[_Shard]:
     """All shards of a matrix, in their order."""
-    matrix = Path(npy_path(out))
-    name = re.compile(re.escape(matrix.stem) + r"\.shard-(\d+)-of-(\d+)\.npy")
-    folder = matrix.parent
-    found = {
-        (int(match[1]), int(match[2])): path
-        for path in (sorted(folder.iterdir()) if folder.is_dir() else [])
-        if (match := name.fullmatch(path.name))
-    }
-    if not found:
-        raise FileNotFoundError(f"there are no shards of {os.fspath(matrix)!r}, such as {shard_path(out, 1, 2).name!r}")
-    counts = sorted({count for _, count in found})
-    if len(counts) > 1:
-        raise DataFileError(
-            f"the shards of {os.fspath(matrix)!r} are of several divisions, into {' and '.join(map(str, counts))}; "
-            "move away those of all but one"
-        )
-    missing = [k for k in range(1, counts[0] + 1) if (k, counts[0]) not in found]
-    unfinished = [k for (k, _), path in sorted(found.items()) if not is_whole(path)]
-    problems = [
-        f"{len(numbers)} {word}: {', '.join(map(str, numbers))}"
-        for word, numbers in (("missing", missing), ("unfinished", unfinished))
-        if numbers
-    ]
-    if problems:
-        raise DataFileError(
-            f"of {counts[0]} shards of {os.fspath(matrix)!r} there are {' and '.join(problems)}; "
-            "run those again, which does what is left"
-        )
-    shards = [_shard(path, index, count) for (index, count), path in sorted(found.items())]
-    for other in shards[1:]:
-        ours, theirs = (
-            {name: value for name, value in one.job.items() if name != "shard"} for one in (shards[0], other)
-        )
-        if ours != theirs:
-            raise DataFileError(
-                f"{os.fspath(other.path)!r} and {os.fspath(shards[0].path)!r} differ in {differences(ours, theirs)}; "
-                "they are not of one matrix"
-            )
+    paths = shards_beside(matrix, ".npy")
+    count = count_in(next(iter(paths.values())))
+    refuse_incomplete(matrix, paths, count, [k for k, path in paths.items() if not is_whole(path)])
+    shards = [_shard(path, index, count) for index, path in paths.items()]
+    refuse_mixed({shard.path: shard.job for shard in shards})
     return shards
 
 
 def _shard(path: Path, index: int, count: int) -> _Shard:
-    job = job_in(path.with_name(path.name + ".journal"))
-    if job is None or job.get("shard") != f"{index} of {count}":
-        raise DataFileError(f"the journal beside {os.fspath(path)!r} does not say that it is shard {index} of {count}")
-    return _Shard(path, job, ShardLayout(Grid(**json.loads(job["grid"])), index, count))
+    journal = path.with_name(path.name + ".journal")
+    job = job_in(journal) or {}
+    return _Shard(path, job, layout_in(job, journal, index, count))
 
 
 def _blocks(shard: _Shard, tiles: Tiles, dtype: np.dtype[Any]) -> npt.NDArray[Any]:

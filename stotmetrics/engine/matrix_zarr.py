@@ -1,15 +1,11 @@
-"""A matrix in a Zarr store that a second run completes: every tile is a chunk, and so a file of its own.
+"""A matrix in a Zarr store that a second run completes.
 
-Beside the store ``D.zarr`` lies ``D.zarr.journal``, as for a ``.npy`` file; the attributes of the array say of which
-job it is and whether it is finished. What is not computed yet reads as NaN. Chunks are not compressed: distances hardly
-shrink, and so it is known beforehand how much space they take.
+Beside the store ``D.zarr`` lies ``D.zarr.journal``, as for a ``.npy`` file: it says which tiles are written, and is the
+lock of the store.
 """
 
-import errno
 import os
-import shutil
 import time
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,19 +13,66 @@ from typing import Any
 import numpy as np
 
 from ..arrays import FloatArray
-from ..errors import InvalidParameterError
-from .destination import Destination, Layout, Region, block_of, in_words, narrowed
+from .destination import Destination, Layout, Region
 from .identity import Job, differences, digest_of
-from .journal import Journal, named
+from .journal import Journal
+from .zarr_store import WAY_OUT, StoreState, TileStore
 
 # Seconds between two syncs of the journal.
 _SYNC = 5.0
 
-_WAY_OUT = "pass overwrite=True to start anew, or another out"
-_OURS = "stotmetrics"
+
+class JournalledTiles(Destination):
+    """Tiles of a Zarr store, and the journal that says which of them are written.
+
+    Parameters
+    ----------
+    store : TileStore
+        The store.
+    journal : Journal
+        The journal of these tiles.
+    """
+
+    def __init__(self, store: TileStore, journal: Journal) -> None:
+        self._store, self.journal = store, journal
+        self.path = store.path
+        self._known: dict[int, int] = {}
+        self._finished = self._wrote = False
+        self._synced = time.monotonic()
+
+    def todo(self, tiles: Sequence[Region]) -> Sequence[int]:
+        """The tiles that no earlier run wrote, or whose numbers the store does not hold."""
+        mine = self.share(tiles)
+        known = [k for k in self._known if k in mine]
+        written = {k for k in known if self._store.checksum(tiles[k]) == self._known[k]}
+        if self._finished and len(written) < len(known):
+            raise FileExistsError(
+                f"{os.fspath(self.path)!r} was changed after it was finished: {len(known) - len(written)} of "
+                f"{len(mine)} tiles are not what was written; move it away, or {WAY_OUT}"
+            )
+        left = [k for k in mine if k not in written] if written else mine
+        if left and self._finished:
+            self._go_on()
+        return left
+
+    def write(self, number: int, tile: Region, values: FloatArray, *, mirror: bool) -> None:
+        """Write the chunk of one tile, and its mirror image, then say so in the journal."""
+        self.journal.add(number, self._store.write(tile, values))
+        self._wrote = True
+        if time.monotonic() - self._synced > _SYNC:
+            self.journal.sync()
+            self._synced = time.monotonic()
+
+    def _to_disk(self) -> None:
+        os.sync()  # chunks are files by the thousand
+        self.journal.sync()
+
+    def _go_on(self) -> None:
+        """Take up a finished store that lacks tiles."""
+        raise NotImplementedError
 
 
-class ZarrDestination(Destination):
+class ZarrDestination(JournalledTiles):
     """A Zarr array with its journal: a run that finds both of the same job does the tiles that are left.
 
     Parameters
@@ -51,163 +94,74 @@ class ZarrDestination(Destination):
     def __init__(
         self, path: Any, layout: Layout, side: int, dtype: np.dtype[Any], job: Job, *, overwrite: bool = False
     ) -> None:
-        self._zarr = _zarr()
-        self.path = Path(os.path.realpath(path))
-        self._grid, self._side, self._dtype, self._job = layout, side, dtype, job
-        self._digest = digest_of(job)
-        self._synced = time.monotonic()
-        self._store: Any = None
-        self._known: dict[int, int] = {}
-        self._fresh = self._wrote = self._finished = False
-        self.journal = Journal(self.path.with_name(self.path.name + ".journal"), self.path, job, self._digest)
+        store, self._digest, self._job = TileStore(path, mirror=layout.mirror), digest_of(job), job
+        super().__init__(store, Journal(journal_of(store), store.path, job, self._digest))
+        self._fresh = False
         try:
-            self._open(overwrite)
+            self._open(overwrite, layout, side, dtype)
         except BaseException:
             if self.journal.is_new:
                 self.journal.remove()
             self.journal.close()
             raise
 
-    def todo(self, tiles: Sequence[Region]) -> Sequence[int]:
-        """The tiles that no earlier run wrote, or whose numbers the store does not hold."""
-        known = [k for k in self._known if 0 <= k < len(tiles)]
-        written = {k for k in known if self._checksum(tiles[k]) == self._known[k]}
-        if self._finished and len(written) < len(known):
-            raise FileExistsError(
-                f"{os.fspath(self.path)!r} was changed after it was finished: {len(known) - len(written)} of "
-                f"{len(tiles)} tiles are not what was written; move it away, or {_WAY_OUT}"
-            )
-        left = [k for k in range(len(tiles)) if k not in written] if written else range(len(tiles))
-        if left and self._finished:
-            self.journal.claim()
-            self._open_to_write()
-        return left
-
-    def write(self, number: int, tile: Region, values: FloatArray, *, mirror: bool) -> None:
-        """Write the chunk of one tile, and its mirror image, then say so in the journal."""
-        block = block_of(tile, narrowed(values, self._dtype), self._dtype, mirror=self._grid.mirror)
-        try:
-            self._store[tile.rows, tile.cols] = block
-            if self._is_mirrored(tile):
-                self._store[tile.cols, tile.rows] = block.T
-        except OSError as error:
-            raise named(error, self.path) from error
-        self.journal.add(number, zlib.crc32(block.tobytes()))
-        self._wrote = True
-        if time.monotonic() - self._synced > _SYNC:
-            self.journal.sync()
-            self._synced = time.monotonic()
-
     def finish(self) -> None:
         """Bring everything to the disk, and say that it is there."""
         if not self._finished:
-            os.sync()  # chunks are files by the thousand
-            self.journal.sync()
-            self._store.attrs[_OURS] = {"job": self._digest, "finished": True}
+            self._to_disk()
+            self._store.set_state(StoreState(self._digest, finished=True))
             self._finished = True
-        self.array = self._zarr.open_array(self.path, mode="r")
+        self.array = self._store.open(to_write=False)
 
     def close(self) -> None:
         """Give the lock back; a store without a single tile is taken away."""
         if self._fresh and not (self._wrote or self._finished):
-            shutil.rmtree(self.path, ignore_errors=True)
+            self._store.remove()
             self.journal.remove()
         self.journal.close()
 
-    def _open(self, overwrite: bool) -> None:
-        found = _attributes(self._zarr, self.path)
+    def _open(self, overwrite: bool, layout: Layout, side: int, dtype: np.dtype[Any]) -> None:
+        state = self._store.state()
         # An unfinished store without a tile is of a run that was killed at once: there is nothing to lose.
-        empty = found is not None and not found.get("finished") and not self.journal.has_tiles()
-        if overwrite or found is None or empty:
+        empty = state is not None and not (state.finished or state.shards or self.journal.has_tiles())
+        if overwrite or state is None or empty:
             self.journal.require_writable()
-            self._start()
+            self._store.create(layout, side, dtype, StoreState(self._digest))
+            self._fresh = True
+            self.journal.begin()
+            self._store.open(to_write=True)
             return
         job, known = self.journal.read()
-        if found.get("job") != self._digest:
-            differs = f" with another {differences(job, self._job)}" if job is not None and job != self._job else ""
-            raise FileExistsError(f"{os.fspath(self.path)!r} belongs to a run{differs}; finish that run, {_WAY_OUT}")
-        self._known, self._finished = known, bool(found.get("finished"))
+        refuse_another(self._store, state, self._digest, job, self._job)
+        if state.shards and not state.finished:
+            raise FileExistsError(
+                f"{os.fspath(self.path)!r} is filled in {state.shards} shards; merge them once all are done "
+                f"(merge_shards, or matrix --merge), or {WAY_OUT}"
+            )
+        self._known, self._finished = known, state.finished
         if self._finished:
-            self._store = self._zarr.open_array(self.path, mode="r")
+            self._store.open(to_write=False)
             self.journal.share()
             return
-        self._open_to_write()
+        self._go_on()
         if job != self._job:
             self.journal.name_job()
 
-    def _start(self) -> None:
-        """Make the store under another name, and put it in its place."""
-        _refuse_full_disk(self.path, self._grid.size * self._dtype.itemsize)
-        new, old = (self.path.with_name(self.path.name + suffix) for suffix in (".new", ".old"))
-        for folder in (new, old):
-            shutil.rmtree(folder, ignore_errors=True)
-        side = [max(1, min(self._side, size)) for size in self._grid.shape]
-        try:
-            self._zarr.create_array(
-                new,
-                shape=self._grid.shape,
-                chunks=tuple(side),
-                dtype=self._dtype,
-                compressors=None,
-                fill_value=float("nan"),
-                attributes={_OURS: {"job": self._digest, "finished": False}},
-            )
-            if self.path.exists():
-                self.path.rename(old)
-            new.rename(self.path)
-        except OSError as error:
-            raise named(error, self.path) from error
-        finally:
-            for folder in (new, old):
-                shutil.rmtree(folder, ignore_errors=True)
-        self._fresh = True
-        self.journal.begin()
-        self._store = self._zarr.open_array(self.path, mode="r+")
-
-    def _open_to_write(self) -> None:
+    def _go_on(self) -> None:
+        self.journal.claim()
         self.journal.require_writable()
-        self._store = self._zarr.open_array(self.path, mode="r+")
-        self._store.attrs[_OURS] = {"job": self._digest, "finished": False}
+        self._store.open(to_write=True)
+        self._store.set_state(StoreState(self._digest))
         self._finished = False
 
-    def _is_mirrored(self, tile: Region) -> bool:
-        return self._grid.mirror and tile.rows != tile.cols
 
-    def _checksum(self, tile: Region) -> int | None:
-        """The checksum of what the store holds, None if the two halves of it differ."""
-        block = np.ascontiguousarray(self._store[tile.rows, tile.cols])
-        if self._is_mirrored(tile) and not np.array_equal(block, self._store[tile.cols, tile.rows].T):
-            return None
-        return zlib.crc32(block.tobytes())
+def journal_of(store: TileStore) -> Path:
+    """Where the journal of a whole store lies: beside it."""
+    return store.path.with_name(store.path.name + ".journal")
 
 
-def is_zarr_path(out: Any) -> bool:
-    """Whether ``out`` names a Zarr store."""
-    return isinstance(out, (str, os.PathLike)) and Path(os.fspath(out)).suffix == ".zarr"  # type: ignore[arg-type]
-
-
-def _zarr() -> Any:
-    try:
-        import zarr
-    except ImportError as error:
-        raise InvalidParameterError("out='matrix.zarr' needs zarr: pip install 'stotmetrics[zarr]'") from error
-    return zarr
-
-
-def _attributes(zarr: Any, path: Path) -> dict[str, Any] | None:
-    """What an array of this package says of itself; None where there is nothing."""
-    if not path.exists():
-        return None
-    try:
-        found = zarr.open_array(path, mode="r").attrs.get(_OURS)
-    except Exception as error:
-        raise FileExistsError(f"{os.fspath(path)!r} exists and is no Zarr array ({error}); move it away") from error
-    if not isinstance(found, dict):
-        raise FileExistsError(f"{os.fspath(path)!r} is a Zarr array of someone else; move it away, or pass another out")
-    return found
-
-
-def _refuse_full_disk(path: Path, need: int) -> None:
-    if shutil.disk_usage(path.parent).free < need:
-        way_out = f"{os.strerror(errno.ENOSPC)}; it takes {in_words(need)}: make room, or pass dtype='float32'"
-        raise OSError(errno.ENOSPC, way_out, os.fspath(path))
+def refuse_another(store: TileStore, state: StoreState, digest: str, job: Job | None, wanted: Job) -> None:
+    """Raise an error that says what differs, if a store is not of the job with this digest."""
+    if state.job != digest:
+        differs = f" with another {differences(job, wanted)}" if job is not None and job != wanted else ""
+        raise FileExistsError(f"{os.fspath(store.path)!r} belongs to a run{differs}; finish that run, {WAY_OUT}")

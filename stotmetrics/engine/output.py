@@ -13,9 +13,11 @@ from ..spec.bound import BoundMetric
 from .destination import Destination, Layout, float_type, in_words
 from .identity import job_of
 from .matrix_file import FileDestination, OutPath
-from .matrix_shards import Grid, open_shard
-from .matrix_zarr import ZarrDestination, is_zarr_path
+from .matrix_shards import open_shard
+from .matrix_zarr import ZarrDestination
+from .shard_grid import Grid
 from .tiles import tile_side
+from .zarr_store import is_zarr_path
 
 # In a Zarr store every tile is a file: larger tiles make fewer of them.
 _ZARR_TIMES, _ZARR_LEAST = 4, 16
@@ -53,13 +55,11 @@ def open_destination(
         return Destination(np.zeros(layout.shape, dtype=kind), layout)
     job = job_of(metric, [left] if right is None else [left, right])
     job |= {"shape": repr(layout.shape), "dtype": str(kind), "tiles": str(side)}
-    if is_zarr_path(out):
-        if condensed or shard is not None:
-            raise InvalidParameterError(
-                "a Zarr store holds whole matrices; for condensed or shard pass out='matrix.npy'"
-            )
-        return ZarrDestination(out, layout, side, kind, job, overwrite=overwrite)
+    if is_zarr_path(out) and condensed:
+        raise InvalidParameterError("a Zarr store holds whole matrices; for condensed=True pass out='matrix.npy'")
     if shard is None:
+        if is_zarr_path(out):
+            return ZarrDestination(out, layout, side, kind, job, overwrite=overwrite)
         return FileDestination(out, layout, kind, job, overwrite=overwrite)
     traits = metric.traits
     grid = Grid(layout.n, layout.m, side, right is None, traits.symmetric, traits.zero_self, condensed)

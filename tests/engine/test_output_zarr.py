@@ -5,13 +5,11 @@ import sys
 
 import numpy as np
 import pytest
+from disk_runs import PAIRS, WANTED, StopError, X, names, stop_after
 
 from stotmetrics import MetricSpec, Traits, pairwise
 from stotmetrics.engine import output
 from stotmetrics.errors import InvalidParameterError
-
-X = np.arange(60.0)[:, None] ** 1.5
-WANTED = np.abs(X - X.T)
 
 
 def test_without_zarr_the_way_out_is_told(tmp_path, monkeypatch):
@@ -27,30 +25,11 @@ def spec(pair=None, **traits):
     return MetricSpec("gap", pair, traits=Traits(**traits))
 
 
-class StopError(Exception):
-    """The run ends here."""
-
-
 @pytest.fixture
 def zarr(monkeypatch):
     """The library, and tiles of sixteen: the default is for longer series."""
     monkeypatch.setattr(output, "_ZARR_TIMES", 0)
     return pytest.importorskip("zarr", reason="the extra zarr is not installed")
-
-
-def names(folder):
-    return sorted(path.name for path in folder.iterdir())
-
-
-def after(tiles):
-    told = []
-
-    def tell(done, total):
-        told.append(done)
-        if len(told) > tiles:
-            raise StopError
-
-    return tell
 
 
 def computed(out, **how):
@@ -63,7 +42,7 @@ def computed(out, **how):
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_the_store_holds_the_matrix_in_chunks_that_are_tiles(tmp_path, zarr, n_jobs, dtype):
     D, pairs = computed(tmp_path / "D.zarr", n_jobs=n_jobs, dtype=dtype)
-    assert pairs == 60 * 59 // 2
+    assert pairs == PAIRS
     assert D.chunks == (16, 16)
     assert D.read_only
     np.testing.assert_array_equal(D[:], WANTED.astype(dtype))
@@ -80,26 +59,26 @@ def test_two_sets_and_a_metric_that_claims_nothing(tmp_path, zarr):
 def test_a_stopped_run_does_the_rest_and_until_then_the_rest_is_nan(tmp_path, zarr):
     out = tmp_path / "D.zarr"
     with pytest.raises(StopError):
-        pairwise(X, metric=spec(), out=out, n_jobs=1, progress=after(3))
+        pairwise(X, metric=spec(), out=out, n_jobs=1, progress=stop_after(3))
     half = zarr.open_array(out, mode="r")[:]
     np.testing.assert_array_equal(half, half.T)
     known = ~np.isnan(half)
     np.testing.assert_array_equal(half[known], WANTED[known])
     D, pairs = computed(out)
     np.testing.assert_array_equal(D[:], WANTED)
-    assert pairs == 60 * 59 // 2 - (16 * 15 // 2 + 2 * 16 * 16)
+    assert pairs == PAIRS - (16 * 15 // 2 + 2 * 16 * 16)
     assert computed(out)[1] == 0
 
 
 def test_a_chunk_that_never_reached_the_disk_is_done_again(tmp_path, zarr):
     out = tmp_path / "D.zarr"
     with pytest.raises(StopError):
-        pairwise(X, metric=spec(), out=out, n_jobs=1, progress=after(4))
+        pairwise(X, metric=spec(), out=out, n_jobs=1, progress=stop_after(4))
     chunks = sorted(path for path in out.rglob("*") if path.is_file() and path.name != "zarr.json")
     chunks[1].unlink()
     D, pairs = computed(out)
     np.testing.assert_array_equal(D[:], WANTED)
-    assert pairs > 60 * 59 // 2 - (16 * 15 // 2 + 3 * 16 * 16)
+    assert pairs > PAIRS - (16 * 15 // 2 + 3 * 16 * 16)
 
 
 def test_a_store_that_was_changed_after_its_end_is_not_returned(tmp_path, zarr):
@@ -120,7 +99,7 @@ def test_another_job_is_refused_until_it_may_overwrite(tmp_path, zarr, change, d
     with pytest.raises(FileExistsError, match=f"belongs to a run with another {differs}"):
         computed(out, **change)
     np.testing.assert_array_equal(computed(out)[0][:], WANTED)
-    assert computed(out, overwrite=True, **change)[1] == 60 * 59 // 2
+    assert computed(out, overwrite=True, **change)[1] == PAIRS
 
 
 def test_what_is_of_someone_else_is_left_alone(tmp_path, zarr):
@@ -143,7 +122,7 @@ def test_a_full_disk_is_one_error_before_the_work_and_leaves_nothing(tmp_path, z
     with pytest.raises(OSError, match=r"No space left on device; it takes 28\.8 kB.*D\.zarr"):
         computed(tmp_path / "D.zarr")
     assert list(tmp_path.iterdir()) == []
-    assert computed(tmp_path / "D.zarr", dtype="float32")[1] == 60 * 59 // 2
+    assert computed(tmp_path / "D.zarr", dtype="float32")[1] == PAIRS
 
 
 def test_a_metric_that_fails_at_once_leaves_nothing(tmp_path, zarr):
@@ -166,8 +145,8 @@ def test_a_second_run_is_refused_while_the_first_goes_on(tmp_path, zarr):
         pairwise(X, metric=spec(), out=tmp_path / "D.zarr", n_jobs=1, progress=again)
 
 
-@pytest.mark.parametrize("how", [{"condensed": True}, {"shard": (1, 2)}])
+@pytest.mark.parametrize("how", [{}, {"shard": (1, 2)}])
 def test_what_a_store_cannot_hold_is_refused(tmp_path, how):
     with pytest.raises(InvalidParameterError, match="a Zarr store holds whole matrices"):
-        pairwise(X, metric=spec(), out=tmp_path / "D.zarr", **how)
+        pairwise(X, metric=spec(), out=tmp_path / "D.zarr", condensed=True, **how)
     assert list(tmp_path.iterdir()) == []

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 import stotmetrics
 from stotmetrics import MetricSpec, Traits, merge_shards, pairwise
 from stotmetrics.engine import tiles
-from stotmetrics.engine.matrix_shards import Grid, ShardLayout, shard_path
+from stotmetrics.engine.matrix_shards import shard_path
+from stotmetrics.engine.shard_grid import Grid, ShardLayout
 from stotmetrics.errors import DataFileError, InvalidParameterError
 
 X = np.random.default_rng(3).normal(size=(61, 7))
