@@ -82,11 +82,11 @@ class Layout:
         """The checksum of what the array holds where a tile belongs, in the order of :meth:`spans`."""
         if self.condensed:
             runs = (array[span.start : span.start + _length(span, tile)] for span in self.spans(tile))
-            return functools.reduce(lambda found, run: zlib.crc32(run.tobytes(), found), runs, 0)
-        found = zlib.crc32(array[tile.rows, tile.cols].tobytes())
+            return functools.reduce(lambda crc, run: zlib.crc32(run.tobytes(), crc), runs, 0)
+        crc = zlib.crc32(array[tile.rows, tile.cols].tobytes())
         if self.mirror and tile.rows != tile.cols:
-            found = zlib.crc32(array[tile.cols, tile.rows].tobytes(), found)
-        return found
+            crc = zlib.crc32(array[tile.cols, tile.rows].tobytes(), crc)
+        return crc
 
     def block(self, tile: Region, values: FloatArray, dtype: npt.DTypeLike) -> FloatArray:
         """The values of a tile as a rectangle, with what the symmetry and the diagonal say."""
@@ -176,12 +176,12 @@ class Destination:
 def float_type(dtype: Any) -> np.dtype[Any]:
     """The type of the entries, float64 by default."""
     try:
-        found = np.dtype(np.float64 if dtype is None else dtype)
+        kind = np.dtype(np.float64 if dtype is None else dtype)
     except TypeError as error:
         raise InvalidParameterError(f"dtype must be 'float64' or 'float32'; got {dtype!r}") from error
-    if found not in (np.dtype(np.float64), np.dtype(np.float32)):
+    if kind not in (np.dtype(np.float64), np.dtype(np.float32)):
         raise InvalidParameterError(f"dtype must be 'float64' or 'float32'; got {dtype!r}")
-    return found.newbyteorder("=")
+    return kind.newbyteorder("=")
 
 
 def narrowed(values: FloatArray, dtype: np.dtype[Any]) -> npt.NDArray[Any]:

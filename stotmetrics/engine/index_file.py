@@ -16,22 +16,21 @@ from ..spec import registry
 from ..spec.bound import BoundMetric
 from .journal import named
 from .packing import PackedSeries, pack, unpack
-
-OutPath = str | os.PathLike[str]
+from .places import OutPath, made_aside, npz_path
 
 _FORMAT = "stotmetrics neighbour index 1"
 
 
 def save(path: OutPath, metric: BoundMetric, series: Sequence[Series]) -> None:
     """Write an index; a file that is there is replaced once the new one is whole."""
-    target = _npz_path(path)
+    target = npz_path(path)
     if not registry.is_declared(metric.spec):
         raise InvalidParameterError(
             f"an index is saved with the name of its metric, and {metric.name!r} is one of this session, which another "
             "does not know; pickle the index, or declare the metric in a package"
         )
     about = json.dumps({"format": _FORMAT, **metric.config()})
-    new = target.with_name(target.name + ".new")
+    new = made_aside(target, "new")
     try:
         with new.open("wb") as file:
             np.savez(file, about=np.frombuffer(about.encode(), dtype=np.uint8), **pack(series).arrays())  # type: ignore[arg-type]
@@ -79,11 +78,11 @@ def _check(packed: PackedSeries) -> None:
     if packed.times is None and packed.weights is None:
         return
     try:
-        for one in unpack(packed):
+        for member in unpack(packed):
             as_series(
-                one.values,
-                times=one.times if one.has_times else None,
-                weights=one.weights if one.has_weights else None,
+                member.values,
+                times=member.times if member.has_times else None,
+                weights=member.weights if member.has_weights else None,
                 name="a series",
             )
     except InvalidSeriesError as error:
@@ -100,10 +99,10 @@ def _check_paths(packed: PackedSeries) -> None:
     if (counts < 0).any():
         raise ValueError("the counts of paths are negative")
     _require(weights, "path_weights", np.float64, (int(counts.sum()),))
-    for one in unpack(packed):
-        mine = one.path_weights
+    for member in unpack(packed):
+        mine = member.path_weights
         if mine is not None and (
-            not np.isfinite(mine).all() or (mine < 0).any() or not mine.any() or one.dim % len(mine)
+            not np.isfinite(mine).all() or (mine < 0).any() or not mine.any() or member.dim % len(mine)
         ):
             raise ValueError("the weights of paths do not fit them")
 
@@ -112,13 +111,3 @@ def _require(array: npt.NDArray[Any], name: str, dtype: Any, shape: tuple[int | 
     fits = array.ndim == len(shape) and all(want in (None, size) for want, size in zip(shape, array.shape, strict=True))
     if array.dtype != np.dtype(dtype) or not fits:
         raise ValueError(f"{name} is an array of {array.dtype} and shape {array.shape}")
-
-
-def _npz_path(path: Any) -> Path:
-    try:
-        text = os.fsdecode(path)
-    except TypeError:
-        text = ""
-    if Path(text).suffix != ".npz":
-        raise InvalidParameterError(f"path must be that of an .npz file; got {text or path!r}")
-    return Path(text)

@@ -8,6 +8,7 @@ written only if the file holds what the record says. Whatever a crash leaves cos
 The journal is also the lock of the matrix: whoever writes holds it with ``flock``, which ends with the process.
 """
 
+import contextlib
 import errno
 import json
 import os
@@ -18,6 +19,8 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from .places import refuse_missing_folder
 
 try:
     import fcntl
@@ -66,6 +69,7 @@ class Journal:
         self._digest = digest
         self._seed = _seed_of(digest)
         self.is_new = not path.exists()
+        self._owner = os.getpid()
         self._fd, self._writable, self._shared = _open_locked(path, matrix, not beside_others, patience)
         if self._writable and (beside_others or not self._shared):
             self._append(f"run {os.getpid()} {platform.node() or '-'}")
@@ -130,7 +134,10 @@ class Journal:
         self.path.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Give the lock back."""
+        """Give the lock back, also where a process that was forked meanwhile has the file open."""
+        if os.getpid() == self._owner:
+            with contextlib.suppress(OSError):
+                fcntl.flock(self._fd, fcntl.LOCK_UN)
         os.close(self._fd)
 
     def _append(self, record: str, seed: int = 0) -> None:
@@ -198,14 +205,15 @@ def _open(path: Path, matrix: Path) -> tuple[int, bool]:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666), True
     except OSError as error:
         if error.errno not in _NOT_WRITABLE or not path.exists():
-            raise _cannot_start(error, matrix) from error
+            raise _cannot_start(error, path, matrix) from error
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC), False
 
 
-def _cannot_start(error: OSError, matrix: Path) -> OSError:
-    if not matrix.parent.is_dir():
-        return FileNotFoundError(errno.ENOENT, "there is no such folder; make it before the matrix", os.fspath(matrix))
-    return named(error, matrix, "; the folder must be one that this process may write to")
+def _cannot_start(error: OSError, path: Path, matrix: Path) -> OSError:
+    refuse_missing_folder(matrix)
+    if error.errno in _NOT_WRITABLE:
+        return named(error, matrix, "; the folder must be one that this process may write to")
+    return named(error, path)
 
 
 def _lock(fd: int, matrix: Path, writable: bool, alone: bool, patience: float) -> bool:

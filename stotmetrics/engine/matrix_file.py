@@ -22,12 +22,10 @@ import numpy.typing as npt
 from numpy.lib import format as npy
 
 from ..arrays import FloatArray
-from ..errors import InvalidParameterError
 from .destination import Arrangement, Destination, Region, in_words, narrowed
 from .identity import differences, digest_of
 from .journal import Journal, named, sync, write_all
-
-OutPath = str | os.PathLike[str]
+from .places import OutPath, made_aside, npy_path, refuse_special
 
 # Bringing a file to the disk may take this share of the time at most: cheap tiles are synced by the dozen.
 _SYNC_SHARE = 0.05
@@ -57,7 +55,7 @@ class FileDestination(Destination):
     def __init__(
         self, path: OutPath, layout: Arrangement, dtype: np.dtype[Any], job: dict[str, str], *, overwrite: bool = False
     ) -> None:
-        self.path = Path(os.path.realpath(npy_path(path)))
+        self.path = npy_path(path)
         self.journal_path = self.path.with_name(self.path.name + ".journal")
         self._grid, self._dtype, self._job = layout, dtype, job
         self._header = _npy_header(layout.shape, dtype)
@@ -67,8 +65,7 @@ class FileDestination(Destination):
         self._fd: int | None = None
         self._fresh = self._finished = self._wrote = False
         self._sync_cost, self._synced = 0.0, time.perf_counter()
-        if self.path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "out must be a file, and this is a folder", os.fspath(self.path))
+        refuse_special(self.path)
         self.journal = Journal(self.journal_path, self.path, job, digest)
         try:
             self._known = self._open(overwrite)
@@ -192,7 +189,7 @@ class FileDestination(Destination):
 
     def _start(self) -> None:
         """Allocate the file under another name, mark it, and put it in its place."""
-        new = self.path.with_name(self.path.name + ".new")
+        new = made_aside(self.path, "new")
         new.unlink(missing_ok=True)
         try:
             self._fd = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
@@ -228,17 +225,6 @@ class FileDestination(Destination):
             else:
                 changed += 1
         return written, changed
-
-
-def npy_path(out: Any) -> str:
-    """The path of a ``.npy`` file as text, or an error for people."""
-    try:
-        path = os.fsdecode(out)
-    except TypeError:
-        path = ""
-    if Path(path).suffix != ".npy":
-        raise InvalidParameterError(f"out must be the path of a .npy file or a .zarr folder; got {path or out!r}")
-    return path
 
 
 def _npy_header(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:

@@ -19,8 +19,9 @@ from ..errors import DataFileError
 from .destination import Destination
 from .identity import Job
 from .journal import job_in
-from .matrix_file import FileDestination, OutPath, is_whole, npy_path
+from .matrix_file import FileDestination, is_whole
 from .matrix_zarr_shards import ZarrShard, merge_store
+from .places import OutPath, is_zarr_path, npy_path
 from .shard_grid import (
     Grid,
     ShardLayout,
@@ -35,12 +36,11 @@ from .shard_grid import (
     shards_beside,
 )
 from .tiles import Progress, Tiles, progress_bar
-from .zarr_store import is_zarr_path
 
 
 def shard_path(out: OutPath, index: int, count: int) -> Path:
     """Where a shard of the matrix ``out`` is written: beside it, or into the one Zarr store."""
-    return Path(out) if is_zarr_path(out) else shard_name(Path(npy_path(out)), index, count)
+    return Path(out) if is_zarr_path(out) else shard_name(npy_path(out), index, count)
 
 
 def open_shard(out: OutPath, grid: Grid, shard: Any, dtype: np.dtype[Any], job: Job, *, overwrite: bool) -> Destination:
@@ -96,7 +96,7 @@ def merge_shards(out: OutPath, *, overwrite: bool = False, progress: Progress = 
     """
     if is_zarr_path(out):
         return merge_store(out, progress)
-    shards = _shards_of(Path(npy_path(out)))
+    shards = _shards_of(npy_path(out))
     first = shards[0]
     job = job_of_matrix(first.job)
     dtype, tiles = np.dtype(job["dtype"]), first.layout.grid.tiles()

@@ -17,6 +17,7 @@ from .destination import Region
 from .identity import Job, digest_of
 from .journal import Journal, job_in, tiles_in
 from .matrix_zarr import JournalledTiles, journal_of, refuse_another
+from .places import zarr_path
 from .shard_grid import (
     ShardLayout,
     count_in,
@@ -29,7 +30,7 @@ from .shard_grid import (
     shards_beside,
 )
 from .tiles import Advance, Progress, progress_bar
-from .zarr_store import WAY_OUT, StoreState, TileStore, zarr_path
+from .zarr_store import WAY_OUT, StoreState, TileStore
 
 _JOURNAL = ".journal"
 _ENDING = f".zarr{_JOURNAL}"

@@ -12,12 +12,12 @@ from ..series import Series
 from ..spec.bound import BoundMetric
 from .destination import Destination, Layout, float_type, in_words
 from .identity import job_of
-from .matrix_file import FileDestination, OutPath
+from .matrix_file import FileDestination
 from .matrix_shards import open_shard
 from .matrix_zarr import ZarrDestination
+from .places import OutPath, is_zarr_path
 from .shard_grid import Grid
 from .tiles import tile_side
-from .zarr_store import is_zarr_path
 
 # In a Zarr store every tile is a file: larger tiles make fewer of them.
 _ZARR_TIMES, _ZARR_LEAST = 4, 16
@@ -102,7 +102,7 @@ def _refuse_more_than_allowed(
     if max_memory is None:
         return
     allowed = bytes_of(max_memory)
-    series = sum(one.values.nbytes for one in itertools.chain(left, right or ()))
+    series = sum(x.values.nbytes for x in itertools.chain(left, right or ()))
     if matrix + series > allowed:
         smaller = "pass out='matrix.npy' to write it to disk, condensed=True or dtype='float32'"
         way_out = smaller if matrix else "pass fewer series at a time, or allow more"

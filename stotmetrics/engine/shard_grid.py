@@ -144,7 +144,7 @@ def job_of_matrix(job: Job) -> Job:
 def layout_in(job: Job | None, journal: Path, index: int, count: int) -> ShardLayout:
     """How the tiles of a shard lie, as its journal says."""
     if job is None or job.get("shard") != f"{index} of {count}":
-        raise DataFileError(f"{os.fspath(journal)!r} does not say that it is the journal of shard {index} of {count}")
+        raise DataFileError(f"{os.fspath(journal)!r} does not say that it is shard {index} of {count}")
     return ShardLayout(Grid(**json.loads(job["grid"])), index, count)
 
 

@@ -56,22 +56,22 @@ class Workload:
 
     def series(self, which: int) -> Sequence[Series]:
         """One of the sets; -1 is the last, which is the first where there is one only."""
-        found = self._sets[which]
-        if not isinstance(found, PackedSeries):
-            return found
+        series = self._sets[which]
+        if not isinstance(series, PackedSeries):
+            return series
         if self._unpacked[which] is None:
-            self._unpacked[which] = unpack(found)
+            self._unpacked[which] = unpack(series)
         return self._unpacked[which] or ()
 
     def prepared(self, which: int) -> PreparedSet:
         """The same set prepared: each series when it is first asked for, unless that was done before."""
-        found = self._prepared[which]
-        if found is None:
+        prepared = self._prepared[which]
+        if prepared is None:
             series = self.series(which)
             plain = self.metric.spec.prepare is None
-            found = PreparedSet(series) if plain else _LazySet(self.metric, series)
-            self._prepared[which] = found
-        return found
+            prepared = PreparedSet(series) if plain else _LazySet(self.metric, series)
+            self._prepared[which] = prepared
+        return prepared
 
     def keep(self, which: int, prepared: PreparedSet) -> None:
         """Take a set that is prepared already."""
@@ -79,7 +79,7 @@ class Workload:
 
     def _packs(self) -> tuple[PackedSeries, ...]:
         if self._packed is None:
-            self._packed = tuple(one if isinstance(one, PackedSeries) else pack(one) for one in self._sets)
+            self._packed = tuple(series if isinstance(series, PackedSeries) else pack(series) for series in self._sets)
         return self._packed
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -89,17 +89,17 @@ class Workload:
 class _LazySet(PreparedSet):
     """Series prepared when they are asked for; two threads that ask at once may both do it, to the same end."""
 
-    __slots__ = ("_found", "_metric")
+    __slots__ = ("_metric", "_ready")
 
     def __init__(self, metric: BoundMetric, series: Sequence[Series]) -> None:
         super().__init__(series)
         self._metric = metric
-        self._found: list[Any] = [None] * len(self._items)
+        self._ready: list[Any] = [None] * len(self._items)
 
-    def _one(self, index: int) -> Any:
-        if self._found[index] is None:
-            self._found[index] = self._metric.prepare(self._items[index])
-        return self._found[index]
+    def _prepared_one(self, index: int) -> Any:
+        if self._ready[index] is None:
+            self._ready[index] = self._metric.prepare(self._items[index])
+        return self._ready[index]
 
     def packed(self, pack: Callable[[Sequence[Any]], Any]) -> Any:
         """``pack`` of the whole set, computed once."""
@@ -109,11 +109,11 @@ class _LazySet(PreparedSet):
 
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
-            return PreparedSet(self._one(k) for k in range(*index.indices(len(self))))
-        return self._one(range(len(self))[index])
+            return PreparedSet(self._prepared_one(k) for k in range(*index.indices(len(self))))
+        return self._prepared_one(range(len(self))[index])
 
     def __iter__(self) -> Iterator[Any]:
-        return (self._one(k) for k in range(len(self)))
+        return (self._prepared_one(k) for k in range(len(self)))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _LazySet, (self._metric, self._items)
@@ -167,7 +167,7 @@ class Workers:
                 count = len(self.load.series(which))
                 spans = [(which, k, min(k + _PREPARED, count)) for k in range(0, count, _PREPARED)]
                 parts = dict(self.run(_prepare, spans, len(spans)))
-                self.load.keep(which, PreparedSet(one for k in sorted(parts) for one in parts[k]))
+                self.load.keep(which, PreparedSet(item for k in sorted(parts) for item in parts[k]))
 
     def run(self, function: Function, tasks: Iterable[tuple[Any, ...]], count: int) -> Iterator[Any]:
         """Yield ``function(load, *task)`` for each of ``count`` tasks as they come, in any order.
@@ -253,7 +253,7 @@ def _work(stop: Stop, load: Any, function: Function, number: int, task: tuple[An
 
 
 def _prepare(load: Workload, which: int, start: int, stop: int) -> tuple[int, list[Any]]:
-    return start, [load.metric.prepare(one) for one in load.series(which)[start:stop]]
+    return start, [load.metric.prepare(series) for series in load.series(which)[start:stop]]
 
 
 def _warn_of_loss(error: BaseException, tasks: int) -> None:

@@ -19,6 +19,7 @@ from ..arrays import FloatArray
 from ..errors import InvalidParameterError
 from .destination import Layout, Region, block_of, in_words, narrowed
 from .journal import named
+from .places import made_aside, zarr_path
 
 WAY_OUT = "pass overwrite=True to start anew, or another out"
 
@@ -74,7 +75,7 @@ class TileStore:
     def create(self, layout: Layout, side: int, dtype: np.dtype[Any], state: StoreState) -> None:
         """Make the store under another name, and put it in the place of what is there."""
         _refuse_full_disk(self.path, layout.size * dtype.itemsize)
-        new, old = (self.path.with_name(self.path.name + suffix) for suffix in (".new", ".old"))
+        new, old = (made_aside(self.path, what) for what in ("new", "old"))
         for folder in (new, old):
             shutil.rmtree(folder, ignore_errors=True)
         try:
@@ -126,16 +127,6 @@ class TileStore:
 
     def _is_mirrored(self, tile: Region) -> bool:
         return self._mirror and tile.rows != tile.cols
-
-
-def is_zarr_path(out: Any) -> bool:
-    """Whether ``out`` names a Zarr store."""
-    return isinstance(out, (str, os.PathLike)) and Path(os.fspath(out)).suffix == ".zarr"  # type: ignore[arg-type]
-
-
-def zarr_path(out: Any) -> Path:
-    """The path of a Zarr store, links resolved: two names of one store have one journal."""
-    return Path(os.path.realpath(out))
 
 
 def _zarr() -> Any:
