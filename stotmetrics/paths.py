@@ -59,7 +59,7 @@ def shape_of_paths(series: Series) -> tuple[int, int]:
 
 def same_values(x: Series, y: Series, x_name: str, y_name: str) -> None:
     """Refuse two processes whose paths have different numbers of values at one time."""
-    dims = [shape_of_paths(one)[1] for one in (x, y)]
+    dims = [shape_of_paths(series)[1] for series in (x, y)]
     if dims[0] != dims[1]:
         raise InvalidSeriesError(
             f"the paths of {x_name} and of {y_name} must have the same number of values at one time, the last axis of "

@@ -25,10 +25,10 @@ STYLES = {"etiot": "o-", "etiot_hbcd": "x--", "published": "s:"}
 
 def classify(data: Any, n_jobs: int, metric: str, **params: Any) -> tuple[float, float, int, int]:
     start = time.perf_counter()
-    found = stotmetrics.kneighbors(data["X_train"], data["X_test"], metric, n_jobs=n_jobs, **params)
+    nearest = stotmetrics.kneighbors(data["X_train"], data["X_test"], metric, n_jobs=n_jobs, **params)
     seconds = time.perf_counter() - start
-    wrong = data["y_train"][found.indices[:, 0]] != data["y_test"]
-    return float(wrong.mean()), seconds, found.pairs, found.solved
+    wrong = data["y_train"][nearest.indices[:, 0]] != data["y_test"]
+    return float(wrong.mean()), seconds, nearest.pairs, nearest.solved
 
 
 def read_published(path: Path | None) -> dict[tuple[str, float], float]:
@@ -80,8 +80,8 @@ def main() -> None:
             data = np.load(given.data / f"{name}.npz")
             for metric, params in cases:
                 epsilon = params.get("epsilon", 0.0)
-                found = classify(data, given.n_jobs, metric, **params)
-                rows.append((name, metric, epsilon, *found, published.get((name, epsilon), "")))
+                outcome = classify(data, given.n_jobs, metric, **params)
+                rows.append((name, metric, epsilon, *outcome, published.get((name, epsilon), "")))
                 writer.writerow(rows[-1])
                 file.flush()
                 print(*rows[-1], flush=True)

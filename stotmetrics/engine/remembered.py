@@ -1,7 +1,8 @@
 """Distances that are kept: between the folds of a cross-validation, the points of a grid, and runs.
 
 A pair is known by what its two series hold and by everything else that decides its value, not by its place in a set: so
-the folds of one data set share their pairs, whatever series each of them leaves out.
+the folds of one data set share their pairs, whatever series each of them leaves out. Where a parameter can only raise a
+value, what was solved at a smaller one is a lower bound: so the points of a grid, in rising order, share their work.
 """
 
 import threading
@@ -9,7 +10,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import numpy as np
 
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..series import Series
-from ..spec import registry
+from ..spec import parameters, registry
 from ..spec.bound import BoundMetric
 from ..spec.metric import Side
 from ..spec.prepared import PreparedSet, packed
@@ -33,6 +34,9 @@ _FILES, _NAME = 32, 16
 
 _FOLDER = "stotmetrics"
 
+# A value is right to rounding and to the tolerance of its solver: a bound from it lies this share lower.
+_LOWER = 1e-6
+
 
 @contextmanager
 def remembering(metric: BoundMetric, folder: Path) -> Iterator[BoundMetric]:
@@ -40,10 +44,11 @@ def remembering(metric: BoundMetric, folder: Path) -> Iterator[BoundMetric]:
 
     Several processes may share the folder: each adds files of its own and changes no other.
     """
-    store = _store_of(folder / _FOLDER / _name_of(metric), metric.traits.symmetric)
+    place = _place_of(metric)
+    store = _store_of(folder / _FOLDER / place, metric.traits.symmetric)
     store.read()
     try:
-        yield RememberingMetric(metric, store)
+        yield RememberingMetric(metric, store, _stores_below(store.folder, metric))
     finally:
         store.write()
 
@@ -57,13 +62,18 @@ class RememberingMetric(BoundMetric):
         What solves the others.
     store : PairStore
         The pairs of this metric at these parameters.
+    below : sequence of PairStore
+        The pairs of the same metric at parameters that lower its values, the nearest first.
     """
 
-    __slots__ = ("_at_once", "_store")
+    __slots__ = ("_at_once", "_below", "_store")
 
-    def __init__(self, metric: BoundMetric, store: "PairStore", *, at_once: bool = False) -> None:
+    def __init__(
+        self, metric: BoundMetric, store: "PairStore", below: Sequence["PairStore"] = (), *, at_once: bool = False
+    ) -> None:
         super().__init__(metric.spec, metric.params)
         self._store = store
+        self._below = below
         self._at_once = at_once
 
     def prepare(self, series: Series) -> Any:
@@ -71,10 +81,10 @@ class RememberingMetric(BoundMetric):
         if self._spec.prepare is None:
             return series
         name = name_of(series)
-        found = self._store.prepared.get(name)
-        if found is None:
-            found = self._store.prepared.put(name, super().prepare(series))
-        return _Prepared(found, name)
+        item = self._store.prepared.get(name)
+        if item is None:
+            item = self._store.prepared.put(name, super().prepare(series))
+        return _Prepared(item, name)
 
     def pair(self, x: Any, y: Any) -> Result:
         """As that of the metric: a result carries more than a value, which a store has not."""
@@ -101,26 +111,32 @@ class RememberingMetric(BoundMetric):
         if not len(missing):
             return Batch(values)
         ask = None if cutoff is None else cutoff[missing]
-        found = super().block(packed(left, _items), packed(right, _items), rows[missing], cols[missing], ask)
-        values[missing] = found.values
+        solved = super().block(packed(left, _items), packed(right, _items), rows[missing], cols[missing], ask)
+        values[missing] = solved.values
         sound = np.ones(len(missing), dtype=np.bool_)
-        for bad in (None if found.converged is None else ~found.converged, found.abandoned):
+        for bad in (None if solved.converged is None else ~solved.converged, solved.abandoned):
             if bad is not None:
                 sound &= ~bad
-        self._store.add(codes[missing[sound]], found.values[sound])
+        self._store.add(codes[missing[sound]], solved.values[sound])
         if self._at_once:
             self._store.write()
-        return _widened(found, values, missing)
+        return _widened(solved, values, missing)
 
     def lower_bounds(self, left: Sequence[Any], right: Sequence[Any], rows: IntArray, cols: IntArray) -> FloatArray:
-        """As those of the metric; of a known pair its value."""
-        values, known = self._store.look_up(self._store.codes(*self._numbers(left, right, rows, cols)))
+        """As those of the metric; of a known pair its value, or what it was at parameters that lower it."""
+        bounds, known = self._store.look_up(self._store.codes(*self._numbers(left, right, rows, cols)))
+        for store in self._below:
+            missing = np.flatnonzero(~known)
+            numbers = packed(left, store.numbers)[rows[missing]], packed(right, store.numbers)[cols[missing]]
+            values, there = store.look_up(store.codes(*numbers))
+            bounds[missing[there]] = values[there] - _LOWER * np.abs(values[there])
+            known[missing[there]] = True
         missing = np.flatnonzero(~known)
         if len(missing):
-            values[missing] = super().lower_bounds(
+            bounds[missing] = super().lower_bounds(
                 packed(left, _items), packed(right, _items), rows[missing], cols[missing]
             )
-        return values
+        return bounds
 
     def _numbers(
         self, left: Sequence[Any], right: Sequence[Any], rows: IntArray, cols: IntArray
@@ -145,10 +161,10 @@ class _Prepared:
 
 def _items(series: Sequence[Any]) -> PreparedSet:
     """What the metric itself prepared: the series as they are, or what the store has put a name on."""
-    return PreparedSet(one.item if isinstance(one, _Prepared) else one for one in series)
+    return PreparedSet(item.item if isinstance(item, _Prepared) else item for item in series)
 
 
-def _widened(found: Batch, values: FloatArray, missing: IntArray) -> Batch:
+def _widened(solved: Batch, values: FloatArray, missing: IntArray) -> Batch:
     """A batch of the missing pairs among all: known ones converged, and were not abandoned."""
 
     def among(part: Any, otherwise: Any) -> Any:
@@ -160,10 +176,10 @@ def _widened(found: Batch, values: FloatArray, missing: IntArray) -> Batch:
 
     return Batch(
         values,
-        converged=among(found.converged, True),
-        gap=among(found.gap, np.nan),
-        n_iter=among(found.n_iter, 0),
-        abandoned=among(found.abandoned, False),
+        converged=among(solved.converged, True),
+        gap=among(solved.gap, np.nan),
+        n_iter=among(solved.n_iter, 0),
+        abandoned=among(solved.abandoned, False),
     )
 
 
@@ -220,7 +236,7 @@ class PairStore:
 
     def numbers(self, series: Sequence[Any]) -> IntArray:
         """The number of each series, prepared or not, in this store."""
-        names = [one.name if isinstance(one, _Prepared) else name_of(one) for one in series]
+        names = [item.name if isinstance(item, _Prepared) else name_of(item) for item in series]
         return self._numbers_of(names)
 
     def codes(self, x: IntArray, y: IntArray) -> IntArray:
@@ -232,13 +248,13 @@ class PairStore:
     def look_up(self, codes: IntArray) -> tuple[FloatArray, BoolArray]:
         """The values of the pairs, and which of them are known; the others are NaN."""
         have, values = self._known
-        found = np.full(len(codes), np.nan)
+        wanted = np.full(len(codes), np.nan)
         if not len(have):
-            return found, np.zeros(len(codes), dtype=np.bool_)
+            return wanted, np.zeros(len(codes), dtype=np.bool_)
         at = np.minimum(np.searchsorted(have, codes), len(have) - 1)
         known = have[at] == codes
-        found[known] = values[at[known]]
-        return found, known
+        wanted[known] = values[at[known]]
+        return wanted, known
 
     def add(self, codes: IntArray, values: FloatArray) -> None:
         """Keep the values of pairs that were solved; they are known from the next ``write`` on."""
@@ -280,7 +296,7 @@ class PairStore:
             for name in sorted({path.name for path in self.folder.glob("*.npz")} - self._files):
                 self._files.add(name)
                 with suppress(FileNotFoundError), np.load(self.folder / name, allow_pickle=False) as file:
-                    rows, cols = self._numbers_of([bytes(one) for one in file["names"]])[file["pairs"]]
+                    rows, cols = self._numbers_of([bytes(name) for name in file["names"]])[file["pairs"]]
                     codes, first = np.unique(self.codes(rows, cols), return_index=True)
                     self._take_in(codes, file["values"][first])
 
@@ -300,16 +316,40 @@ _stores = _Recent(_STORES)
 
 
 def _store_of(folder: Path, symmetric: bool) -> PairStore:
-    """The one store of a folder in this process."""
-    found = _stores.get(str(folder))
-    store: PairStore = _stores.put(str(folder), PairStore(folder, symmetric)) if found is None else found
-    return store
+    """The only store of a folder in this process."""
+    store: PairStore | None = _stores.get(str(folder))
+    return _stores.put(str(folder), PairStore(folder, symmetric)) if store is None else store
 
 
 def _in_worker(metric: BoundMetric, folder: str) -> RememberingMetric:
     store = _store_of(Path(folder), metric.traits.symmetric)
     store.read()
-    return RememberingMetric(metric, store, at_once=True)
+    return RememberingMetric(metric, store, _stores_below(store.folder, metric), at_once=True)
+
+
+def _place_of(metric: BoundMetric) -> Path:
+    """The folder of a metric among those of all: metrics that differ in what raises them stand side by side."""
+    name = parameters.raising(metric.params)
+    if name is None:
+        return Path(_name_of(metric))
+    usual = replace(metric.params, **{name: getattr(type(metric.params), name)})
+    return Path(_name_of(BoundMetric(metric.spec, usual)), repr(getattr(metric.params, name)))
+
+
+def _stores_below(folder: Path, metric: BoundMetric) -> list[PairStore]:
+    """The stores beside that of a metric whose values are no larger, the nearest first."""
+    name = parameters.raising(metric.params)
+    if name is None:
+        return []
+    smaller = []
+    for path in folder.parent.glob("*"):
+        with suppress(ValueError):  # whatever else lies there
+            if float(path.name) < getattr(metric.params, name):
+                smaller.append((float(path.name), path))
+    stores = [_store_of(path, metric.traits.symmetric) for _, path in sorted(smaller, reverse=True)]
+    for store in stores:
+        store.read()
+    return stores
 
 
 def _name_of(metric: BoundMetric) -> str:

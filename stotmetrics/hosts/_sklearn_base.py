@@ -52,15 +52,20 @@ class SeriesEstimator(BaseEstimator):
         check_sets(series, series, metric.traits, metric.name, ("X", "X"))
         return series
 
+    def _folder(self) -> Path | None:
+        """Where ``memory`` keeps distances, if anywhere."""
+        location = None if self.memory is None else check_memory(self.memory).location
+        return None if location is None else Path(location)
+
     @contextmanager
     def _remembering(self, metric: BoundMetric) -> Iterator[BoundMetric]:
         """The metric; with ``memory``, it solves only the pairs that no fold, grid point or run has solved before."""
-        folder = None if self.memory is None else check_memory(self.memory).location
+        folder = self._folder()
         if folder is None:
             yield metric
             return
-        with remembering(metric, Path(folder)) as found:
-            yield found
+        with remembering(metric, folder) as known:
+            yield known
 
     def _matrix(self, X: Sequence[Series], Y: Sequence[Series] | None, metric: BoundMetric) -> FloatArray:
         """All distances."""

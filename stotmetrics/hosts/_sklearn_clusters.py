@@ -171,8 +171,9 @@ class TimeSeriesKMedoids(_Clusters):
         matrix = self._matrix(series, None, self.metric_)
         random = check_random_state(self.random_state)
         runs = 1 if not isinstance(self.init, str) else self.n_init
-        found = [_swap(matrix, weights, self._first(matrix, weights, random), self.max_iter) for _ in range(runs)]
-        self.inertia_, medoids, self.n_iter_ = min(found, key=lambda run: run[0])
+        starts = (self._first(matrix, weights, random) for _ in range(runs))
+        swapped = [_swap(matrix, weights, start, self.max_iter) for start in starts]
+        self.inertia_, medoids, self.n_iter_ = min(swapped, key=lambda run: run[0])
         if self.n_iter_ == self.max_iter:
             warnings.warn(f"a swap still helps after max_iter={self.max_iter}; raise it", ConvergenceWarning, 2)
         self.medoid_indices_ = np.sort(medoids)
@@ -301,8 +302,8 @@ class TimeSeriesKMeans(_Clusters):
         weights = _check_sample_weight(sample_weight, series, ensure_non_negative=True)
         random = check_random_state(self.random_state)
         runs = self.n_init if isinstance(self.init, str) else 1
-        found = [self._rounds(series, weights, self._first(series, weights, random)) for _ in range(runs)]
-        self.inertia_, self.centers_, self.labels_, self.n_iter_ = min(found, key=lambda run: run[0])
+        clusterings = [self._rounds(series, weights, self._first(series, weights, random)) for _ in range(runs)]
+        self.inertia_, self.centers_, self.labels_, self.n_iter_ = min(clusterings, key=lambda run: run[0])
         return self
 
     def _first(self, series: list[Series], weights: FloatArray, random: Any) -> list[Series]:
@@ -342,11 +343,18 @@ class TimeSeriesKMeans(_Clusters):
     def _center(self, series: list[Series], weights: FloatArray, mine: npt.NDArray[np.bool_], center: Series) -> Series:
         if not weights[mine].any():
             return center
-        own = [one for one, is_mine in zip(series, mine, strict=True) if is_mine]
+        own = [member for member, is_mine in zip(series, mine, strict=True) if is_mine]
         # A start among the series may have come from far: the barycenter begins where the center is.
-        found = barycenter(own, self.metric_, weights=weights[mine], init=center, max_iter=self.max_iter_barycenter)
+        mean = barycenter(
+            own,
+            self.metric_,
+            weights=weights[mine],
+            init=center,
+            max_iter=self.max_iter_barycenter,
+            n_jobs=self.n_jobs,
+        )
         own_weights = center.weights if center.has_weights else None
-        return Series(np.ascontiguousarray(found.values), found.times, own_weights, center.frame_shape)
+        return Series(np.ascontiguousarray(mean.values), mean.times, own_weights, center.frame_shape)
 
 
 def spread(distances_to: Any, weights: FloatArray, k: int, random: Any) -> IntArray:
@@ -366,7 +374,7 @@ def spread(distances_to: Any, weights: FloatArray, k: int, random: Any) -> IntAr
             mass[chosen] = 0.0
         drawn = np.unique(random.choice(len(mass), size=trials, p=mass / mass.sum()))
         reached = [np.minimum(nearest, distances_to(int(i))) for i in drawn]
-        best = int(np.argmin([weights @ one for one in reached]))
+        best = int(np.argmin([weights @ distances for distances in reached]))
         chosen.append(int(drawn[best]))
         nearest = reached[best]
     return np.array(chosen, dtype=np.intp)

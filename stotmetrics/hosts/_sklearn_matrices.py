@@ -310,7 +310,7 @@ class MatrixFunction:
         if rows.ndim != 2 or rows.shape[1] % self.d:
             raise InvalidSeriesError(f"{name} must have shape (n, T * {self.d}); got shape {rows.shape}")
         # Told what its axes are, a series of one time is in no doubt about them.
-        return [Series(one.values) for one in as_dataset(rows.reshape(len(rows), -1, self.d), name=name)]
+        return [Series(row.values) for row in as_dataset(rows.reshape(len(rows), -1, self.d), name=name)]
 
 
 def as_matrix(metric: Metric, d: int = 1, *, n_jobs: int | None = None, **params: Any) -> MatrixFunction:

@@ -10,7 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
 from ..arrays import FloatArray, IntArray
-from ..engine.neighbors import kneighbors
+from ..engine.neighbors import NeighborIndex, kneighbors
 from ..errors import InvalidParameterError
 from ..series import Series
 from ._sklearn_base import SeriesEstimator
@@ -41,6 +41,9 @@ class _Neighbors(SeriesEstimator):
         _check_weights(self.weights)
         self.metric_ = self._bind()
         self.X_ = self._read(X, self.metric_, reset=True)
+        # Prepared once for all searches; a folder keeps what was prepared itself.
+        kept = self._folder() is not None
+        self._index = None if kept else NeighborIndex(self.X_, self.metric_, n_jobs=self.n_jobs)
         return self.X_
 
     def kneighbors(
@@ -77,9 +80,12 @@ class _Neighbors(SeriesEstimator):
         return (distances, indices) if return_distance else indices
 
     def _nearest(self, queries: list[Series], k: int) -> tuple[FloatArray, IntArray]:
-        with self._remembering(self.metric_) as metric:
-            found = kneighbors(self.X_, queries, metric, k, n_jobs=self.n_jobs)
-        return found.distances, found.indices
+        if self._index is not None:
+            nearest = self._index.kneighbors(queries, k, n_jobs=self.n_jobs)
+        else:
+            with self._remembering(self.metric_) as metric:
+                nearest = kneighbors(self.X_, queries, metric, k, n_jobs=self.n_jobs)
+        return nearest.distances, nearest.indices
 
     def _votes(self, X: Any) -> tuple[IntArray, FloatArray]:
         """The neighbours of each series and the share that each has in the answer."""
@@ -161,9 +167,9 @@ class KNeighborsTimeSeriesClassifier(ClassifierMixin, _Neighbors):
         """
         check_is_fitted(self, "X_")
         indices, shares = self._votes(X)
-        found = np.zeros((len(indices), len(self.classes_)))
-        np.add.at(found, (np.arange(len(indices))[:, None], self.y_[indices]), shares)
-        return found
+        votes = np.zeros((len(indices), len(self.classes_)))
+        np.add.at(votes, (np.arange(len(indices))[:, None], self.y_[indices]), shares)
+        return votes
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """The class with the most votes; of equal ones the first.

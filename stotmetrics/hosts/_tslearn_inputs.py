@@ -37,7 +37,7 @@ def smoothing(gamma: Any) -> float:
 
 def is_numpy(be: Any, *data: Any) -> bool:
     """Whether tslearn would compute with NumPy. It prints the data to find out: it is asked only where it must be."""
-    if be is None and all(one is None or type(one) is np.ndarray for one in data):
+    if be is None and all(part is None or type(part) is np.ndarray for part in data):
         return True
     return bool(getattr(be if hasattr(be, "is_numpy") else instantiate_backend(be, *data), "is_numpy", False))
 
@@ -72,7 +72,7 @@ def quick_dataset(original: Function) -> Function:
 
 def by_time(X: Any) -> list[Series]:
     """A data set of tslearn, (n, time, channels): its axes are in no doubt."""
-    return [Series(one.values) for one in as_dataset(X)]
+    return [Series(series.values) for series in as_dataset(X)]
 
 
 to_time_series_dataset = quick_dataset(tslearn.utils.to_time_series_dataset)

@@ -235,12 +235,12 @@ def barycenter(original: Function) -> Function:
 
 def _series_of(X: Any, metric: BoundMetric) -> PreparedSet:
     read = getattr(_search, "read", None)
-    found: PreparedSet | None = None if read is None else read.get(id(X))
-    if found is None:
-        found = metric.prepare_all([metric.accept(x, "X") for x in X])
+    series: PreparedSet | None = None if read is None else read.get(id(X))
+    if series is None:
+        series = metric.prepare_all([metric.accept(x, "X") for x in X])
         if read is not None:
-            read[id(X)] = found
-    return found
+            read[id(X)] = series
+    return series
 
 
 @giving_way

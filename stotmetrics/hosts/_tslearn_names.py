@@ -78,7 +78,7 @@ def served(model: Any, train: list[Series], queries: list[Series]) -> BoundMetri
     constraint, radius, slope = (
         params.pop(name, None) for name in ("global_constraint", "sakoe_chiba_radius", "itakura_max_slope")
     )
-    lengths = {len(one) for one in (*train, *queries)}
+    lengths = {len(series) for series in (*train, *queries)}
     if model.metric == "dtw" and not params:
         return get_metric("dtw", squared=False, band=band_of(constraint, radius, slope, lengths))
     if model.metric == "softdtw" and (params.keys() <= {"gamma"} or params.keys() == {"gamma_sdtw"}):
@@ -103,13 +103,13 @@ def neighbours_matrix(method: Method) -> Method:
             metric = served(self, train, queries) if ours is None else ours
             if metric is None:
                 return method(self, X)
-            found = kneighbors(train, queries, metric, min(self.n_neighbors, len(train)), n_jobs=self.n_jobs)
+            nearest = kneighbors(train, queries, metric, min(self.n_neighbors, len(train)), n_jobs=self.n_jobs)
         except (ValueError, FloatingPointError):
             if ours is not None:
                 raise
             return method(self, X)
         distances = np.full((len(queries), len(train)), np.inf)
-        np.put_along_axis(distances, found.indices, found.distances, axis=1)
+        np.put_along_axis(distances, nearest.indices, nearest.distances, axis=1)
         self._ts_metric, self.metric = self.metric, "precomputed"
         return distances
 
@@ -138,16 +138,16 @@ def neighbours_search(method: Method) -> Method:
 def _nearest(model: Any, X: Any, k: int, metric: BoundMetric | None) -> tuple[FloatArray, IntArray]:
     train = by_time(model._ts_fit)
     if X is None and metric is not None:
-        found = kneighbors(train, train, metric, min(k + 1, len(train)), n_jobs=model.n_jobs)
-        return _without_self(found.distances, found.indices)
+        nearest = kneighbors(train, train, metric, min(k + 1, len(train)), n_jobs=model.n_jobs)
+        return _without_self(nearest.distances, nearest.indices)
     X = check_array(X, allow_nd=True, force_all_finite=False)
     X = check_dims(to_time_series_dataset(X), X_fit_dims=model._ts_fit.shape, extend=True, check_n_features_only=True)
     queries = by_time(X)
     metric = served(model, train, queries) if metric is None else metric
     if metric is None:
         raise NotServedError
-    found = kneighbors(train, queries, metric, min(k, len(train)), n_jobs=model.n_jobs)
-    return found.distances, found.indices
+    nearest = kneighbors(train, queries, metric, min(k, len(train)), n_jobs=model.n_jobs)
+    return nearest.distances, nearest.indices
 
 
 def means_first(method: Method) -> Method:
@@ -195,8 +195,8 @@ def means_centers(method: Method) -> Method:
         for k in range(self.n_clusters):
             mine = by_time(X[self.labels_ == k])
             start = as_dataset(self.cluster_centers_[k : k + 1])[0].values
-            found = barycenter(mine, metric, init=start, max_iter=self.max_iter_barycenter)
-            self.cluster_centers_[k, : len(start)] = found.values
+            mean = barycenter(mine, metric, init=start, max_iter=self.max_iter_barycenter, n_jobs=self.n_jobs)
+            self.cluster_centers_[k, : len(start)] = mean.values
 
     return _update_centroids
 

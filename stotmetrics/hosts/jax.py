@@ -90,7 +90,7 @@ def _computed(metric: BoundMetric, x: Any, y: Any, n: Any, m: Any, moves: tuple[
     source, target = np.asarray(x), np.asarray(y)
     lengths = read_lengths(n, source.shape, "input"), read_lengths(m, target.shape, "target")
     values, slopes = values_and_slopes(metric, source, target, lengths, moves, stacklevel=2)
-    return tuple(np.asarray(found, dtype=source.dtype) for found in (values, *slopes) if found is not None)
+    return tuple(np.asarray(part, dtype=source.dtype) for part in (values, *slopes) if part is not None)
 
 
 def _back(metric: BoundMetric, slopes: Any, grad: jax.Array) -> tuple[Any, ...]:

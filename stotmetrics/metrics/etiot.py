@@ -29,7 +29,9 @@ from . import tiot
 class Parameters:
     """Parameters of etiot."""
 
-    epsilon: float = parameter(0.01, doc="entropic regularisation, in units of the costs", low=0.0, low_open=True)
+    epsilon: float = parameter(
+        0.01, doc="entropic regularisation, in units of the costs", low=0.0, low_open=True, raises=True
+    )
     p: float = parameter(2.0, doc="exponent of the ground costs", low=1.0)
     standardize: bool = parameter(True, doc="z-score the values (per feature) and the times of each series")
     root: bool = parameter(True, doc="take the p-th root of the value")

@@ -12,11 +12,12 @@ from ..errors import InvalidParameterError
 from ..kernels import _softdtw
 from ..series import Series
 from ..spec.bound import bind
-from ..spec.metric import MetricSpec
+from ..spec.metric import MetricSpec, Side
 from ..spec.parameters import parameter
 from ..spec.prepared import PreparedSet, packed
-from ..spec.result import Batch, Result, rooted_all
+from ..spec.result import Batch, GradBatch, PairGradient, Result, grad_batch_of, rooted_all
 from ..spec.traits import Traits
+from . import value_costs as costs
 from .dtw_bounds import stacks
 
 # What the recursion of the kernel can lose, relative to its logarithm.
@@ -98,6 +99,39 @@ def block(
     return Batch(values, gap=gaps)
 
 
+def _log_slopes(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Gradients of ``-log k(x, y)`` in values that are counted in units of sigma."""
+    with np.errstate(over="ignore"):
+        squares = costs.squared_euclidean(x, y)
+    q = np.minimum(0.5 * squares, _FAR)
+    near = np.exp(-q)
+    expected = _softdtw.value_and_alignment(q + np.log(2.0 - near), 1.0, -1)[1]
+    # Of the cost of two values, q + log(2 - exp(-q)), in their square.
+    return costs.squared_euclidean_vjp(x, y, expected / (2.0 - near))
+
+
+def gradients(
+    left: Sequence[Prepared], right: Sequence[Prepared], rows: IntArray, cols: IntArray, params: Parameters, side: Side
+) -> GradBatch:
+    batch = block(left, right, rows, cols, params)
+    assert batch.gap is not None
+    # A self term moves with both of its arguments, which are one series: twice one gradient, halved.
+    own_left, own_right = (
+        {k: _log_slopes(*[of_series[k].series.values / params.sigma] * 2)[0] for k in np.unique(wanted).tolist()}
+        for of_series, wanted in ((left, rows), (right, cols))
+    )
+    pairs = []
+    for value, gap, i, j in zip(batch.values, batch.gap, rows.tolist(), cols.tolist(), strict=True):
+        in_x, in_y = _log_slopes(left[i].series.values / params.sigma, right[j].series.values / params.sigma)
+        factor = 1.0
+        if params.form == "feature":
+            # Of sqrt(2 - 2 k) in -log k; zero between series that the kernel does not tell apart.
+            factor = (1.0 - 0.5 * value * value) / value if value > 0 else 0.0
+        scale = factor / params.sigma
+        pairs.append(PairGradient(value, scale * (in_x - own_left[i]), scale * (in_y - own_right[j]), True, gap))
+    return grad_batch_of(pairs, side)
+
+
 def _series(prepared: Sequence[Prepared]) -> PreparedSet:
     return PreparedSet(of_series.series for of_series in prepared)
 
@@ -116,6 +150,7 @@ def traits(params: Parameters) -> Traits:
         value_invariant=True,
         unequal_length=True,
         multivariate=True,
+        differentiable=True,
         releases_gil=True,
     )
 
@@ -128,6 +163,7 @@ SPEC = MetricSpec(
     params=Parameters,
     traits=traits,
     prepare=prepare,
+    gradients=gradients,
     reference="stotmetrics.reference.gak:gak",
     summary="Distance of two series in the feature space of the global alignment kernel, which adds up all alignments.",
     citation="Cuturi. Fast Global Alignment Kernels. ICML 2011.",

@@ -23,6 +23,7 @@ from ..transport.point_clouds import (
     Cloud,
     cost_matrices,
     dense_plan,
+    powers,
     prepare_cloud,
     spread_cost,
     spread_pairs,
@@ -35,6 +36,10 @@ from . import value_costs as costs
 # The stopping rule of the entropic solver: certified gap, Newton steps.
 TOL, MAX_ITER = 1e-9, 200
 
+# Exact transport is asked first whether a pair can be near enough, where the distance to beat is above this times
+# epsilon: the value exceeds it by about epsilon / 2 a dimension, and where that is most of it, it tells little.
+SHARP = 0.7
+
 Mixture = Callable[[FloatArray, FloatArray], FloatArray]
 
 
@@ -43,7 +48,9 @@ class Parameters:
     """Parameters of taot."""
 
     omega: float = parameter(1.0, doc="weight of the times in the cost A + omega B", low=0.0, high=1e300)
-    epsilon: float = parameter(0.0, doc="entropic regularisation, in units of the (scaled) cost; 0 is exact", low=0.0)
+    epsilon: float = parameter(
+        0.0, doc="entropic regularisation, in units of the (scaled) cost; 0 is exact", low=0.0, raises=True
+    )
     scale: str | None = parameter(
         None, kind=str, doc="'median' divides the cost by its median", choices=("median",), allow=(None,)
     )
@@ -208,27 +215,31 @@ def block(
     cutoff: FloatArray | None = None,
 ) -> Batch:
     exact, soft = transport.Workspace(), entropic.Workspace()
-    found = np.empty((len(rows), 4))
+    solved, abandoned = np.zeros((len(rows), 4)), np.zeros(len(rows), dtype=np.bool_)
     for k, (i, j) in enumerate(zip(rows, cols, strict=True)):
         x, y = left[i], right[j]
         if is_wide(x, y, params):
             wide = _wide_pair(x, y, params)
-            found[k] = not wide.converged, wide.value, wide.gap, wide.n_iter
+            solved[k] = not wide.converged, wide.value, wide.gap, wide.n_iter
             continue
         C, _, _ = _mixture(x, y, params)
-        if params.epsilon == 0:
+        sharp = cutoff is not None and 0.0 < SHARP * params.epsilon < cutoff[k] < np.inf
+        if params.epsilon == 0 or sharp:
             status, value, below, _ = exact.transport(
                 C, x.weights, x.order, y.weights, y.order, x.uniform and y.uniform
             )
-            found[k] = status, value, value - below, 1
-        else:
-            one = solve_entropic(C, x.weights, y.weights, params.epsilon, TOL, MAX_ITER, soft)
-            found[k] = not one.converged, one.value, one.gap, one.steps
+            solved[k] = status, value, value - below, 1
+            # Entropic or not, the plan is a coupling.
+            abandoned[k] = sharp and cutoff is not None and below * (1.0 - 1e-12) - TOL > cutoff[k]
+        if params.epsilon > 0 and not abandoned[k]:
+            plan = solve_entropic(C, x.weights, y.weights, params.epsilon, TOL, MAX_ITER, soft)
+            solved[k] = not plan.converged, plan.value, plan.gap, plan.steps
     return Batch(
-        np.maximum(found[:, 1], 0.0),
-        converged=found[:, 0] == 0,
-        gap=np.maximum(found[:, 2], 0.0),
-        n_iter=found[:, 3].astype(np.intp),
+        np.maximum(solved[:, 1], 0.0),
+        converged=solved[:, 0] == 0,
+        gap=np.maximum(solved[:, 2], 0.0),
+        n_iter=solved[:, 3].astype(np.intp),
+        abandoned=abandoned,
     )
 
 
@@ -326,12 +337,26 @@ def lower_bounds(
     A, B = line_costs(left, right, rows, cols, params.p)
     bounds = of_values * A + of_times * B
     if params.scale == "median":
-        for k, (i, j) in enumerate(zip(rows, cols, strict=True)):
-            _, scaled_values, _ = _mixture(left[i], right[j], params)
-            bounds[k] *= scaled_values / of_values if of_values > 0 else 0.0
+        with np.errstate(invalid="ignore"):  # both may be beyond range
+            bounds /= _medians(left, right, rows, cols, params)
     # Beyond the range of a double nothing is known.
     bounds = np.where(bounds < np.inf, bounds, 0.0)
     return np.maximum(bounds * (1.0 - 1e-12) - (TOL if params.epsilon > 0 else 0.0), 0.0)
+
+
+def _medians(
+    left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray, params: Parameters
+) -> FloatArray:
+    """The unit of each pair's costs: their median, and 1 where that is zero."""
+    of_values, of_times = factors(params)
+    medians, times, B = np.ones(len(rows)), (np.empty(0), np.empty(0)), np.empty((0, 0))
+    for k, (i, j) in enumerate(zip(rows.tolist(), cols.tolist(), strict=True)):
+        x, y = left[i], right[j]
+        # Series sampled alike share their times.
+        if not (np.array_equal(x.times, times[0]) and np.array_equal(y.times, times[1])):
+            times, B = (x.times, y.times), powers(x.times[:, None], y.times[:, None], params.p)
+        medians[k] = costs.median(mixed(of_values, powers(x.values, y.values, params.p), of_times, B)) or 1.0
+    return medians
 
 
 def _prepare(series: Series, params: Parameters) -> Cloud:

@@ -193,7 +193,10 @@ class BoundMetric:
     def require_gradient(self) -> None:
         """Raise NotImplementedError where there are no gradients at these parameters."""
         if not self.has_gradient:
-            raise NotImplementedError(f"{self.name} has no gradient at {self!r}")
+            raise NotImplementedError(
+                f"{self.name} has no gradient at {self!r}; take a metric with the trait differentiable, such as "
+                "'softdtw', 'tiot' or 'etiot'"
+            )
 
     def config(self) -> dict[str, Any]:
         """Name and parameters as JSON-ready data."""

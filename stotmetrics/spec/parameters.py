@@ -39,6 +39,7 @@ class Parameter:
     choices: tuple[str, ...]
     allow: tuple[Any, ...]
     convert: Callable[[str, Any], Any] | None
+    raises: bool = False
 
     @property
     def wants(self) -> str:
@@ -125,6 +126,7 @@ def parameter(
     choices: tuple[str, ...] = (),
     allow: tuple[Any, ...] = (),
     convert: Callable[[str, Any], Any] | None = None,
+    raises: bool = False,
 ) -> Any:
     """Declare a parameter of a metric as a dataclass field.
 
@@ -148,6 +150,9 @@ def parameter(
     convert : callable, optional
         ``convert(name, value)`` returns a hashable value or raises InvalidParameterError; it takes the place of the
         range. A value that is not plain JSON has ``to_config()``, whose result ``convert`` accepts in turn.
+    raises : bool, default False
+        Whether the value of the metric never falls as this number grows and the other parameters stay, as under most
+        regularisations: what was solved at a smaller one is then a lower bound.
 
     Returns
     -------
@@ -156,7 +161,7 @@ def parameter(
     Raises
     ------
     TypeError
-        If the kind is none of the four and there is no ``convert``.
+        If the kind is none of the four and there is no ``convert``, or ``raises`` is claimed of what is no number.
 
     Examples
     --------
@@ -171,7 +176,9 @@ def parameter(
     kind = type(default) if kind is None else kind
     if convert is None and kind not in (float, int, bool, str):
         raise TypeError(f"a parameter without convert needs kind float, int, bool or str, not {kind.__name__}")
-    meta = Parameter(doc, kind, low, high, low_open, choices, allow, convert)
+    if raises and kind not in (float, int):
+        raise TypeError(f"only a number can raise the value of a metric, not a parameter of kind {kind.__name__}")
+    meta = Parameter(doc, kind, low, high, low_open, choices, allow, convert, raises)
     return dataclasses.field(default=default, metadata={_KEY: meta})
 
 
@@ -214,6 +221,15 @@ def make(metric: str, params: type, given: dict[str, Any]) -> Any:
             raise TypeError(f"{metric} has no parameter {name!r}{hint}; valid parameters: {valid}")
     # Defaults are class attributes of a dataclass; they pass the same check, which may convert them.
     return params(**{name: known[name].check(name, given.get(name, getattr(params, name))) for name in known})
+
+
+def raising(params: Any) -> str | None:
+    """The parameter that can only raise the value of the metric, if there is one and it is a number here."""
+    kind: type = type(params)
+    for name, meta in describe(kind).items():
+        if meta.raises and type(getattr(params, name)) in (float, int):
+            return name
+    return None
 
 
 def to_config(params: Any) -> dict[str, Any]:

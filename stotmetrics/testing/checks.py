@@ -38,6 +38,7 @@ from .checks_interface import (
     settings_of_the_host_do_not_matter,
 )
 from .checks_laws import (
+    a_parameter_raises,
     abandons_only_what_is_too_far,
     bounds_ignore_company,
     cutoffs_keep_to_their_pair,
@@ -84,6 +85,7 @@ __all__ = [
     "CHECKS",
     "Check",
     "Undecided",
+    "a_parameter_raises",
     "abandons_only_what_is_too_far",
     "agrees_with_reference",
     "alignments_visit_every_time",

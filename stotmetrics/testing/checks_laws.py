@@ -1,6 +1,7 @@
 """Checks of the laws that a metric claims by its traits."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis.strategies import SearchStrategy
 from ..paths import shape_of_paths
 from ..series import Series
 from ..spec.bound import BoundMetric
+from ..spec.parameters import describe, raising
 from .check import check, evaluate, fresh, require, slack
 from .checks_values import pair
 from .inputs import alike
@@ -23,6 +25,12 @@ def _one(metric: BoundMetric, max_length: int) -> SearchStrategy[tuple[Series, .
 
 def _three(metric: BoundMetric, max_length: int) -> SearchStrategy[tuple[Series, ...]]:
     return alike(metric, 3, max_length)
+
+
+def _raised(metric: BoundMetric, max_length: int) -> SearchStrategy[tuple[object, ...]]:
+    """Two series, and how much larger a parameter becomes."""
+    drawn = st.tuples(pair(metric, max_length), st.sampled_from([1.5, 10.0, 1000.0]))
+    return drawn.map(lambda d: (*d[0], d[1]))
 
 
 def _changed(metric: BoundMetric, max_length: int) -> SearchStrategy[tuple[Series, ...]]:
@@ -241,6 +249,25 @@ def cutoffs_keep_to_their_pair(metric: BoundMetric, series: list[Series], shares
             )
 
 
+@check(_raised, when=lambda metric: raising(metric.params) is not None)
+def a_parameter_raises(metric: BoundMetric, x: Series, y: Series, factor: float) -> None:
+    """Where a parameter is said to raise the value, the value at a larger one is no smaller.
+
+    Tolerance: 1e-6 of the larger value, and the certified gaps.
+    """
+    name = raising(metric.params)
+    assert name is not None
+    number = getattr(metric.params, name)
+    larger = type(number)(min(factor * (number or 1), describe(metric.spec.params)[name].high))
+    higher = BoundMetric(metric.spec, replace(metric.params, **{name: larger}))
+    low, high = evaluate(metric, x, y), evaluate(higher, x, y)
+    allowed = 1e-6 * abs(high.value) + (low.gap or 0.0) + (high.gap or 0.0)
+    require(
+        high.value >= low.value - allowed,
+        f"d(x, y) = {low.value!r} at {name}={number:g}, and less, {high.value!r}, at {name}={larger:g}",
+    )
+
+
 def _bound_alone(metric: BoundMetric, x: Any, y: Any) -> float:
     return float(metric.lower_bounds([x], [y], _ONE, _ONE)[0])
 
@@ -256,4 +283,5 @@ CHECKS = (
     bounds_ignore_company,
     abandons_only_what_is_too_far,
     cutoffs_keep_to_their_pair,
+    a_parameter_raises,
 )

@@ -6,6 +6,7 @@ of the regularised objective O, so that the same theorem, applied twice, leaves 
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -27,6 +28,14 @@ class Cells:
     rows: IntArray
     columns: IntArray
     slopes: FloatArray
+
+
+class Weighted(Protocol):
+    """Anything whose atoms have weights."""
+
+    @property
+    def weights(self) -> FloatArray:
+        """The masses, of sum 1."""
 
 
 def value_gradients(
@@ -97,9 +106,22 @@ def median_slopes(cost: FloatArray) -> Cells:
     return Cells(rows, columns, np.concatenate(shares))
 
 
-def entropic_slopes(cost: FloatArray, f: FloatArray, g: FloatArray, x: Cloud, y: Cloud, epsilon: float) -> FloatArray:
-    """Slopes of ``<C, P>`` in C, P the entropic plan of the potentials f and g."""
+def entropic_slopes(
+    cost: FloatArray,
+    f: FloatArray,
+    g: FloatArray,
+    x: Weighted,
+    y: Weighted,
+    epsilon: float,
+    fixed: FloatArray | None = None,
+) -> FloatArray:
+    """Slopes of ``<C, P>`` in C, P the entropic plan of the potentials f and g.
+
+    With ``fixed``, a part of C that does not count in the value: those of ``<C - fixed, P>``.
+    """
     plan, surplus = _plan_and_surplus(cost, f, g, x, y, epsilon)
+    if fixed is not None:
+        surplus += fixed / epsilon
     (left,) = _residuals(plan, [surplus])
     return plan * (1.0 + left)
 
@@ -126,7 +148,7 @@ def saddle_slopes(
 
 
 def _plan_and_surplus(
-    cost: FloatArray, f: FloatArray, g: FloatArray, x: Cloud, y: Cloud, epsilon: float
+    cost: FloatArray, f: FloatArray, g: FloatArray, x: Weighted, y: Weighted, epsilon: float
 ) -> tuple[FloatArray, FloatArray]:
     """The plan, and the logarithm of its density against the product of the masses."""
     surplus = (f[:, None] + g - cost) / epsilon

@@ -45,6 +45,12 @@ def solve_entropic(
     return Coupled(status == 0, max(value, 0.0), objective, max(gap, 0.0), steps, work.plan, work.potentials)
 
 
+def plan_moves(cost: FloatArray, epsilon: float) -> bool:
+    """Whether the plan changes with the costs: at both limits it stands still."""
+    largest = float(cost.max())
+    return VANISHING * largest <= epsilon and VANISHING * epsilon < largest
+
+
 def _exact(cost: FloatArray, a: FloatArray, b: FloatArray, epsilon: float) -> Coupled:
     """The limit: it costs no more than the regularised plan, which costs at most epsilon times an entropy more."""
     work = _transport.Workspace()

@@ -1,6 +1,7 @@
 """A remembered metric gives the values of the plain one, and solves no pair twice."""
 
 import dataclasses
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -96,6 +97,45 @@ def test_folds_share_pairs_and_neighbours_stay_the_same(tmp_path, metric):
         np.testing.assert_allclose(
             stotmetrics.pairwise(X, metric=found), stotmetrics.pairwise(X, metric=bound), rtol=1e-8, atol=1e-12
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class Rising:
+    """A factor that can only raise the value."""
+
+    by: float = stotmetrics.parameter(1.0, doc="a factor", low=0.0, raises=True)
+
+
+def test_what_was_solved_at_a_smaller_parameter_spares_pairs_at_a_larger_one(tmp_path):
+    counting = Counting(symmetric=True)
+    spec = dataclasses.replace(counting.spec, params=Rising)
+    train, query = [Series(np.array([[float(k)]])) for k in range(1, 30)], [Series(np.array([[0.0]]))]
+    solved = []
+    for by in (1.0, 1.5, 1.4, 0.5, 3.0):
+        metric = stotmetrics.get_metric(spec, by=by)
+        with remembering(metric, tmp_path) as known:
+            nearest = stotmetrics.kneighbors(train, query, known, k=2)
+            everything = stotmetrics.kneighbors(train, query, metric, k=2)
+        np.testing.assert_array_equal(nearest.indices, everything.indices)
+        np.testing.assert_array_equal(nearest.distances, everything.distances)
+        solved.append(nearest.solved)
+    # At 1.0 and at 0.5 nothing smaller is known; at the others pair k is solved where k <= 2 by, what it was at 1.0.
+    assert solved == [29, 3, 2, 29, 6]
+
+
+def test_a_bound_of_a_smaller_parameter_reaches_workers_and_later_runs(tmp_path, monkeypatch):
+    metric = stotmetrics.get_metric("etiot", epsilon=0.1)
+    with remembering(stotmetrics.get_metric("etiot", epsilon=0.05), tmp_path) as known:
+        smaller = stotmetrics.pairwise(SET, metric=known)
+    monkeypatch.setattr(remembered, "_stores", remembered._Recent(4))
+    (tmp_path / "stotmetrics" / "notes").mkdir()
+    rows, cols = np.indices((len(SET), len(SET)), dtype=np.intp).reshape(2, -1)
+    with remembering(metric, tmp_path) as known:
+        for metric_known in (known, pickle.loads(pickle.dumps(known))):
+            prepared = metric_known.prepare_all(SET)
+            bounds = metric_known.lower_bounds(prepared, prepared, rows, cols).reshape(smaller.shape)
+            np.testing.assert_allclose(bounds, smaller, rtol=2e-6)
+            assert (bounds < stotmetrics.pairwise(SET, metric=metric)).all()
 
 
 def test_a_later_run_reads_what_an_earlier_one_solved(tmp_path, monkeypatch):

@@ -31,17 +31,17 @@ def by_time(X):
 @pytest.mark.parametrize("X", [UNIVARIATE, MULTIVARIATE], ids=["univariate", "multivariate"])
 def test_pairwise_distance_of_aeon_gives_our_values(name, X):
     expected = stotmetrics.pairwise(by_time(X[:5]), by_time(X[5:9]), metric=name)
-    found = distances.pairwise_distance(X[:5], X[5:9], method=as_distance(name))
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
-    assert (found > 0).all()
+    matrix = distances.pairwise_distance(X[:5], X[5:9], method=as_distance(name))
+    np.testing.assert_allclose(matrix, expected, rtol=1e-12)
+    assert (matrix > 0).all()
 
 
 @pytest.mark.parametrize("X", [UNIVARIATE, MULTIVARIATE, UNIVARIATE[:, 0, :]], ids=["one", "two", "flat"])
 def test_our_pairwise_distance_reads_the_collections_of_aeon_and_keeps_the_diagonal(X):
-    found = pairwise_distance(X, method="softdtw", gamma=0.5)
+    matrix = pairwise_distance(X, method="softdtw", gamma=0.5)
     expected = stotmetrics.pairwise([x.T if x.ndim == 2 else x for x in X], metric="softdtw", gamma=0.5)
-    np.testing.assert_array_equal(found, expected)
-    assert (np.diagonal(found) < 0).all()
+    np.testing.assert_array_equal(matrix, expected)
+    assert (np.diagonal(matrix) < 0).all()
 
 
 def test_dtw_agrees_with_the_dtw_of_aeon():
@@ -51,8 +51,8 @@ def test_dtw_agrees_with_the_dtw_of_aeon():
 
 
 def test_one_series_on_the_right_is_one_column():
-    found = pairwise_distance(MULTIVARIATE, MULTIVARIATE[3], method="dtw")
-    np.testing.assert_array_equal(found, pairwise_distance(MULTIVARIATE, method="dtw")[:, 3:4])
+    matrix = pairwise_distance(MULTIVARIATE, MULTIVARIATE[3], method="dtw")
+    np.testing.assert_array_equal(matrix, pairwise_distance(MULTIVARIATE, method="dtw")[:, 3:4])
 
 
 def test_series_of_different_lengths():
@@ -81,9 +81,9 @@ def test_regressor_and_medoids_run_on_a_metric():
     regressor = KNeighborsTimeSeriesRegressor(n_neighbors=3, distance=as_distance("tiot"))
     targets = LABELS + 0.01 * np.arange(16)
     assert np.abs(regressor.fit(UNIVARIATE, targets).predict(UNIVARIATE) - targets).max() < 0.2
-    found = TimeSeriesKMedoids(n_clusters=2, distance=as_distance("euclidean"), random_state=0).fit(UNIVARIATE)
-    assert len(set(found.labels_[:8])) == 1 and len(set(found.labels_[8:])) == 1
-    assert found.labels_[0] != found.labels_[-1]
+    model = TimeSeriesKMedoids(n_clusters=2, distance=as_distance("euclidean"), random_state=0).fit(UNIVARIATE)
+    assert len(set(model.labels_[:8])) == 1 and len(set(model.labels_[8:])) == 1
+    assert model.labels_[0] != model.labels_[-1]
 
 
 def test_it_pickles_compares_and_has_a_name():

@@ -19,25 +19,25 @@ Y = [x[::-1] + 0.1 for x in X]
     ("metric", "params"), [("tiot", {}), ("etiot", {"epsilon": 0.1}), ("taot", {}), ("tlp", {}), ("opw", {})]
 )
 def test_a_plan_comes_as_the_result_of_pot(metric, params):
-    found, expected = solve(X[0], X[1], metric, **params), stotmetrics.solve(X[0], X[1], metric, **params)
-    assert isinstance(found, ot.utils.OTResult)
-    assert found.value == expected.value
-    np.testing.assert_array_equal(found.plan, expected.plan)
-    np.testing.assert_allclose(found.marginal_a, np.full(9, 1 / 9), atol=1e-6)
-    np.testing.assert_allclose(found.marginal_b, np.full(10, 1 / 10), atol=1e-6)
-    assert found.status == "converged"
-    assert found.log["gap"] == expected.gap
+    result, expected = solve(X[0], X[1], metric, **params), stotmetrics.solve(X[0], X[1], metric, **params)
+    assert isinstance(result, ot.utils.OTResult)
+    assert result.value == expected.value
+    np.testing.assert_array_equal(result.plan, expected.plan)
+    np.testing.assert_allclose(result.marginal_a, np.full(9, 1 / 9), atol=1e-6)
+    np.testing.assert_allclose(result.marginal_b, np.full(10, 1 / 10), atol=1e-6)
+    assert result.status == "converged"
+    assert result.log["gap"] == expected.gap
 
 
 def test_plan_of_tiot_is_optimal_for_its_own_cost():
     x, y = X[0], X[0][::-1]
-    found = solve(x, y, "tiot", standardize=False)
-    w, time = found.log["w"], np.arange(9.0)
+    result = solve(x, y, "tiot", standardize=False)
+    w, time = result.log["w"], np.arange(9.0)
     cost = w * np.subtract.outer(x, y) ** 2 + (1 - w) * np.subtract.outer(time, time) ** 2
     reference = ot.solve(cost)
-    assert (found.plan * cost).sum() == pytest.approx(reference.value, rel=1e-6)
-    assert found.value**2 == pytest.approx(reference.value, rel=1e-6)
-    np.testing.assert_array_less(np.add.outer(*found.potentials), cost + 1e-6)
+    assert (result.plan * cost).sum() == pytest.approx(reference.value, rel=1e-6)
+    assert result.value**2 == pytest.approx(reference.value, rel=1e-6)
+    np.testing.assert_array_less(np.add.outer(*result.potentials), cost + 1e-6)
 
 
 def test_a_metric_without_a_plan_is_refused():

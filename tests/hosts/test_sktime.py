@@ -41,8 +41,8 @@ def between_frames(X, X2=None):
 def test_neighbours_of_equal_length():
     X = np.stack(bumps([24]))[:, None, :]
     model = KNeighborsTimeSeriesClassifier(distance=between_arrays, distance_mtype="numpy3D").fit(X[:12], LABELS[:12])
-    found = stotmetrics.kneighbors(list(X[:12, 0]), list(X[12:, 0]), METRIC)
-    np.testing.assert_array_equal(model.predict(X[12:]), LABELS[:12][found.indices[:, 0]])
+    nearest = stotmetrics.kneighbors(list(X[:12, 0]), list(X[12:, 0]), METRIC)
+    np.testing.assert_array_equal(model.predict(X[12:]), LABELS[:12][nearest.indices[:, 0]])
 
 
 def test_neighbours_of_other_lengths():
@@ -53,8 +53,8 @@ def test_neighbours_of_other_lengths():
     ]
     model = KNeighborsTimeSeriesClassifier(distance=between_frames, distance_mtype="pd-multiindex")
     model.fit(panels[0], LABELS[:12])
-    found = stotmetrics.kneighbors(X[:12], X[12:], METRIC)
-    np.testing.assert_array_equal(model.predict(panels[1]), LABELS[:12][found.indices[:, 0]])
+    nearest = stotmetrics.kneighbors(X[:12], X[12:], METRIC)
+    np.testing.assert_array_equal(model.predict(panels[1]), LABELS[:12][nearest.indices[:, 0]])
 
 
 def test_density_clusters():

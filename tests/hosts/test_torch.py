@@ -32,6 +32,9 @@ LOSSES = {
     "tiot": (TiOTLoss(reduction="none"), None),
     "tiot as it is": (TiOTLoss(reduction="none", standardize=False, root=False), None),
     "etiot": (ETiOTLoss(reduction="none", epsilon=0.1, tol=1e-14), None),
+    "gak": (SeriesLoss("gak", reduction="none", sigma=3.0), None),
+    "logarithm of gak": (SeriesLoss("gak", reduction="none", form="log"), None),
+    "opw": (SeriesLoss("opw", reduction="none", epsilon=0.5, tol=1e-14), None),
     "etiot as it is": (ETiOTLoss(reduction="none", epsilon=0.3, standardize=False, p=3.0, tol=1e-14), None),
 }
 

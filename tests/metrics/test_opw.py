@@ -33,3 +33,14 @@ def test_a_strong_moment_holds_the_plan_to_the_diagonal():
 def test_order_matters():
     x = np.array([0.0, 1.0, 2.0, 3.0])
     assert stotmetrics.distance(x, x, metric="opw") < stotmetrics.distance(x, x[[1, 0, 2, 3]], metric="opw")
+
+
+def test_a_sample_without_weight_has_no_slope_and_moves_nothing():
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(4, 1)), rng.normal(size=(5, 1))
+    metric = stotmetrics.get_metric("opw", epsilon=0.5)
+    weighted = [stotmetrics.as_series(values, weights=[1.0, 0.0, 1.0, 2.0]) for values in (x, x + np.eye(4)[:, 1:2])]
+    value, slope, _ = metric.value_and_grad(weighted[0], y)
+    assert slope[1, 0] == 0.0
+    assert (np.abs(slope[[0, 2, 3], 0]) > 1e-3).all()
+    assert metric(weighted[1], y) == pytest.approx(value, rel=1e-9)

@@ -11,7 +11,7 @@ from stotmetrics.spec.bound import bind
 
 @dataclass(frozen=True)
 class Parameters:
-    scale: float = parameter(1.0, doc="weight of the times", low=0.0)
+    scale: float = parameter(1.0, doc="weight of the times", low=0.0, raises=True)
     norm: str = parameter("l2", doc="norm of the gap", choices=("l2", "l1"))
 
 
@@ -101,6 +101,11 @@ SOUND = MetricSpec(
 @dataclass(frozen=True)
 class Gamma:
     gamma: float = parameter(0.5, doc="smoothing", low=0.0, low_open=True)
+
+
+@dataclass(frozen=True)
+class RaisingGamma:
+    gamma: float = parameter(0.5, doc="smoothing", low=0.0, low_open=True, raises=True)
 
 
 def softdtw(x, y, params):
