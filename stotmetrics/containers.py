@@ -55,6 +55,8 @@ def content_of(x: Any, name: str) -> Content:
     """Read one series from any container; what is none of them passes through."""
     if isinstance(x, (np.ndarray, list, tuple)):
         return Content(np.asarray(x) if isinstance(x, np.matrix) else x)
+    if is_sparse(x):
+        return Content(x)  # refused where its numbers are read
     if is_labelled_array(x):
         return _from_labelled_array(x, name)
     if hasattr(x, "data_vars"):
@@ -86,7 +88,7 @@ def sequence_of(X: Any, name: str) -> Any:
         )
     if isinstance(X, (np.ndarray, list, tuple)):
         return np.asarray(X) if isinstance(X, np.matrix) else X
-    if hasattr(X, "toarray") and hasattr(X, "nnz"):
+    if is_sparse(X):
         raise InvalidSeriesError(f"{name} must be dense; got a sparse {_kind(X)}; pass {name}.toarray()")
     if is_labelled_array(X):
         return _instances_of_labelled_array(X, name)
@@ -111,6 +113,11 @@ def sequence_of(X: Any, name: str) -> Any:
 def is_labelled_array(x: Any) -> bool:
     """Whether x is like an xarray DataArray: an array whose axes have names."""
     return hasattr(x, "dims") and hasattr(x, "coords") and hasattr(x, "transpose") and not hasattr(x, "data_vars")
+
+
+def is_sparse(x: Any) -> bool:
+    """Whether x is like a sparse matrix of SciPy."""
+    return hasattr(x, "toarray") and hasattr(x, "nnz")
 
 
 def is_frame(x: Any) -> bool:
@@ -280,6 +287,7 @@ def _instances_of_frame(frame: Any, name: str) -> list[Any]:
             f"{name} must have an index of two levels, (instance, time); got {index.nlevels} levels; "
             "join the levels that name an instance"
         )
+    _refuse_swapped(index, name)
     codes = np.asarray(index.codes[0])
     if (codes < 0).any():
         raise InvalidSeriesError(f"{name} must name an instance in every row; row {int((codes < 0).argmax())} has none")
@@ -289,6 +297,18 @@ def _instances_of_frame(frame: Any, name: str) -> list[Any]:
     groups = np.split(order, starts[1:])
     groups.sort(key=lambda rows: int(rows[0]))
     return [frame.iloc[rows].droplevel(0) for rows in groups]
+
+
+def _refuse_swapped(index: Any, name: str) -> None:
+    """Refuse an index (time, instance), where its names or its dates tell."""
+    first, second = (str(level).lower() for level in index.names)
+    dated = [level.dtype.kind in "mM" or getattr(level.dtype, "tz", None) is not None for level in index.levels]
+    told = (first in TIME_NAMES) - (second in TIME_NAMES) or (second in _INSTANCE_NAMES) - (first in _INSTANCE_NAMES)
+    if told > 0 or (told == 0 and dated == [True, False]):
+        raise InvalidSeriesError(
+            f"{name} must have an index (instance, time); got ({', '.join(map(str, index.names))}), with the times "
+            f"first; pass {name}.swaplevel().sort_index()"
+        )
 
 
 def _ambiguous_frame(frame: Any, name: str) -> InvalidSeriesError:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from . import textfiles
 from .arrays import FloatArray, refuse_more_than_memory
+from .errors import AxisWarning, warn_user
 from .errors import DataFileError as DataFileError
 from .series import Series
 from .textfiles import Found
@@ -224,7 +225,9 @@ def load_collection(path: str | Path) -> Collection:
     ----------
     path : path
         As :func:`load_labelled`, with any labels left out, except that every row of a ``.npy`` array is a series and
-        that an ``.npz`` file may hold a single array of any name.
+        that an ``.npz`` file may hold a single array of any name. An :class:`~stotmetrics.AxisWarning` says so where
+        the first column of a text without a header is left out as labels and may as well be values, and where that of
+        a ``.npy`` array is kept as values and may as well be labels.
 
     Returns
     -------
@@ -241,8 +244,22 @@ def load_collection(path: str | Path) -> Collection:
             X = arrays[names[0]]
         case ".npy":
             X = load_array(path)
+            if X.ndim == 2 and _first_looks_like_labels(X):
+                warn_user(
+                    f"{path}: every row is read as a series; its first column holds whole numbers beside values with a "
+                    "fraction, as labels would be; if they are labels, load_labelled reads them apart",
+                    AxisWarning,
+                )
         case _:
-            return _stacked(textfiles.read_labelled(path))
+            found = textfiles.read_labelled(path)
+            if found.labels_assumed and found.labels is not None:
+                warn_user(
+                    f"{path}: the first column is read as the label of each series, as in the text files of UCR, and "
+                    f"left out; it holds numbers that may be values ({', '.join(found.labels[:3])}); if they are, "
+                    "name the columns in a first line: t0,t1,...",
+                    AxisWarning,
+                )
+            return _stacked(found)
     if X.ndim < 2:
         raise DataFileError(f"{path}: wanted one row a series; got shape {X.shape}")
     return X
@@ -313,6 +330,14 @@ def _one_of_text(path: Path) -> dict[str, Any]:
             "name the columns in a first line (time,value), or leave that column out"
         )
     return {"values": values}
+
+
+def _first_looks_like_labels(X: npt.NDArray[Any]) -> bool:
+    """Whether the first column of an array is whole numbers, not all the same, and the others are not whole."""
+    if X.dtype.kind != "f" or X.shape[1] < 2 or not np.isfinite(X[:, 0]).all():
+        return False
+    first, others = X[:, 0], X[:, 1:]
+    return bool((first % 1.0 == 0).all() and np.ptp(first) > 0 and (others[np.isfinite(others)] % 1.0 != 0).any())
 
 
 def _first_is_no_channel(values: FloatArray) -> bool:

@@ -480,7 +480,7 @@ def _cut_padding(values: FloatArray, name: str) -> FloatArray:
         t, j = (int(k) for k in np.argwhere(bad)[0])
         raise InvalidSeriesError(
             f"{name} must be finite, with NaN only as trailing padding; "
-            f"got {values[t, j]} at time index {t}, value {j}; drop or interpolate the missing values: "
+            f"got {values[t, j]} at time index {t}, channel {j}; drop or interpolate the missing values: "
             "as_series(x, missing='drop') leaves such rows out and keeps the times of the others"
         )
     return values

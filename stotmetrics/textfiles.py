@@ -7,8 +7,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .arrays import FloatArray
 from .containers import TIME_NAMES
@@ -34,6 +36,8 @@ class Found:
     labels: list[str] | None = None
     # Why there are no labels, for the one who asks for them.
     unlabelled: str = "the series have no class labels"
+    # Whether the first column was taken for labels though it may as well be the first values.
+    labels_assumed: bool = False
 
 
 def lines_of(path: Path, comment: str = "#") -> list[tuple[int, str]]:
@@ -82,17 +86,37 @@ def without_padding(values: FloatArray) -> FloatArray:
 
 def read_ucr(path: Path) -> Found:
     """One series a line, its label first."""
-    found = Found(labels=[])
-    assert found.labels is not None
+    labels: list[str] = []
+    series: list[FloatArray] = []
     for number, line in lines_of(path):
         label, *fields = fields_of(line)
         if not fields:
             raise DataFileError(f"{path}: line {number}: wanted a label and then the values; got {line!r}")
         if not label:
             raise DataFileError(f"{path}: line {number}: wanted a label first; got none")
-        found.labels.append(label)
-        found.series.append(without_padding(numbers_of(path, number, fields)))
-    return found
+        labels.append(label)
+        series.append(without_padding(numbers_of(path, number, fields)))
+    return Found(list(series), labels, labels_assumed=not _is_split(path) and _may_be_values(labels, series))
+
+
+def _is_split(path: Path) -> bool:
+    """Whether a file is called as those of UCR: NAME_TRAIN or NAME_TEST."""
+    return re.search(r"[-_.](train|test)$", path.stem, flags=re.IGNORECASE) is not None
+
+
+def _may_be_values(labels: Sequence[str], series: Sequence[FloatArray]) -> bool:
+    """Whether a first column may be values: numbers with a fraction, or whole and different ones among such values."""
+    if not all(_is_number(text) and text != "?" for text in labels):
+        return False
+    numbers = [float(text) for text in labels]
+    if not all(number.is_integer() for number in numbers):
+        return True
+    values = np.concatenate([*series, np.zeros(0)])
+    values = values[np.isfinite(values)]
+    if len(set(numbers)) < max(len(numbers), 2) or not len(values) or (values % 1.0 > 0.0).any():
+        return False
+    reach = float(np.ptp(values))
+    return bool(values.min() - reach <= min(numbers) and max(numbers) <= values.max() + reach)
 
 
 def read_ts(path: Path) -> Found:
@@ -109,12 +133,13 @@ def read_ts(path: Path) -> Found:
     timed = _says_true(header.get("@timestamps", []))
     wanted = _ts_channels(path, header, bool(kind))
     channels: int | None = None
+    length = _ts_length(path, header)
     for number, line in lines:
         parts = _split_outside(line, ":")
         if kind:
             label = parts.pop().strip()
             if found.labels is not None:
-                found.labels.append(_declared_label(path, number, label, declared))
+                found.labels.append(_declared_label(path, number, label, declared, "@classLabel"))
             elif parts and label not in ("?", ""):
                 number_of(path, number, label)
         elif len(parts) > 1 and not parts[-1].strip():
@@ -127,8 +152,12 @@ def read_ts(path: Path) -> Found:
         if channels not in (None, len(parts)):
             raise DataFileError(f"{path}: line {number}: has {len(parts)} dimensions, and the lines before {channels}")
         channels = len(parts)
-        read = _timed_channels if timed else _plain_channels
-        found.series.append(read(path, number, parts))
+        if timed:
+            found.series.append(_timed_channels(path, number, parts))
+            continue
+        values = _beside(path, number, [numbers_of(path, number, fields_of(part)) for part in parts])
+        length = _same_length(path, number, len(values), length)
+        found.series.append(without_padding(values))
     if not found.series:
         raise DataFileError(f"{path}: holds no series")
     return found
@@ -173,16 +202,38 @@ def _ts_channels(path: Path, header: dict[str, list[str]], labelled: bool) -> in
     return None if labelled or {"@classlabel", "@targetlabel"} & set(header) else 1
 
 
+def _ts_length(path: Path, header: dict[str, list[str]]) -> int | None:
+    """How many times each line must hold: 0 for as many as the first one, None where lengths may differ."""
+    if not _says_true(header.get("@equallength", [])):
+        return None
+    told = header.get("@serieslength")
+    if not told:
+        return 0
+    if not told[0].isdigit() or int(told[0]) < 1:
+        raise DataFileError(f"{path}: @seriesLength must be followed by a positive number; got {' '.join(told)!r}")
+    return int(told[0])
+
+
+def _same_length(path: Path, number: int, length: int, wanted: int | None) -> int | None:
+    """The length of the lines to come; a line that was cut off has another one."""
+    if wanted and length != wanted:
+        raise DataFileError(
+            f"{path}: line {number}: holds {length} times, and {wanted} are wanted, since the header says @equalLength "
+            "true; if the file is whole, the header must say @equalLength false"
+        )
+    return wanted if wanted is None else length
+
+
 def _says_true(words: Sequence[str]) -> bool:
     return bool(words) and words[0].lower() == "true"
 
 
-def _declared_label(path: Path, number: int, label: str, declared: Sequence[str]) -> str:
+def _declared_label(path: Path, number: int, label: str, declared: Sequence[str], attribute: str) -> str:
     if not label:
-        raise DataFileError(f"{path}: line {number}: has no label at its end, and the header says @classLabel true")
-    if declared and label not in declared and not any(_same_number(label, one) for one in declared):
+        raise DataFileError(f"{path}: line {number}: has no label at its end, and the header declares {attribute}")
+    if declared and label not in declared and not any(_same_number(label, known) for known in declared):
         raise DataFileError(
-            f"{path}: line {number}: the label {label!r} is none of those of @classLabel: {', '.join(declared)}"
+            f"{path}: line {number}: the label {label!r} is none of those of {attribute}: {', '.join(declared)}"
         )
     return label
 
@@ -251,18 +302,49 @@ def _timed_channels(path: Path, number: int, parts: Sequence[str]) -> Series:
 
 def timed_series(path: Path, number: int, values: FloatArray, stamps: Sequence[str]) -> Series:
     """A series with times as they are written: numbers, or dates and hours, which become seconds from the first."""
+    times: Any
     try:
-        times = np.array([float(stamp) for stamp in stamps])
+        times = [_exact(stamp) for stamp in stamps]
     except ValueError:
         try:
-            dates = np.array([stamp.strip().strip("\"'").replace("/", "-").rstrip("Z") for stamp in stamps], "M8[us]")
-        except ValueError:
-            raise DataFileError(f"{path}: line {number}: {stamps[0]!r} is neither a number nor an ISO date") from None
-        times = (dates - dates[:1]) / np.timedelta64(1, "s")
+            times = _instants([stamp.strip().strip("\"'").replace("/", "-") for stamp in stamps])
+        except ValueError as error:
+            why = str(error) if error.args[1:] else f"{stamps[0]!r} is neither a number nor an ISO date"
+            raise DataFileError(f"{path}: line {number}: {why}") from None
     try:
         return as_series(values, times=times, missing="drop", name="the series")
     except InvalidSeriesError as error:
         raise DataFileError(f"{path}: line {number}: {error}") from None
+
+
+def _exact(stamp: str) -> int | float:
+    """A number; whole ones stay whole, so that no digit of nanoseconds since 1970 is lost unseen."""
+    return int(stamp) if re.fullmatch(r"\s*[+-]?\d+\s*", stamp) else float(stamp)
+
+
+# An hour, perhaps with minutes and seconds, and the time zone behind it.
+_ZONE = re.compile(r"(?<=[T ]\d\d)(?::?\d\d(?::?\d\d(?:\.\d+)?)?)?\s*(Z|[+-]\d\d(?::?\d\d)?)$", re.IGNORECASE)
+_NANOSECONDS = re.compile(r"\.\d{7,9}(?!\d)")
+
+
+def _instants(stamps: Sequence[str]) -> npt.NDArray[np.datetime64]:
+    """ISO dates as datetime64, in UTC where they name a time zone."""
+    zones = [_ZONE.search(stamp) for stamp in stamps]
+    unit = "ns" if any(_NANOSECONDS.search(stamp) for stamp in stamps) else "us"
+    plain = [stamp if zone is None else stamp[: zone.start(1)].rstrip() for stamp, zone in zip(stamps, zones)]
+    for k, (stamp, zone) in enumerate(zip(stamps, zones)):
+        if (zone is None) != (zones[0] is None):
+            raise ValueError(f"{stamps[0]!r} and {stamp!r}: only one of them names a time zone", k)
+    ahead = [0 if zone is None else _minutes(zone[1]) for zone in zones]
+    return np.array(plain, f"M8[{unit}]") - np.array(ahead, "m8[m]")
+
+
+def _minutes(zone: str) -> int:
+    """How many minutes a time zone is ahead of UTC."""
+    if zone in "zZ":
+        return 0
+    digits = zone[1:].replace(":", "")
+    return (1 if zone[0] == "+" else -1) * (60 * int(digits[:2]) + int(digits[2:] or 0))
 
 
 _ATTRIBUTE = re.compile(r"@attribute\s+('[^']*'|\"[^\"]*\"|\S+)\s+(.*)", re.IGNORECASE)
@@ -302,6 +384,7 @@ def read_arff(path: Path) -> Found:
     if not nominal:
         found.unlabelled = "its last attribute is not nominal, so there are no class labels"
     relational = kinds[0][1].lower() == "relational"
+    declared = [text.strip().strip("'\"") for text in _split_outside(kinds[-1][1].strip("{} "), ",")] if nominal else []
     for number, line in lines:
         fields = [text.strip() for text in _split_outside(line, ",")]
         if len(fields) != len(kinds):
@@ -309,7 +392,7 @@ def read_arff(path: Path) -> Found:
                 f"{path}: line {number}: has {len(fields)} fields, and the header {len(kinds)} attributes"
             )
         if found.labels is not None:
-            found.labels.append(fields.pop().strip("'\""))
+            found.labels.append(_declared_label(path, number, fields.pop().strip("'\""), declared, kinds[-1][0]))
         elif named:
             fields.pop()  # the target of a regression
         if relational:

@@ -122,7 +122,7 @@ def test_a_set_in_one_array_is_read_like_its_rows():
                 np.testing.assert_array_equal(one.values, as_series(row).values)
                 assert one.frame_shape == as_series(row).frame_shape and one.values.flags.c_contiguous
     padded[2, 1, 1] = np.nan
-    with pytest.raises(InvalidSeriesError, match=r"X\[2\] must be finite.*time index 1, value 1"):
+    with pytest.raises(InvalidSeriesError, match=r"X\[2\] must be finite.*time index 1, channel 1"):
         as_dataset(padded)
 
 
@@ -438,3 +438,20 @@ def test_arrow_arrays_and_tables_are_read():
     with pytest.raises(InvalidSeriesError, match=r"\[X\[c\] for c in X\.column_names\]"):
         as_dataset(table)
     assert [len(one) for one in as_dataset([table[c] for c in table.column_names])] == [2, 2]
+
+
+@pytest.mark.parametrize("names", [("time", "instance"), ("time", None), (None, "id"), (None, None)])
+def test_an_index_with_the_times_first_is_refused(pd, names):
+    dates = pd.date_range("2020-01-01", periods=3)
+    index = pd.MultiIndex.from_product([dates if names == (None, None) else range(3), ["a", "b"]], names=names)
+    frame = pd.DataFrame({"v": np.arange(6.0)}, index=index)
+    with pytest.raises(InvalidSeriesError, match=r"times first; pass X.swaplevel\(\).sort_index\(\)"):
+        stotmetrics.pairwise(frame, metric="dtw")
+    assert stotmetrics.pairwise(frame.swaplevel().sort_index(), metric="tiot").shape == (2, 2)
+
+
+@pytest.mark.parametrize("kind", ["csr", "csc", "coo", "dia", "lil"])
+def test_a_sparse_array_is_refused_as_a_series_too(kind):
+    sparse = pytest.importorskip("scipy.sparse").eye_array(3, format=kind)
+    with pytest.raises(InvalidSeriesError, match="must be a dense array; got a sparse one"):
+        stotmetrics.as_series(sparse)

@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from stotmetrics import Series, distance
+from stotmetrics import AxisWarning, Series, distance
 from stotmetrics.datasets import DataFileError, load_array, load_collection, load_labelled, load_series, load_split
 
 
@@ -281,3 +281,84 @@ def test_files_that_aeon_writes_are_read(tmp_path, channels):
     np.testing.assert_array_equal(found, wanted)
     assert y.tolist() == ["Up", "down", "Up"]
     np.testing.assert_array_equal(load_collection(tmp_path / "plain.ts"), wanted)
+
+
+EQUAL = "@timeStamps false\n@univariate true\n@equalLength true\n@classLabel true a b\n@data\n"
+
+
+@pytest.mark.parametrize("head", ["", "@seriesLength 3\n"])
+def test_a_line_that_was_cut_off_is_told_by_the_header(write, head):
+    whole = EQUAL.replace("@data", head + "@data")
+    assert load_collection(write("whole.ts", whole + "1,2,3:a\n4,?,6:b\n")).shape == (2, 3)
+    with pytest.raises(DataFileError, match=r"line \d: holds 2 times, and 3 are wanted.*@equalLength false"):
+        load_collection(write("cut.ts", whole + "1,2,3:a\n4,5:b\n"))
+    apart = load_collection(
+        write("apart.ts", whole.replace("@equalLength true", "@equalLength false") + "1,2,3:a\n4:b\n")
+    )
+    assert [len(values) for values in apart] == [3, 1]
+
+
+def test_a_header_may_tell_another_length_than_its_lines_have(write):
+    with pytest.raises(DataFileError, match=r"line \d: holds 3 times, and 4 are wanted"):
+        load_collection(write("t.ts", EQUAL.replace("@data", "@seriesLength 4\n@data") + "1,2,3:a\n"))
+    with pytest.raises(DataFileError, match="@seriesLength must be followed by a positive number"):
+        load_collection(write("t.ts", EQUAL.replace("@data", "@seriesLength many\n@data") + "1,2,3:a\n"))
+
+
+def test_a_class_that_an_arff_file_does_not_declare_is_refused(write):
+    head = "@relation r\n@attribute a1 numeric\n@attribute target {1, '2 b'}\n@data\n"
+    assert load_labelled(write("t.arff", head + "5,1\n7,'2 b'\n"))[1].tolist() == ["1", "2 b"]
+    with pytest.raises(DataFileError, match="line 5: the label '3' is none of those of target: 1, 2 b"):
+        load_labelled(write("t.arff", head + "5,3\n"))
+
+
+@pytest.mark.parametrize("text", ["1.5 0.1 0.2\n2.5 0.3 0.4\n", "0,1,2\n4,5,6\n"])
+def test_a_first_column_that_may_be_values_is_not_left_out_without_a_word(write, text):
+    path = write("few.txt", text)
+    with pytest.warns(AxisWarning, match=r"first column is read as the label.*name the columns.*t0,t1"):
+        assert np.shape(load_collection(path)) == (2, 2)
+    assert np.shape(load_labelled(path)[0]) == (2, 2)  # who asks for labels has said where they are
+
+
+@pytest.mark.parametrize("text", ["1 0.1 0.2\n2 0.3 0.4\n", "1,5,6\n1,7,8\n", "a,5,6\nb,7,8\n", "100,5,6\n200,7,8\n"])
+def test_a_first_column_of_labels_is_left_out(write, text):
+    assert np.shape(load_collection(write("few.txt", text))) == (2, 2)
+    assert np.shape(load_collection(write("few_TRAIN.txt", "0,1,2\n4,5,6\n"))) == (2, 2)
+
+
+def test_labels_in_an_array_are_not_taken_for_values_without_a_word(tmp_path):
+    path = tmp_path / "few.npy"
+    np.save(path, [[1.0, 0.25, 0.5], [2.0, 0.75, 0.5]])
+    with pytest.warns(AxisWarning, match="if they are labels, load_labelled"):
+        assert load_collection(path).shape == (2, 3)
+    for values in ([[0.0, 0.25, 0.5], [0.0, 0.75, 0.5]], [[1.0, 2.0], [3.0, 4.0]], [[0.5, 2.0], [3.0, 4.0]]):
+        np.save(path, values)
+        assert load_collection(path).shape == np.shape(values)
+
+
+@pytest.mark.parametrize(
+    ("stamps", "seconds"),
+    [
+        (["2020-01-01T00:00:00+01:00", "2020-01-01T00:00:00Z"], 3600.0),
+        (["2020-01-01 12:00-0530", "2020-01-01 18:30+01"], 0.0),
+        (["2020-01-01T00:00:00.000000001", "2020-01-01T00:00:00.000000003"], 2e-9),
+        (["2020-02-28", "2020-03-01"], 2 * 86400.0),
+    ],
+)
+def test_dates_name_instants(write, stamps, seconds):
+    text = "time,value\n" + "".join(f"{stamp},{k}\n" for k, stamp in enumerate(stamps))
+    if seconds == 0.0:
+        with pytest.raises(DataFileError, match="must increase strictly"):
+            load_series(write("t.csv", text))
+    else:
+        assert load_series(write("t.csv", text))["times"].tolist() == [0.0, seconds]
+
+
+def test_dates_with_and_without_a_time_zone_do_not_mix(write):
+    with pytest.raises(DataFileError, match="only one of them names a time zone"):
+        load_series(write("t.csv", "time,value\n2020-01-01T00:00:00Z,1\n2020-01-01T00:00:01,2\n"))
+
+
+def test_whole_times_beyond_a_double_are_refused(write):
+    with pytest.raises(DataFileError, match="int64 values that float64 cannot keep; subtract an offset"):
+        load_series(write("t.csv", "time,value\n1600000000000000000,1\n1600000000000000001,2\n"))
