@@ -212,10 +212,10 @@ def _as_written(path: Path) -> tuple[Collection, Labels | list[str]]:
             _refuse_unknown(path, table[:, 0])
             return table[:, 1:], _labels(table[:, 0].tolist())
         case _:
-            found = textfiles.read_labelled(path)
-            if found.labels is None:
-                raise DataFileError(f"{path}: {found.unlabelled}")
-            return _stacked(found), found.labels
+            contents = textfiles.read_labelled(path)
+            if contents.labels is None:
+                raise DataFileError(f"{path}: {contents.unlabelled}")
+            return _stacked(contents), contents.labels
 
 
 def load_collection(path: str | Path) -> Collection:
@@ -305,10 +305,10 @@ def load_series(source: str | Path) -> dict[str, Any]:
         case ".npy":
             return {"values": load_array(path)}
         case ".ts" | ".arff":
-            found = textfiles.read_labelled(path).series
-            if len(found) > 1:
-                raise DataFileError(f"{path}: holds {len(found)} series; wanted a single one")
-            only = found[0]
+            series = textfiles.read_labelled(path).series
+            if len(series) > 1:
+                raise DataFileError(f"{path}: holds {len(series)} series; wanted a single one")
+            only = series[0]
             return {"values": only.values, "times": only.times} if isinstance(only, Series) else {"values": only}
         case _:
             return _one_of_text(path)
@@ -451,9 +451,9 @@ def _refuse_unknown(path: Path, labels: Labels) -> None:
         raise DataFileError(f"{path}: the label of series {int(np.argmin(np.isfinite(labels)))} is missing or infinite")
 
 
-def _of_one_kind(one: Labels, other: Labels) -> tuple[Labels, Labels]:
+def _of_one_kind(mine: Labels, theirs: Labels) -> tuple[Labels, Labels]:
     """Labels that can be compared: where only one of two is text, both become text."""
-    kinds = [_text(labels) if labels.dtype.kind == "S" else labels for labels in (one, other)]
+    kinds = [_text(labels) if labels.dtype.kind == "S" else labels for labels in (mine, theirs)]
     if (kinds[0].dtype.kind == "U") != (kinds[1].dtype.kind == "U"):
         kinds = [_text(labels) for labels in kinds]
     return kinds[0], kinds[1]
@@ -461,21 +461,21 @@ def _of_one_kind(one: Labels, other: Labels) -> tuple[Labels, Labels]:
 
 def _text(labels: Labels) -> Labels:
     if labels.dtype.kind == "S":
-        return np.array([one.decode("utf-8", errors="backslashreplace") for one in labels.tolist()])
-    return np.array([str(one) for one in labels.tolist()])
+        return np.array([label.decode("utf-8", errors="backslashreplace") for label in labels.tolist()])
+    return np.array([str(label) for label in labels.tolist()])
 
 
-def _labels(found: Sequence[Any]) -> Labels:
+def _labels(written: Sequence[Any]) -> Labels:
     """Labels as numbers where all of them are and none is lost by it, otherwise as they stand."""
-    if not all(isinstance(label, (int, float)) or _NUMBER.fullmatch(label) for label in found):
-        return np.array([str(label) for label in found])
-    exact = [int(label) if isinstance(label, str) and _WHOLE.fullmatch(label) else float(label) for label in found]
+    if not all(isinstance(label, (int, float)) or _NUMBER.fullmatch(label) for label in written):
+        return np.array([str(label) for label in written])
+    exact = [int(label) if isinstance(label, str) and _WHOLE.fullmatch(label) else float(label) for label in written]
     numbers = [int(number) if float(number).is_integer() else number for number in exact]
     whole = all(isinstance(number, int) for number in numbers)
     # Two spellings of one number are two labels; so are two numbers that one float would stand for.
     small = all(abs(number) <= 2**53 for number in numbers)
-    if len(set(numbers)) < len(set(found)) or not (small or whole) or max(map(abs, numbers), default=0) >= 2**63:
-        return np.array([str(label) for label in found])
+    if len(set(numbers)) < len(set(written)) or not (small or whole) or max(map(abs, numbers), default=0) >= 2**63:
+        return np.array([str(label) for label in written])
     return np.array(numbers, dtype=np.int64 if whole else np.float64)
 
 
@@ -483,8 +483,8 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 
 
-def _stacked(found: Found) -> Collection:
-    if any(isinstance(one, Series) for one in found.series):
-        return list(found.series)
-    rows = [one for one in found.series if not isinstance(one, Series)]
+def _stacked(contents: Found) -> Collection:
+    if any(isinstance(row, Series) for row in contents.series):
+        return list(contents.series)
+    rows = [row for row in contents.series if not isinstance(row, Series)]
     return np.stack(rows) if len({row.shape for row in rows}) == 1 else rows

@@ -131,7 +131,7 @@ def barycenter(
     metric_comes_last("barycenter(X, metric={})", X)
     bound = get_metric(metric, **{**(metric_params or {}), **params})
     bound.require_gradient()
-    series = [bound.accept(one, f"X[{k}]") for k, one in enumerate(as_dataset(X))]
+    series = [bound.accept(member, f"X[{k}]") for k, member in enumerate(as_dataset(X))]
     warn_of_doubts(series, bound.traits, bound.name)
     shares = _shares(weights, len(series))
     max_iter, tol = _limits(max_iter, tol)
@@ -226,14 +226,15 @@ class _Search:
                 best[:] = [*best[:1], _Stopped(at.copy(), value, slope)]
             return value / scale, slope / scale
 
-        found = minimize(
+        solution = minimize(
             in_unit,
             self.start,
             jac=True,
             method="L-BFGS-B",
             options={"maxiter": max_iter, "maxfun": 20 * max_iter, "gtol": tol, "ftol": 0.0},
         )
-        end = _Stopped(found.x, float(found.fun) * scale, found.jac * scale, int(found.nit), str(found.message))
+        value, slopes = float(solution.fun) * scale, solution.jac * scale
+        end = _Stopped(solution.x, value, slopes, int(solution.nit), str(solution.message))
         # At a kink the line search may give up above where it started.
         return end if end.value <= best[0].value else replace(best[-1], n_iter=end.n_iter, message=end.message)
 
@@ -246,7 +247,7 @@ def _slopes(load: Workload, point: Series, start: int, stop: int) -> tuple[int, 
 
 def _unit(series: Sequence[Series], start: FloatArray) -> float:
     """How far the values of the series are from those of the start, at most; 1 where they are all the same."""
-    low, high = min(one.values.min() for one in series), max(one.values.max() for one in series)
+    low, high = min(member.values.min() for member in series), max(member.values.max() for member in series)
     reach = float(max(high - start.min(), start.max() - low))
     return reach if 0.0 < reach < np.inf else 1.0
 
@@ -283,7 +284,7 @@ def _start(
             )
         times = given.times if given.has_times else _mean_times(series, shares, len(given))
         return Series(given.values, times, given.weights if given.has_weights else None, shape)
-    length = int(np.median([len(one) for one in series])) if init is None else int(init)
+    length = int(np.median([len(member) for member in series])) if init is None else int(init)
     if length < 1 or isinstance(init, bool):
         raise InvalidParameterError(f"init must be a series or its length >= 1; got {init!r}")
     return Series(_mean(series, shares, length), _mean_times(series, shares, length), None, shape)
@@ -295,18 +296,19 @@ def _with_values(series: Series, values: FloatArray) -> Series:
 
 
 def _mean(series: Sequence[Series], shares: FloatArray, length: int) -> FloatArray:
-    return np.asarray(sum(share * _stretch(one.values, length) for share, one in zip(shares, series, strict=True)))
+    stretched = (_stretch(member.values, length) for member in series)
+    return np.asarray(sum(share * values for share, values in zip(shares, stretched, strict=True)))
 
 
 def _mean_times(series: Sequence[Series], shares: FloatArray, length: int) -> FloatArray | None:
     """Increasing, as those of the series are; None where no series has times."""
-    if not any(one.has_times for one in series):
+    if not any(member.has_times for member in series):
         return None
-    if all(np.array_equal(one.times, series[0].times) for one in series) and length == len(series[0]):
+    if all(np.array_equal(member.times, series[0].times) for member in series) and length == len(series[0]):
         return series[0].times
     # Around those of the first series: a large offset costs the differences no digits.
     origin = series[0].times[0]
-    moved = [_stretch((one.times - origin)[:, None], length)[:, 0] for one in series]
+    moved = [_stretch((member.times - origin)[:, None], length)[:, 0] for member in series]
     return np.asarray(origin + sum(share * times for share, times in zip(shares, moved, strict=True)))
 
 

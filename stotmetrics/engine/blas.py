@@ -25,8 +25,8 @@ class _Held:
     def take(self, libraries: ThreadpoolController) -> None:
         with self._turn:
             if self._calls == 0:
-                self._before = [(one, one.get_num_threads()) for one in libraries.lib_controllers]
-                _set([(one, 1) for one, _ in self._before])
+                self._before = [(library, library.get_num_threads()) for library in libraries.lib_controllers]
+                _set([(library, 1) for library, _ in self._before])
             self._calls += 1
 
     def give(self) -> None:
@@ -53,8 +53,8 @@ def _libraries(modules: int) -> tuple[ThreadpoolController, ThreadpoolController
     They are looked for again when there are more modules, which bring more.
     """
     every = ThreadpoolController().select(user_api="blas")
-    apart = [one.filepath for one in every.lib_controllers if _is_of_a_thread(one)]
-    shared = [one.filepath for one in every.lib_controllers if not _is_of_a_thread(one)]
+    apart = [library.filepath for library in every.lib_controllers if _is_of_a_thread(library)]
+    shared = [library.filepath for library in every.lib_controllers if not _is_of_a_thread(library)]
     return every.select(filepath=shared), every.select(filepath=apart)
 
 

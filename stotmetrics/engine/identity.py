@@ -85,12 +85,12 @@ def differences(job: Job, other: Job) -> str:
 def fingerprint(series: Sequence[Series]) -> str:
     """A digest of some series: values, times, weights of times and of paths, shapes of frames."""
     digest = hashlib.sha256()
-    for one in series:
-        times = one.times if one.has_times else None
-        weights = one.weights if one.has_weights else None
-        absent = (times is None, weights is None, one.path_weights is None)
-        digest.update(repr((one.values.shape, one.frame_shape, absent)).encode())
-        for array in (one.values, times, weights, one.path_weights):
+    for member in series:
+        times = member.times if member.has_times else None
+        weights = member.weights if member.has_weights else None
+        absent = (times is None, weights is None, member.path_weights is None)
+        digest.update(repr((member.values.shape, member.frame_shape, absent)).encode())
+        for array in (member.values, times, weights, member.path_weights):
             if array is not None:
                 digest.update(array.tobytes())
     return digest.hexdigest()
@@ -342,30 +342,30 @@ def _written_names(code: types.CodeType) -> frozenset[str]:
 @cache
 def _written_attributes(kind: type, called: tuple[str, ...]) -> frozenset[str]:
     """Attributes of its own instances that these methods write to, or the methods that they call."""
-    found: set[str] = set()
+    names: set[str] = set()
     queue, known = list(called), set(called)
     while queue:
         function = _inner_or_self(getattr(kind, queue.pop(), None))
         if not isinstance(function, types.FunctionType):
             continue
         steps = _instructions(function.__code__)
-        found |= {step.argval for step in steps if step.opname == "STORE_ATTR"} | _filled(steps, ("LOAD_ATTR",))
+        names |= {step.argval for step in steps if step.opname == "STORE_ATTR"} | _filled(steps, ("LOAD_ATTR",))
         fresh = set(_attribute_names(function.__code__)) - known
         known |= fresh
         queue += fresh
-    return frozenset(found)
+    return frozenset(names)
 
 
 def _filled(steps: list[dis.Instruction], loads: tuple[str, ...]) -> frozenset[str]:
     """Names of containers that are written to: ``name[...] = ...``, ``name.append(...)``."""
-    found = {
+    changed = {
         step.argval
         for step, following in itertools.pairwise(steps)
         if step.opname in loads and following.opname in ("LOAD_METHOD", "LOAD_ATTR") and following.argval in _WRITES
     }
     # An item that is stored begins at the same place of the source as its container.
     stored = {_place(step) for step in steps if step.opname in ("STORE_SUBSCR", "DELETE_SUBSCR")}
-    return frozenset(found) | {step.argval for step in steps if step.opname in loads and _place(step) in stored}
+    return frozenset(changed) | {step.argval for step in steps if step.opname in loads and _place(step) in stored}
 
 
 def _place(step: dis.Instruction) -> tuple[int | None, int | None]:

@@ -396,10 +396,10 @@ def _search(load: Workload, start: int, stop: int, k: int, bounded: bool) -> tup
         cols = np.concatenate([order[i, place] for i, place in enumerate(places)])
         batch = metric.block(queries, train, rows, cols, reach[rows])
         given_up = np.zeros(len(rows), dtype=np.bool_) if batch.abandoned is None else batch.abandoned
-        found = np.split(np.where(given_up, np.inf, batch.values), np.cumsum(ends - done)[:-1])
+        solved = np.split(np.where(given_up, np.inf, batch.values), np.cumsum(ends - done)[:-1])
         for i, place in enumerate(places):
-            distances[i, place] = found[i]
-            nearest[i] = np.sort(np.concatenate([nearest[i], found[i]]))[:k]
+            distances[i, place] = solved[i]
+            nearest[i] = np.sort(np.concatenate([nearest[i], solved[i]]))[:k]
         abandoned += int(given_up.sum())
         if batch.converged is not None:
             failed += int((~batch.converged & ~given_up).sum())

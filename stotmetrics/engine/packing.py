@@ -49,17 +49,17 @@ def pack(series: Sequence[Series]) -> PackedSeries:
     """The arrays of some series, whose doubts are left behind: they were told when the series were read."""
     columns: dict[str, FloatArray | None] = {}
     for name in ("times", "weights"):
-        given = [getattr(one, f"has_{name}") for one in series]
-        parts = [getattr(one, name) if has else np.full(len(one), np.nan) for one, has in zip(series, given)]
+        given = [getattr(member, f"has_{name}") for member in series]
+        parts = [getattr(member, name) if has else np.full(len(member), np.nan) for member, has in zip(series, given)]
         columns[name] = np.concatenate(parts) if any(given) else None
-    depth = max(len(one.frame_shape or ()) for one in series)
+    depth = max(len(member.frame_shape or ()) for member in series)
     frames = np.zeros((len(series), depth), dtype=np.intp)
-    for k, one in enumerate(series):
-        shape = one.frame_shape or ()
+    for k, member in enumerate(series):
+        shape = member.frame_shape or ()
         frames[k, : len(shape)] = shape
     return PackedSeries(
-        np.concatenate([one.values.ravel() for one in series]),
-        np.array([one.values.shape for one in series], dtype=np.intp),
+        np.concatenate([member.values.ravel() for member in series]),
+        np.array([member.values.shape for member in series], dtype=np.intp),
         columns["times"],
         columns["weights"],
         frames,
@@ -68,10 +68,10 @@ def pack(series: Sequence[Series]) -> PackedSeries:
 
 
 def _path_weights(series: Sequence[Series]) -> tuple[IntArray, FloatArray] | tuple[None, None]:
-    given = [one.path_weights for one in series if one.path_weights is not None]
+    given = [member.path_weights for member in series if member.path_weights is not None]
     if not given:
         return None, None
-    counts = [0 if one.path_weights is None else len(one.path_weights) for one in series]
+    counts = [0 if member.path_weights is None else len(member.path_weights) for member in series]
     return np.array(counts, dtype=np.intp), np.concatenate(given)
 
 
@@ -80,15 +80,15 @@ def unpack(packed: PackedSeries) -> list[Series]:
     for array in packed.arrays().values():
         array.flags.writeable = False  # what nobody can write to is not copied
     counts = [0] * len(packed.shapes) if packed.paths is None else packed.paths.tolist()
-    found, at, time, path = [], 0, 0, 0
+    series, at, time, path = [], 0, 0, 0
     for (length, dim), frame, count in zip(packed.shapes.tolist(), packed.frames.tolist(), counts, strict=True):
         values = packed.values[at : at + length * dim].reshape(length, dim)
         here = slice(time, time + length)
         shape = tuple(size for size in frame if size) or None
         masses = packed.path_weights[path : path + count] if packed.path_weights is not None and count else None
-        found.append(Series(values, _part(packed.times, here), _part(packed.weights, here), shape, masses))
+        series.append(Series(values, _part(packed.times, here), _part(packed.weights, here), shape, masses))
         at, time, path = at + length * dim, time + length, path + count
-    return found
+    return series
 
 
 def _part(column: FloatArray | None, here: slice) -> FloatArray | None:

@@ -139,9 +139,9 @@ def _bound(work: Workspace, x: PathLaw, y: PathLaw, params: Parameters) -> float
     if math.isinf(unit):
         return 0.0
     steps = list(zip(x.marginals, y.marginals, strict=True))
-    found = sum(work.induction(*one, *other, unit, params.p)[1] for one, other in steps)
+    total = sum(work.induction(*law_x, *law_y, unit, params.p)[1] for law_x, law_y in steps)
     # Less what the rounding of masses may add.
-    return _in_value(max(found - ROUNDING * len(steps), 0.0) * (1.0 - ROUNDING), 0.0, unit, params)[0]
+    return _in_value(max(total - ROUNDING * len(steps), 0.0) * (1.0 - ROUNDING), 0.0, unit, params)[0]
 
 
 def _traits(params: Parameters) -> Traits:

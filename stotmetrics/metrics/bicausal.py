@@ -101,7 +101,7 @@ def _step(
     """Transport between the children of nodes i and j of the layer before time t."""
     a, b = (slice(*law.first[law.layer[t] + node : law.layer[t] + node + 2]) for law, node in ((x, i), (y, j)))
     rows, columns = x.child[a], y.child[b]
-    orders = [np.arange(len(one), dtype=np.intc) for one in (rows, columns)]
+    orders = [np.arange(len(side), dtype=np.intc) for side in (rows, columns)]
     work.transport(
         np.ascontiguousarray(cost[np.ix_(rows, columns)]), x.share[a], orders[0], y.share[b], orders[1], False
     )
@@ -110,6 +110,6 @@ def _step(
 
 
 def _all_paths(law: PathLaw) -> IntArray:
-    found = np.full((len(law.path), law.count), -1, dtype=np.intp)
-    found[:, law.support] = law.path
-    return found
+    paths = np.full((len(law.path), law.count), -1, dtype=np.intp)
+    paths[:, law.support] = law.path
+    return paths

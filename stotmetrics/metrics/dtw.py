@@ -74,10 +74,10 @@ def block(
     if params.squared:
         return Batch(totals)
     radius = radius_of(params.band)
-    found = np.sqrt(totals)
+    roots = np.sqrt(totals)
     for k in np.flatnonzero(~((totals > _LOW) & (totals < _HIGH))):
-        found[k] = rooted(float(totals[k]), left[rows[k]], right[cols[k]], radius)
-    return Batch(found)
+        roots[k] = rooted(float(totals[k]), left[rows[k]], right[cols[k]], radius)
+    return Batch(roots)
 
 
 def lower_bounds(

@@ -25,8 +25,8 @@ def radius_of(band: int | None) -> int:
 def stack(series: Sequence[Series]) -> tuple[FloatArray, IntArray]:
     """All values one behind the other, and where each series starts, with the end at the end."""
     at = np.zeros(len(series) + 1, dtype=np.intp)
-    np.cumsum([one.values.shape[0] for one in series], out=at[1:])
-    return np.concatenate([one.values for one in series]), at
+    np.cumsum([member.values.shape[0] for member in series], out=at[1:])
+    return np.concatenate([member.values for member in series]), at
 
 
 def stacks(

@@ -22,19 +22,19 @@ _LOW, _HIGH = 1e-280, 1e300
 
 
 def matrix(series: Sequence[Series]) -> FloatArray:
-    return np.stack([one.values.ravel() for one in series])
+    return np.stack([member.values.ravel() for member in series])
 
 
 def norms(differences: FloatArray) -> FloatArray:
     """The Euclidean norm of every row, however large or small its entries."""
     squares = np.einsum("kt,kt->k", differences, differences)
-    found = np.sqrt(squares)
+    roots = np.sqrt(squares)
     odd = np.flatnonzero(~((squares > _LOW) & (squares < _HIGH)))
     if len(odd):
         largest = np.abs(differences[odd]).max(axis=1)
         scaled = differences[odd] / np.where(largest > 0, largest, 1.0)[:, None]
-        found[odd] = largest * np.sqrt(np.einsum("kt,kt->k", scaled, scaled))
-    return found
+        roots[odd] = largest * np.sqrt(np.einsum("kt,kt->k", scaled, scaled))
+    return roots
 
 
 def pair(x: Series, y: Series, params: NoParameters) -> float:

@@ -68,8 +68,8 @@ def order_cost(x: Samples, y: Samples, params: Parameters) -> FloatArray:
 def pair(x: Samples, y: Samples, params: Parameters) -> Result:
     distances = costs.squared_euclidean(x.values, y.values)
     cost = distances + order_cost(x, y, params)
-    found = solve_entropic(cost, x.weights, y.weights, params.epsilon, params.tol, params.max_iter)
-    plan = found.plan()
+    solution = solve_entropic(cost, x.weights, y.weights, params.epsilon, params.tol, params.max_iter)
+    plan = solution.plan()
 
     def whole_plan() -> FloatArray:
         whole = np.zeros((x.length, y.length))
@@ -78,12 +78,12 @@ def pair(x: Samples, y: Samples, params: Parameters) -> Result:
 
     return Result(
         float((plan * distances).sum()),
-        converged=found.converged,
-        n_iter=found.steps,
-        gap=found.gap,
+        converged=solution.converged,
+        n_iter=solution.steps,
+        gap=solution.gap,
         extras={
             "plan": whole_plan,
-            "objective": lambda: found.objective,
+            "objective": lambda: solution.objective,
             "cost": lambda: costs.squared_euclidean(x.series.values, y.series.values),
         },
     )

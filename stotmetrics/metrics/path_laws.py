@@ -5,6 +5,7 @@ cell of its time alone, and the law is that of the chain with the observed trans
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -105,8 +106,8 @@ def law_of_paths(series: Series, cells: int | str | None, quantizer: str, markov
     # -0 is 0.
     values = series.values.reshape(len(series), count, d)[:, support] + 0.0
     most = cells_at_rate(len(series), len(support), d, markovian) if isinstance(cells, str) else cells
-    found = [quantised(one, mass, most, quantizer) for one in values]
-    return _graph([labels for labels, _ in found], [centres for _, centres in found], support, mass, count, markovian)
+    labels, centres = zip(*(quantised(layer, mass, most, quantizer) for layer in values), strict=True)
+    return _graph(labels, centres, support, mass, count, markovian)
 
 
 def cells_at_rate(steps: int, paths: int, d: int, markovian: bool) -> int:
@@ -130,7 +131,7 @@ def quantised(values: FloatArray, mass: FloatArray, cells: int | None, quantizer
     # A cell that Lloyd's method left empty is no cell.
     labels = np.unique(labels, return_inverse=True)[1].reshape(-1)
     total = np.bincount(labels, weights=weights)
-    means = np.stack([np.bincount(labels, weights=weights * one) for one in centred.T], axis=1) / total[:, None]
+    means = np.stack([np.bincount(labels, weights=weights * column) for column in centred.T], axis=1) / total[:, None]
     order = np.lexsort(means.T[::-1])
     return np.argsort(order)[labels][at], points[0] + means[order]
 
@@ -180,7 +181,7 @@ def _lloyd(points: FloatArray, weights: FloatArray, cells: int) -> IntArray:
     labels = _nearest(points, centres)
     for _ in range(ROUNDS):
         mass = np.bincount(labels, weights=weights, minlength=cells)
-        sums = np.stack([np.bincount(labels, weights=weights * one, minlength=cells) for one in points.T], axis=1)
+        sums = np.stack([np.bincount(labels, weights=weights * column, minlength=cells) for column in points.T], axis=1)
         centres = np.where(mass[:, None] > 0, sums / np.where(mass > 0, mass, 1.0)[:, None], centres)
         before, labels = labels, _nearest(points, centres)
         if np.array_equal(labels, before):
@@ -198,18 +199,18 @@ def _first_least(numbers: FloatArray) -> int:
 
 def _nearest(points: FloatArray, centres: FloatArray) -> IntArray:
     """The first of the nearest centres of each point."""
-    found = np.empty(len(points), dtype=np.intp)
+    labels = np.empty(len(points), dtype=np.intp)
     step = max(1, 2**20 // len(centres))
     for start in range(0, len(points), step):
         part = points[start : start + step]
-        squares = np.stack([_squares(part, one) for one in centres], axis=1)
-        found[start : start + step] = np.argmax(squares <= squares.min(axis=1, keepdims=True) + TIE, axis=1)
-    return found
+        squares = np.stack([_squares(part, centre) for centre in centres], axis=1)
+        labels[start : start + step] = np.argmax(squares <= squares.min(axis=1, keepdims=True) + TIE, axis=1)
+    return labels
 
 
 def _graph(
-    labels: list[IntArray],
-    centres: list[FloatArray],
+    labels: Sequence[IntArray],
+    centres: Sequence[FloatArray],
     support: IntArray,
     mass: FloatArray,
     count: int,

@@ -153,9 +153,9 @@ class _Cost:
             _refuse_unequal_mass(left, right)
         # Both orders of a pair solve the same problems, so that the distance is symmetric to the last digit.
         swap = y.key < x.key
-        one, other = (right, left) if swap else (left, right)
-        cross = cross_terms(x.problem, one, other)
-        value, error = divergence(one, other, cross, positive=x.positive)
+        first, second = (right, left) if swap else (left, right)
+        cross = cross_terms(x.problem, first, second)
+        value, error = divergence(first, second, cross, positive=x.positive)
         self.swapped = swap
         self.value: FloatArray = np.ascontiguousarray(value.T if swap else value)
         self.error: FloatArray = np.ascontiguousarray(error.T if swap else error)

@@ -68,7 +68,7 @@ def sta_over_gamma(
     wanted = finite_array(gammas, "gammas", 1).tolist()
     smoothings = tuple(parameters.make("sta", sta.Parameters, {**params, "gamma": gamma}) for gamma in wanted)
     # The largest gamma makes the weakest claims, so that no entry is skipped that another gamma needs.
-    weakest = max(smoothings, key=lambda one: one.gamma)
+    weakest = max(smoothings, key=lambda smoothing: smoothing.gamma)
     bound = BoundMetric(replace(sta.SPEC, block=partial(_block, smoothings), gradients=None), weakest)
     left, right = as_sets(X, Y, bound.traits, bound.name)
     others = right or left
@@ -92,8 +92,8 @@ def _block(
     for k, (i, j) in enumerate(zip(rows, cols, strict=True)):
         costs = sta.costs_of(left[i], right[j])
         converged[k] = all(cost.converged for cost in costs)
-        for g, one in enumerate(smoothings):
-            bounds = [cost.bounds(one.gamma) for cost in costs]
+        for g, smoothing in enumerate(smoothings):
+            bounds = [cost.bounds(smoothing.gamma) for cost in costs]
             values[k, g] = np.mean([value for value, _ in bounds])
             gap[k] = max(gap[k], float(np.mean([error for _, error in bounds])))
     return Batch(values, converged=converged, gap=gap)

@@ -76,7 +76,7 @@ def mixed(of_values: float, A: FloatArray, of_times: float, B: FloatArray) -> Fl
 def is_wide(x: Cloud, y: Cloud, params: Parameters) -> bool:
     """Whether the costs of two clouds need a unit of their own."""
     of_values, of_times = factors(params)
-    extreme = any(one > 0.0 and not 1e-50 < one < 1e50 for one in (of_values, of_times))
+    extreme = any(factor > 0.0 and not 1e-50 < factor < 1e50 for factor in (of_values, of_times))
     return extreme or wide_range.is_wide(x, y, params.p, 0.0, of_values > 0.0, of_times > 0.0)
 
 
@@ -107,38 +107,38 @@ def solve_wide(x: Cloud, y: Cloud, params: Parameters, tol: float = TOL) -> Wide
     """The optimum in units of ``unit ** p``, ``unit`` being a distance."""
     # The larger factor belongs to the unit, so that no distance leaves the range of a double by it.
     largest = max(factors(params))
-    problem = distances(x, y, params.p, *(one / largest for one in factors(params)))
+    problem = distances(x, y, params.p, *(factor / largest for factor in factors(params)))
     share, median = largest ** (1.0 / params.p), 1.0
     if params.scale == "median" and (middle := wide_range.median_root(problem)) > 0.0:
         problem = replace(problem, of_values=problem.of_values / middle, of_times=problem.of_times / middle)
         largest, share, median = 1.0, 1.0, middle * share
     if params.epsilon > 0:
         soft = wide_entropic.entropic_sum(problem, params.epsilon / largest, tol, MAX_ITER)
-        one = soft.found
-        numbers = one.value, one.gap, soft.unit * share, one.objective, one.converged, one.steps
-        return Wide(*numbers, one.plan, one.potentials, median, soft)
+        solution, unit = soft.found, soft.unit * share
+        numbers = solution.value, solution.gap, unit, solution.objective, solution.converged, solution.steps
+        return Wide(*numbers, solution.plan, solution.potentials, median, soft)
     hard = wide_range.sum_of_costs(problem)
     numbers = hard.value, hard.gap, hard.unit * share, hard.value, hard.converged, hard.solves
     return Wide(*numbers, lambda: dense(hard.cells, problem), lambda: hard.potentials, median)
 
 
 def _wide_pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
-    found, p = solve_wide(x, y, params), params.p
-    of_values, of_times = (powered(one, 1.0 / found.median, p) for one in factors(params))
-    f, g = (powered(one, found.unit, p) for one in found.potentials())
-    value, gap = in_data_units(found.value, found.gap, found.unit, p, root=False)
+    solution, p = solve_wide(x, y, params), params.p
+    of_values, of_times = (powered(factor, 1.0 / solution.median, p) for factor in factors(params))
+    f, g = (powered(potential, solution.unit, p) for potential in solution.potentials())
+    value, gap = in_data_units(solution.value, solution.gap, solution.unit, p, root=False)
 
     def mix(A: FloatArray, B: FloatArray) -> FloatArray:
         return mixed(of_values, A, of_times, B)
 
     return Result(
         value,
-        converged=found.converged,
-        n_iter=found.steps,
+        converged=solution.converged,
+        n_iter=solution.steps,
         gap=gap,
         extras={
-            "plan": lambda: spread_plan(found.plan(), x, y),
-            "objective": lambda: powered(found.objective, found.unit, p),
+            "plan": lambda: spread_plan(solution.plan(), x, y),
+            "objective": lambda: powered(solution.objective, solution.unit, p),
             "potentials": lambda: spread_potentials(f, g, x, y, mix, p, params.epsilon),
             "cost": lambda: spread_cost(x, y, mix, p),
         },
@@ -190,16 +190,16 @@ def _exact(x: Cloud, y: Cloud, C: FloatArray, mix: Mixture, params: Parameters) 
 
 
 def _entropic(x: Cloud, y: Cloud, C: FloatArray, mix: Mixture, params: Parameters) -> Result:
-    found = solve_entropic(C, x.weights, y.weights, params.epsilon, TOL, MAX_ITER)
-    f, g = found.potentials()
+    solution = solve_entropic(C, x.weights, y.weights, params.epsilon, TOL, MAX_ITER)
+    f, g = solution.potentials()
     return Result(
-        found.value,
-        converged=found.converged,
-        n_iter=found.steps,
-        gap=found.gap,
+        solution.value,
+        converged=solution.converged,
+        n_iter=solution.steps,
+        gap=solution.gap,
         extras={
-            "plan": lambda: spread_plan(found.plan(), x, y),
-            "objective": lambda: found.objective,
+            "plan": lambda: spread_plan(solution.plan(), x, y),
+            "objective": lambda: solution.objective,
             "potentials": lambda: spread_potentials(f, g, x, y, mix, params.p, params.epsilon),
             "cost": lambda: spread_cost(x, y, mix, params.p),
         },
@@ -298,12 +298,12 @@ def _wide_gradient(x: Cloud, y: Cloud, params: Parameters, power: float) -> Pair
             f"{params!r} gave a gradient out of range for finite series, that of a median; rescale their values"
         )
     for tol in (tight(TOL), TOL):
-        found = solve_wide(x, y, params, tol)
-        converged = found.converged or found.gap <= TOL * max(1.0, abs(found.objective))
+        solution = solve_wide(x, y, params, tol)
+        converged = solution.converged or solution.gap <= TOL * max(1.0, abs(solution.objective))
         if converged:
             break
-    value, gap = in_data_units(found.value, found.gap, found.unit, params.p, root=power != 1.0)
-    slopes = factors(params)[0] * found.slopes(x, y)
+    value, gap = in_data_units(solution.value, solution.gap, solution.unit, params.p, root=power != 1.0)
+    slopes = factors(params)[0] * solution.slopes(x, y)
     grad_x, grad_y = value_gradients(x, y, params.p, slopes, value if power != 1.0 else None)
     return PairGradient(value, grad_x, grad_y, converged, gap)
 

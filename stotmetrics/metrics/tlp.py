@@ -37,8 +37,8 @@ def prepare(series: Series, params: Parameters) -> Cloud:
 
 
 def _wide(x: Cloud, y: Cloud, params: Parameters) -> tuple[float, float]:
-    found = taot.solve_wide(x, y, _taot(params))
-    return in_data_units(found.value, found.gap, found.unit, params.p, root=True)
+    solution = taot.solve_wide(x, y, _taot(params))
+    return in_data_units(solution.value, solution.gap, solution.unit, params.p, root=True)
 
 
 def pair(x: Cloud, y: Cloud, params: Parameters) -> Result:

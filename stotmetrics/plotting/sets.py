@@ -120,9 +120,10 @@ def plot_barycenter(
     middle = as_series(center.values if isinstance(center, Barycenter) else center, name="center")
     ax = axes(ax)
     faint = max(0.15, min(0.6, 4.0 / len(series)))
-    for i, one in enumerate(series):
+    for i, member in enumerate(series):
         # Where lengths differ, from the first time to the last of the barycenter.
-        ax.plot(_stretched(len(one), len(middle)), channel_of(one, channel, f"X[{i}]"), color=GREY, alpha=faint, lw=1)
+        values = channel_of(member, channel, f"X[{i}]")
+        ax.plot(_stretched(len(member), len(middle)), values, color=GREY, alpha=faint, lw=1)
     ax.plot(np.arange(len(middle)), channel_of(middle, channel, "center"), color=color, linewidth=2.5)
     ax.set(xlabel="time")
     return ax

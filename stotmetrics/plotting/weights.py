@@ -59,22 +59,22 @@ def plot_weight(
     if not (is_integer(n_weights) and n_weights >= 2):
         raise InvalidParameterError(f"n_weights must be an integer >= 2; got {n_weights!r}")
     bound = get_metric(metric, **params)
-    found = bound.solve(x, y)
+    result = bound.solve(x, y)
     fixed = {"p": bound.params.p, "standardize": bound.params.standardize}
     if metric == "etiot":
         fixed["epsilon"] = bound.params.epsilon
-    weights = np.unique([*np.linspace(0.0, 1.0, n_weights), found.w])
+    weights = np.unique([*np.linspace(0.0, 1.0, n_weights), result.w])
     heights = [get_metric("taot", w=float(w), **fixed).solve(x, y).objective for w in weights]
     ax = axes(ax)
     ax.plot(weights, heights, color=BLUE, linewidth=1.8)
-    ax.plot([found.w], [found.objective], "o", color=ORANGE, markersize=8, zorder=3)
-    ax.axvline(found.w, color=GREY, linewidth=0.8, linestyle=":")
+    ax.plot([result.w], [result.objective], "o", color=ORANGE, markersize=8, zorder=3)
+    ax.axvline(result.w, color=GREY, linewidth=0.8, linestyle=":")
     ax.annotate(
-        f"w* = {found.w:.3f}",
-        (found.w, found.objective),
+        f"w* = {result.w:.3f}",
+        (result.w, result.objective),
         textcoords="offset points",
-        xytext=(8 if found.w < 0.6 else -8, -16),
-        ha="left" if found.w < 0.6 else "right",
+        xytext=(8 if result.w < 0.6 else -8, -16),
+        ha="left" if result.w < 0.6 else "right",
     )
     ax.set(xlabel="weight w of the values", ylabel="transport at fixed w", xlim=(-0.02, 1.02))
     ax.margins(y=0.12)

@@ -17,7 +17,7 @@ from .transport import transport_with_gap
 
 def aot(x: TimeSeries, y: TimeSeries, params: Any) -> Answer:
     """The adapted distance between two processes, or its p-th power."""
-    left, right = (process_of(one, params.cells, params.quantizer, params.markovian) for one in (x, y))
+    left, right = (process_of(series, params.cells, params.quantizer, params.markovian) for series in (x, y))
     power = backward_induction(left, right, params.p)
     return root_of(power, params.p) if params.root else power
 

@@ -15,6 +15,6 @@ def coupling_near(P: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
     return P
 
 
-def share(wanted: FloatArray, found: FloatArray) -> FloatArray:
-    """What to keep of ``found`` so that no entry exceeds ``wanted``."""
-    return np.minimum(1.0, wanted / np.where(found > 0, found, 1.0))
+def share(wanted: FloatArray, marginal: FloatArray) -> FloatArray:
+    """What to keep of ``marginal`` so that no entry exceeds ``wanted``."""
+    return np.minimum(1.0, wanted / np.where(marginal > 0, marginal, 1.0))

@@ -44,7 +44,7 @@ def process_of(series: TimeSeries, cells: int | str | None, quantizer: str, mark
         masses: dict[Hashable, dict[Hashable, float]] = defaultdict(lambda: defaultdict(float))
         for past, node, weight in zip(before, here, weights):
             masses[past][node] += weight
-        steps.append({past: _shares(found) for past, found in masses.items()})
+        steps.append({past: _shares(following) for past, following in masses.items()})
         values.append({node: np.array(means[label]) for node, label in zip(here, labels)})
         before = here
     return Process(steps, values)
@@ -102,14 +102,14 @@ def grid_cells(points: Sequence[Point], cells: int) -> list[list[Point]]:
     while (sides + 1) ** len(points[0]) <= cells:
         sides += 1
     low, high = (tuple(pick(axis) for axis in zip(*points)) for pick in (min, max))
-    found: dict[tuple[int, ...], list[Point]] = defaultdict(list)
+    members: dict[tuple[int, ...], list[Point]] = defaultdict(list)
     for point in points:
         key = tuple(
             0 if a == b else min(math.floor((c - a) / (b - a) * sides + TIE), sides - 1)
             for c, a, b in zip(point, low, high)
         )
-        found[key].append(point)
-    return list(found.values())
+        members[key].append(point)
+    return list(members.values())
 
 
 def line_cells(points: Sequence[Point], weights: Sequence[float], cells: int) -> list[list[Point]]:

@@ -54,9 +54,9 @@ def check_series(series: Series, traits: Traits, metric: str, name: str) -> None
 
 def warn_of_doubts(series: Sequence[Series], traits: Traits, metric: str) -> None:
     """Say once for all these series what was assumed of them that matters to a metric with these traits."""
-    doubts = {one.doubts for one in series}
+    doubts = {member.doubts for member in series}
     # A series of several rows beside it shows that rows are times.
-    turned = any(one.axes_assumed for one in doubts) and all(len(one) == 1 for one in series)
+    turned = any(doubt.axes_assumed for doubt in doubts) and all(len(member) == 1 for member in series)
     if turned and not traits.compares_frames:
         warn_user(
             f"{metric} reads an array of shape (1, T) as one time with T values, as every array is (times, values); "
@@ -64,13 +64,13 @@ def warn_of_doubts(series: Sequence[Series], traits: Traits, metric: str) -> Non
             "lambda x, y: metric(x.T, y.T). If it is a single time, say so by as_series(x)",
             AxisWarning,
         )
-    if traits.compares_paths and any(one.tall for one in doubts):
+    if traits.compares_paths and any(doubt.tall for doubt in doubts):
         warn_user(
             f"{metric} reads an array of shape (T, N) or (T, N, d) as N sample paths at T times, and got more times "
             "than paths; pass x.swapaxes(0, 1) where the paths are rows. If it is right, say so by as_paths(x)",
             AxisWarning,
         )
-    if not traits.uses_times and any(one.times_of_index and not one.even_numbers for one in doubts):
+    if not traits.uses_times and any(doubt.times_of_index and not doubt.even_numbers for doubt in doubts):
         warn_user(
             f"{metric} does not use times and leaves out the index of the data, as if the rows were evenly spaced; "
             "pass x.to_numpy() to say so, or take a metric that uses times, such as tiot",
@@ -93,7 +93,7 @@ def check_pair(x: Series, y: Series, traits: Traits, metric: str, x_name: str = 
 def check_sets(left: list[Series], right: list[Series], traits: Traits, metric: str, names: tuple[str, str]) -> None:
     """Refuse two sets of series whose every pair a metric with these traits could not compare."""
     for name, series in zip(names, (left, right), strict=True):
-        for i, one in enumerate(series):
-            check_series(one, traits, metric, f"{name}[{i}]")
-            check_pair(left[0], one, traits, metric, f"{names[0]}[0]", f"{name}[{i}]")
+        for i, member in enumerate(series):
+            check_series(member, traits, metric, f"{name}[{i}]")
+            check_pair(left[0], member, traits, metric, f"{names[0]}[0]", f"{name}[{i}]")
     warn_of_doubts((*left, *right), traits, metric)

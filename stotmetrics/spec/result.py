@@ -143,13 +143,13 @@ class Result:
         if name not in self._extras:
             have = ", ".join(self.available) or "none"
             raise AttributeError(f"this result has no {name}; its metric offers: {have}")
-        found = self._extras[name]
-        if callable(found):
-            found = found()
-            if not _is_in_range(name, found):
-                found = _OutOfRange(name)
-            self._extras[name] = found
-        return found() if isinstance(found, _OutOfRange) else found
+        extra = self._extras[name]
+        if callable(extra):
+            extra = extra()
+            if not _is_in_range(name, extra):
+                extra = _OutOfRange(name)
+            self._extras[name] = extra
+        return extra() if isinstance(extra, _OutOfRange) else extra
 
     def __getstate__(self) -> dict[str, Any]:
         # Extras are closures until they are asked for: a pickle carries their values.
@@ -189,12 +189,12 @@ class _OutOfRange:
         )
 
 
-def _is_in_range(name: str, found: Any) -> bool:
+def _is_in_range(name: str, extra: Any) -> bool:
     """Whether numbers are numbers: a potential may be infinite where there is no mass."""
-    arrays = found if isinstance(found, tuple) else (found,)
+    arrays = extra if isinstance(extra, tuple) else (extra,)
     if name == "potentials":
-        return not any(np.isnan(one).any() or np.isposinf(one).any() for one in arrays)
-    return all(np.isfinite(one).all() for one in arrays if isinstance(one, (float, np.ndarray)))
+        return not any(np.isnan(array).any() or np.isposinf(array).any() for array in arrays)
+    return all(np.isfinite(array).all() for array in arrays if isinstance(array, (float, np.ndarray)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,11 +261,11 @@ class PairGradient:
 def grad_batch_of(pairs: Sequence[PairGradient], side: str) -> GradBatch:
     """Gradients of single pairs side by side, of the sides asked for."""
     return GradBatch(
-        np.array([one.value for one in pairs], dtype=np.float64),
-        None if side == "right" else [one.left for one in pairs],
-        None if side == "left" else [one.right for one in pairs],
-        converged=np.array([one.converged for one in pairs], dtype=np.bool_),
-        gap=np.array([one.gap for one in pairs], dtype=np.float64),
+        np.array([pair.value for pair in pairs], dtype=np.float64),
+        None if side == "right" else [pair.left for pair in pairs],
+        None if side == "left" else [pair.right for pair in pairs],
+        converged=np.array([pair.converged for pair in pairs], dtype=np.bool_),
+        gap=np.array([pair.gap for pair in pairs], dtype=np.float64),
     )
 
 

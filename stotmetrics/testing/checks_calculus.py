@@ -66,10 +66,10 @@ def continuity(metric: BoundMetric, x: Series, seed: int) -> None:
     y = _moved(x, 1e-8, _direction(seed, x))
     at, right, left = evaluate(metric, x, x), evaluate(metric, x, y), evaluate(metric, y, x)
     allowed = slack(at, right, left, rtol=1e-2)
-    for found, words in ((right, "d(x, y)"), (left, "d(y, x)")):
+    for result, words in ((right, "d(x, y)"), (left, "d(y, x)")):
         require(
-            abs(found.value - at.value) <= allowed,
-            f"d(x, x) = {at.value!r}, but {words} = {found.value!r} for a y within 1e-8 of x",
+            abs(result.value - at.value) <= allowed,
+            f"d(x, x) = {at.value!r}, but {words} = {result.value!r} for a y within 1e-8 of x",
         )
 
 
@@ -94,7 +94,7 @@ def gradient_is_finite(metric: BoundMetric, x: Series, y: Series) -> None:
 
     Tolerance: 1e-8 of the scale for the value, and the certified gap.
     """
-    found = evaluate(metric, x, y)
+    result = evaluate(metric, x, y)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", ConvergenceWarning)
@@ -104,8 +104,8 @@ def gradient_is_finite(metric: BoundMetric, x: Series, y: Series) -> None:
         return
     except Exception as error:
         raise AssertionError(f"no gradient: {type(error).__name__}: {error}") from error
-    allowed = slack(x, y, found, value, rtol=1e-8)
-    require(abs(value - found.value) <= allowed, f"the gradient comes with {value!r}, the value is {found.value!r}")
+    allowed = slack(x, y, result, value, rtol=1e-8)
+    require(abs(value - result.value) <= allowed, f"the gradient comes with {value!r}, the value is {result.value!r}")
     for name, slope, series in zip("xy", slopes, (x, y), strict=True):
         require(slope.shape == series.values.shape, f"grad_{name} has shape {slope.shape}")
         require(np.isfinite(slope).all(), f"grad_{name} is not finite")
@@ -120,19 +120,19 @@ def gradient(metric: BoundMetric, x: Series, y: Series, seed: int) -> None:
     the last digits of the value leave of a difference; and the root of the certified gap: values that are off by it may
     differ in slope by its root.
     """
-    found = evaluate(metric, x, y)
+    result = evaluate(metric, x, y)
     try:
         value, *gradients = metric.value_and_grad(fresh(x), fresh(y))
     except Exception as error:
         raise AssertionError(f"no gradient: {type(error).__name__}: {error}") from error
-    allowed = slack(x, y, found, value)
-    require(abs(value - found.value) <= allowed, f"the gradient comes with {value!r}, the value is {found.value!r}")
+    allowed = slack(x, y, result, value)
+    require(abs(value - result.value) <= allowed, f"the gradient comes with {value!r}, the value is {result.value!r}")
     for name, series, grad in zip("xy", (x, y), gradients, strict=True):
         require(grad.shape == series.values.shape, f"grad_{name} has shape {grad.shape}, not {series.values.shape}")
         direction = _direction(seed, series)
         slope = float((grad * direction).sum())
         errors = [abs(slope - _slope(metric, x, y, name, step, direction)) for step in _STEPS]
-        allowed = 1e-5 * (1.0 + float(np.abs(grad).max())) + float(np.sqrt(found.gap or 0.0))
+        allowed = 1e-5 * (1.0 + float(np.abs(grad).max())) + float(np.sqrt(result.gap or 0.0))
         allowed += 8 * float(np.finfo(np.float64).eps) * abs(value) / max(_STEPS)
         require(
             min(errors) <= allowed,

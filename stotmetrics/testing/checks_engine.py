@@ -37,16 +37,16 @@ def _all_pairs(n: int) -> tuple[IntArray, IntArray]:
 
 def _prepared(metric: BoundMetric, series: Sequence[Series]) -> list[object]:
     try:
-        return [metric.prepare(fresh(one)) for one in series]
+        return [metric.prepare(fresh(member)) for member in series]
     except Exception as error:
         raise Undecided(str(error)) from error
 
 
 def _alone(metric: BoundMetric, x: Series, y: Series) -> float:
     """The value of one pair by itself, from the block."""
-    one = np.zeros(1, dtype=np.intp)
+    first = np.zeros(1, dtype=np.intp)
     try:
-        return float(metric.block(_prepared(metric, [x]), _prepared(metric, [y]), one, one).values[0])
+        return float(metric.block(_prepared(metric, [x]), _prepared(metric, [y]), first, first).values[0])
     except Exception as error:
         raise Undecided(str(error)) from error
 
@@ -95,16 +95,16 @@ def matrix(
     metric: BoundMetric, left: list[Series], right: list[Series] | None, *, n_jobs: int, side: int
 ) -> FloatArray:
     """All distances, in tiles of the given side."""
-    found = Destination(np.zeros((len(left), len(left if right is None else right))))
+    destination = Destination(np.zeros((len(left), len(left if right is None else right))))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         with parallel_config(backend="threading"):
-            tiles.fill(metric, left, right, found, side, n_jobs=n_jobs, eager=True)
-    return found.array
+            tiles.fill(metric, left, right, destination, side, n_jobs=n_jobs, eager=True)
+    return destination.array
 
 
 def _copies(series: list[Series]) -> list[Series]:
-    return [fresh(one) for one in series]
+    return [fresh(member) for member in series]
 
 
 @check(_several, share=0.3)
@@ -133,8 +133,8 @@ def pairwise_ignores_workers_and_tiles(metric: BoundMetric, series: list[Series]
     except Exception as error:
         raise Undecided(str(error)) from error
     for n_jobs, side in ((2, 2), (1, 1)):
-        found = matrix(metric, _copies(series), None, n_jobs=n_jobs, side=side)
-        differs = np.argwhere(found != wanted)
+        got = matrix(metric, _copies(series), None, n_jobs=n_jobs, side=side)
+        differs = np.argwhere(got != wanted)
         where = tuple(differs[0].tolist()) if len(differs) else ()
         require(not len(differs), f"entry {where} changes with n_jobs={n_jobs} and tiles of {side} by {side}")
 
@@ -152,13 +152,13 @@ def threads_agree(metric: BoundMetric, series: list[Series]) -> None:
     def work(order: int) -> list[float]:
         # The two walk in opposite directions, so that they are in different pairs at the same time.
         start.wait(timeout=60)
-        found = [metric.solve(fresh(x), fresh(y)).value for x, y in pairs[::order]]
-        return found[::order]
+        values = [metric.solve(fresh(x), fresh(y)).value for x, y in pairs[::order]]
+        return values[::order]
 
     with ThreadPoolExecutor(2) as pool:
         both = [task.result() for task in [pool.submit(work, 1), pool.submit(work, -1)]]
-    for found in both:
-        for got, result, (x, y) in zip(found, wanted, pairs, strict=True):
+    for values in both:
+        for got, result, (x, y) in zip(values, wanted, pairs, strict=True):
             require(abs(got - result.value) <= slack(x, y, result), f"{got!r} in two threads, {result.value!r} in one")
 
 

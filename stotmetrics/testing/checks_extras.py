@@ -25,11 +25,11 @@ def extras_are_finite(metric: BoundMetric, x: Series, y: Series) -> None:
 
     No tolerance.
     """
-    found = evaluate(metric, x, y)
-    require(found.gap is None or found.gap >= 0, f"the gap is {found.gap!r}")
-    for name in found.available:
+    result = evaluate(metric, x, y)
+    require(result.gap is None or result.gap >= 0, f"the gap is {result.gap!r}")
+    for name in result.available:
         try:
-            extra = getattr(found, name, None) if hasattr(type(found), name) else found._extra(name)
+            extra = getattr(result, name, None) if hasattr(type(result), name) else result._extra(name)
         except Exception as error:
             raise AssertionError(f"{name}: {type(error).__name__}: {error}") from error
         _well_formed(name, extra, (len(x), len(y)))
@@ -56,10 +56,10 @@ def alignments_visit_every_time(metric: BoundMetric, x: Series, y: Series) -> No
 
     Tolerance: 1e-8.
     """
-    found = evaluate(metric, x, y)
-    if "alignment" not in found.available:
+    result = evaluate(metric, x, y)
+    if "alignment" not in result.available:
         return
-    alignment = found.alignment
+    alignment = result.alignment
     inside = alignment.min() >= -1e-8 and alignment.max() <= 1 + 1e-8
     require(inside, f"the alignment has entries from {alignment.min()!r} to {alignment.max()!r}")
     ends = alignment[0, 0], alignment[-1, -1]
@@ -74,10 +74,10 @@ def plans_move_the_weights(metric: BoundMetric, x: Series, y: Series) -> None:
 
     Tolerance: 1e-6 of each weight.
     """
-    found = evaluate(metric, x, y)
-    if "plan" not in found.available:
+    result = evaluate(metric, x, y)
+    if "plan" not in result.available:
         return
-    plan = found.plan
+    plan = result.plan
     require(plan.min() >= -1e-12, f"the plan moves {plan.min()!r}")
     for name, sums, series in (("x", plan.sum(1), x), ("y", plan.sum(0), y)):
         off = np.abs(sums - series.weights / series.weights.sum()).max()
@@ -91,39 +91,39 @@ def extras_agree_with_the_value(metric: BoundMetric, x: Series, y: Series) -> No
 
     Tolerance: 1e-8 of the scale of the costs, and the certified gap.
     """
-    found = evaluate(metric, x, y)
-    offers = set(found.available)
+    result = evaluate(metric, x, y)
+    offers = set(result.available)
     if {"plan", "cost"} <= offers:
-        _pays(found, found.plan, "plan", (x, y))
-    if {"alignment", "cost"} <= offers and np.isin(np.round(found.alignment, 12), (0.0, 1.0)).all():
-        _pays(found, found.alignment, "path", (x, y))
-    if {"potentials", "objective"} <= offers and metric.traits.uses_weights and math.isfinite(found.objective):
-        _duals_add_up(found, x, y)
+        _pays(result, result.plan, "plan", (x, y))
+    if {"alignment", "cost"} <= offers and np.isin(np.round(result.alignment, 12), (0.0, 1.0)).all():
+        _pays(result, result.alignment, "path", (x, y))
+    if {"potentials", "objective"} <= offers and metric.traits.uses_weights and math.isfinite(result.objective):
+        _duals_add_up(result, x, y)
 
 
-def _pays(found: Result, moved: FloatArray, name: str, series: tuple[Series, Series]) -> None:
-    if np.shape(moved) != np.shape(found.cost):
+def _pays(result: Result, moved: FloatArray, name: str, series: tuple[Series, Series]) -> None:
+    if np.shape(moved) != np.shape(result.cost):
         return
-    price = float((moved * found.cost).sum())
-    targets = [found.value, *([found.objective] if "objective" in found.available else [])]
-    allowed = slack(*series, found, price, float(np.abs(found.cost).max()), rtol=1e-8)
+    price = float((moved * result.cost).sum())
+    targets = [result.value, *([result.objective] if "objective" in result.available else [])]
+    allowed = slack(*series, result, price, float(np.abs(result.cost).max()), rtol=1e-8)
     require(
         min(abs(price - target) for target in targets) <= allowed,
-        f"the {name} costs {price!r}, the value is {found.value!r}",
+        f"the {name} costs {price!r}, the value is {result.value!r}",
     )
 
 
-def _duals_add_up(found: Result, x: Series, y: Series) -> None:
+def _duals_add_up(result: Result, x: Series, y: Series) -> None:
     total = 0.0
-    for side, series in zip(found.potentials, (x, y), strict=True):
+    for side, series in zip(result.potentials, (x, y), strict=True):
         heavy = series.weights > 0
         total += float((series.weights[heavy] / series.weights.sum()) @ np.asarray(side)[heavy])
     # What is lost is relative to the potentials, which may be far above the objective.
-    scale = max(float(np.abs(np.asarray(side)[np.isfinite(side)]).max(initial=0.0)) for side in found.potentials)
-    allowed = slack(x, y, found, scale, found.objective, rtol=1e-8)
+    scale = max(float(np.abs(np.asarray(side)[np.isfinite(side)]).max(initial=0.0)) for side in result.potentials)
+    allowed = slack(x, y, result, scale, result.objective, rtol=1e-8)
     require(
-        abs(total - found.objective) <= allowed,
-        f"the potentials add up to {total!r}, the objective is {found.objective!r}",
+        abs(total - result.objective) <= allowed,
+        f"the potentials add up to {total!r}, the objective is {result.objective!r}",
     )
 
 

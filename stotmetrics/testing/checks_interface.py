@@ -68,10 +68,10 @@ def any_array_will_do(metric: BoundMetric, x: Series, y: Series) -> None:
         forms["one dimension"] = lambda v: v[:, 0]
     for name, form in forms.items():
         try:
-            found = metric(form(left), form(right))
+            got = metric(form(left), form(right))
         except Exception as error:
             raise AssertionError(f"{name}: {type(error).__name__}: {error}") from error
-        require(abs(found - wanted) <= slack(wanted, rtol=1e-12), f"{name}: {found!r}, but float64 gives {wanted!r}")
+        require(abs(got - wanted) <= slack(wanted, rtol=1e-12), f"{name}: {got!r}, but float64 gives {wanted!r}")
 
 
 @check(_plain, share=0.2)
@@ -84,10 +84,10 @@ def narrow_arrays_are_read_exactly(metric: BoundMetric, x: Series, y: Series) ->
     for kind in (np.float32, np.float16):
         left, right = (s.values.astype(kind) for s in (x, y))
         wanted = value(metric, *(Series(v.astype(np.float64)) for v in (left, right)))
-        found = metric(left, right)
+        got = metric(left, right)
         require(
-            abs(found - wanted) <= slack(wanted, rtol=1e-12),
-            f"{np.dtype(kind).name}: {found!r}, but the same numbers in float64 give {wanted!r}",
+            abs(got - wanted) <= slack(wanted, rtol=1e-12),
+            f"{np.dtype(kind).name}: {got!r}, but the same numbers in float64 give {wanted!r}",
         )
 
 
@@ -105,11 +105,11 @@ def settings_of_the_host_do_not_matter(metric: BoundMetric, x: Series, y: Series
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.simplefilter("ignore", AxisWarning)
-        found = _outcome(metric, left, right)
-    same = found == wanted
-    if isinstance(found, float) and isinstance(wanted, float):
-        same = abs(found - wanted) <= slack(wanted, rtol=1e-12)
-    require(same, f"{wanted!r}, but {found!r} under np.errstate(all='raise') and with warnings as errors")
+        outcome = _outcome(metric, left, right)
+    same = outcome == wanted
+    if isinstance(outcome, float) and isinstance(wanted, float):
+        same = abs(outcome - wanted) <= slack(wanted, rtol=1e-12)
+    require(same, f"{wanted!r}, but {outcome!r} under np.errstate(all='raise') and with warnings as errors")
 
 
 def _outcome(metric: BoundMetric, x: Series, y: Series) -> float | str:
@@ -140,7 +140,7 @@ def one_row_is_questioned(metric: BoundMetric, count: int) -> None:
                 metric(*given)
             except Exception as error:
                 raise Undecided(str(error)) from error
-        told = [one for one in caught if issubclass(one.category, AxisWarning)]
+        told = [warning for warning in caught if issubclass(warning.category, AxisWarning)]
         kind = type(given[0]).__name__
         require(len(told) == wanted, f"{kind} of shape {x.shape}: {len(told)} warnings, not {wanted}")
 
@@ -189,13 +189,13 @@ def bad_series_are_refused(metric: BoundMetric, x: Series, y: Series) -> None:
             given: list[Any] = [x.values.copy(), y.values.copy()]
             given[place] = bad
             try:
-                found = metric(*given)
+                value = metric(*given)
             except InvalidSeriesError as error:
                 require(name in str(error).split(" ") or f"of {name}" in str(error), f"{words}: {error}")
             except Exception as error:
                 raise AssertionError(f"{words} as {name}: {type(error).__name__}: {error}") from error
             else:
-                raise AssertionError(f"{words} as {name} was taken, and gave {found!r}")
+                raise AssertionError(f"{words} as {name} was taken, and gave {value!r}")
 
 
 def _bad_values(parameter: Parameter) -> Iterator[Any]:

@@ -113,8 +113,8 @@ def zero_on_the_diagonal(metric: BoundMetric, x: Series) -> None:
 
     Tolerance: 1e-7 of the scale (a root of a rounding error is larger than the error), and the certified gap.
     """
-    found = evaluate(metric, x, x)
-    require(abs(found.value) <= slack(x, found, rtol=1e-7), f"d(x, copy of x) = {found.value!r}")
+    result = evaluate(metric, x, x)
+    require(abs(result.value) <= slack(x, result, rtol=1e-7), f"d(x, copy of x) = {result.value!r}")
     copy = fresh(x)
     same = metric.solve(copy, copy)
     require(abs(same.value) <= slack(x, same, rtol=1e-7), f"d(x, x) = {same.value!r}")
@@ -126,8 +126,8 @@ def nonnegativity(metric: BoundMetric, x: Series, y: Series) -> None:
 
     Tolerance: 1e-9 of the scale, and the certified gap.
     """
-    found = evaluate(metric, x, y)
-    require(found.value >= -slack(x, y, found), f"d(x, y) = {found.value!r}")
+    result = evaluate(metric, x, y)
+    require(result.value >= -slack(x, y, result), f"d(x, y) = {result.value!r}")
 
 
 @check(_three, trait="triangle", share=2.0)
@@ -152,8 +152,8 @@ def separation(metric: BoundMetric, x: Series, y: Series) -> None:
 
     Tolerance: 1e-12 of the scale (squares of the largest value), and the certified gap.
     """
-    found = evaluate(metric, x, y)
-    require(found.value > slack(x, y, found, rtol=1e-12), f"d(x, y) = {found.value!r} between different series")
+    result = evaluate(metric, x, y)
+    require(result.value > slack(x, y, result, rtol=1e-12), f"d(x, y) = {result.value!r} between different series")
 
 
 @check(_shuffled, trait="compares_paths")
@@ -178,9 +178,9 @@ def lower_bound_is_below(metric: BoundMetric, x: Series, y: Series) -> None:
 
     Tolerance: 1e-9 of the scale, and the certified gap.
     """
-    found = evaluate(metric, x, y)
+    result = evaluate(metric, x, y)
     low = _bound_alone(metric, metric.prepare(fresh(x)), metric.prepare(fresh(y)))
-    require(low <= found.value + slack(x, y, found, low), f"the bound is {low!r}, the value {found.value!r}")
+    require(low <= result.value + slack(x, y, result, low), f"the bound is {low!r}, the value {result.value!r}")
 
 
 @check(pair, when=lambda metric: metric.spec.lower_bounds is not None)
@@ -205,16 +205,16 @@ def abandons_only_what_is_too_far(metric: BoundMetric, x: Series, y: Series, sha
 
     Tolerance: 1e-9 of the scale, and the certified gaps.
     """
-    found = evaluate(metric, x, y)
-    cutoff = share * found.value
+    result = evaluate(metric, x, y)
+    cutoff = share * result.value
     batch = metric.block([metric.prepare(fresh(x))], [metric.prepare(fresh(y))], _ONE, _ONE, np.array([cutoff]))
     if batch.abandoned is not None and batch.abandoned[0]:
-        require(found.value >= cutoff - slack(x, y, found), f"abandoned at {cutoff!r}, the value is {found.value!r}")
+        require(result.value >= cutoff - slack(x, y, result), f"abandoned at {cutoff!r}, the value is {result.value!r}")
     elif batch.converged is None or batch.converged[0]:
         gap = 0.0 if batch.gap is None or np.isnan(batch.gap[0]) else float(batch.gap[0])
         require(
-            abs(batch.values[0] - found.value) <= slack(x, y, found) + gap,
-            f"{batch.values[0]!r} under the cutoff {cutoff!r}, the value is {found.value!r}",
+            abs(batch.values[0] - result.value) <= slack(x, y, result) + gap,
+            f"{batch.values[0]!r} under the cutoff {cutoff!r}, the value is {result.value!r}",
         )
 
 
@@ -225,27 +225,28 @@ def cutoffs_keep_to_their_pair(metric: BoundMetric, series: list[Series], shares
     Tolerance: 1e-9 of the scale, and the certified gaps.
     """
     pairs = [(i, (i + step) % len(series)) for step in (0, 1, 2) for i in range(len(series))]
-    found = [evaluate(metric, series[i], series[j]) for i, j in pairs]
+    results = [evaluate(metric, series[i], series[j]) for i, j in pairs]
     cutoffs = np.array(
         [
-            np.inf if share == np.inf else share * one.value
-            for one, share in zip(found, (shares * len(pairs))[: len(pairs)], strict=True)
+            np.inf if share == np.inf else share * result.value
+            for result, share in zip(results, (shares * len(pairs))[: len(pairs)], strict=True)
         ]
     )
-    prepared = [metric.prepare(fresh(one)) for one in series]
+    prepared = [metric.prepare(fresh(member)) for member in series]
     rows, cols = (np.array(side, dtype=np.intp) for side in zip(*pairs, strict=True))
     batch = metric.block(prepared, prepared, rows, cols, cutoffs)
-    for k, ((i, j), one) in enumerate(zip(pairs, found, strict=True)):
-        allowed = slack(series[i], series[j], one)
+    for k, ((i, j), result) in enumerate(zip(pairs, results, strict=True)):
+        allowed = slack(series[i], series[j], result)
         if batch.abandoned is not None and batch.abandoned[k]:
             require(
-                one.value >= cutoffs[k] - allowed, f"pair ({i}, {j}) abandoned at {cutoffs[k]!r}, it is {one.value!r}"
+                result.value >= cutoffs[k] - allowed,
+                f"pair ({i}, {j}) abandoned at {cutoffs[k]!r}, it is {result.value!r}",
             )
         elif batch.converged is None or batch.converged[k]:
             gap = 0.0 if batch.gap is None or np.isnan(batch.gap[k]) else float(batch.gap[k])
             require(
-                abs(batch.values[k] - one.value) <= allowed + gap,
-                f"pair ({i}, {j}): {batch.values[k]!r} under the cutoff {cutoffs[k]!r}, the value is {one.value!r}",
+                abs(batch.values[k] - result.value) <= allowed + gap,
+                f"pair ({i}, {j}): {batch.values[k]!r} under the cutoff {cutoffs[k]!r}, the value is {result.value!r}",
             )
 
 

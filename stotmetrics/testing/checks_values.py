@@ -48,10 +48,10 @@ def _finite(metric: BoundMetric, x: Series, y: Series) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         try:
-            found = metric(fresh(x), fresh(y))
+            got = metric(fresh(x), fresh(y))
         except Exception as error:
             raise AssertionError(f"no value for legal series: {type(error).__name__}: {error}") from error
-    require(type(found) is float and math.isfinite(found), f"the value must be a finite float; got {found!r}")
+    require(type(got) is float and math.isfinite(got), f"the value must be a finite float; got {got!r}")
 
 
 @check(_plain)
@@ -236,13 +236,13 @@ def double_precision(metric: BoundMetric, x: Series, y: Series) -> None:
     def at(t: float) -> Series:
         return Series(y.values + t * direction, *_given(y))
 
-    found = []
+    errors = []
     for k in range(7):
         middle = 0.013 * (k + 0.37)
         three = [evaluate(metric, x, at(middle + shift)) for shift in (-step, 0.0, step)]
         second = abs(three[0].value - 2 * three[1].value + three[2].value)
-        found.append(second - 4 * slack(x, y, *three, rtol=5e-10))
-    worst = sorted(found)[-2]
+        errors.append(second - 4 * slack(x, y, *three, rtol=5e-10))
+    worst = sorted(errors)[-2]
     require(worst <= 0, f"the value is rough at the scale of {step:.1e}, by {worst:.1e} beyond double rounding")
 
 
@@ -263,12 +263,12 @@ def agrees_with_reference(metric: BoundMetric, x: Series, y: Series) -> None:
 
     Tolerance: 1e-8 of the scale, and the certified gaps of both.
     """
-    found = evaluate(metric, x, y)
+    result = evaluate(metric, x, y)
     wanted = metric.reference(fresh(x), fresh(y))
     if not wanted.converged:
         raise Undecided(f"the reference of {metric!r} did not converge")
-    allowed = slack(x, y, found, wanted, rtol=1e-8)
-    require(abs(found.value - wanted.value) <= allowed, f"{found.value!r}, but the reference says {wanted.value!r}")
+    allowed = slack(x, y, result, wanted, rtol=1e-8)
+    require(abs(result.value - wanted.value) <= allowed, f"{result.value!r}, but the reference says {wanted.value!r}")
 
 
 CHECKS = (

@@ -49,7 +49,7 @@ def report(
             print(f"{outcome.check.name} {outcome.status}", flush=True)
 
     try:
-        found = check_metric(
+        outcome = check_metric(
             target,
             params=params,
             max_examples=max_examples,
@@ -63,5 +63,5 @@ def report(
         if isinstance(target, str) and ":" in target and not isinstance(error, MetricLoadError):
             raise MetricLoadError(f"{target} cannot be loaded: {type(error).__name__}: {error}") from error
         raise
-    print(found)
-    return found.passed
+    print(outcome)
+    return outcome.passed

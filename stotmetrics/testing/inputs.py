@@ -69,15 +69,15 @@ def _processes(
     length = draw(st.integers(low, max(low, min(max_length, 4))))
     d = draw(st.sampled_from([1, 1, 2])) if max_dims > 1 else 1
     counts = ([1] if min_dims == 1 and d == 1 else []) + ([max(length, 2), length + 2] if max_dims > 1 else [])
-    found: list[Series] = []
+    processes: list[Series] = []
     for _ in range(count):
         n = draw(st.sampled_from(counts))
-        base = [one.values for one in found if one.values.shape == (length, n * d)]
+        base = [process.values for process in processes if process.values.shape == (length, n * d)]
         values = _generic_paths(draw, length, n * d) if generic else _paths(draw, traits, base, length, n * d)
         weighted = draw(st.booleans()) if weights is None else weights
         masses = draw(our.histograms(n, zeros=not generic, normalised=True)) if weighted else None
-        found.append(Series(values, frame_shape=(n, d) if d > 1 else None, path_weights=masses))
-    return tuple(found)
+        processes.append(Series(values, frame_shape=(n, d) if d > 1 else None, path_weights=masses))
+    return tuple(processes)
 
 
 def _paths(draw: DrawFn, traits: Traits, others: list[FloatArray], length: int, columns: int) -> FloatArray:
