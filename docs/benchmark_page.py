@@ -41,14 +41,14 @@ def keep(report):
         "date": run["datetime"][:10],
         "benchmarks": [
             {
-                "group": one["group"] or one["name"],
-                "file": one["fullname"].partition("::")[0].rpartition("/")[2],
-                "params": one["params"] or {},
-                "median": one["stats"]["median"],
-                "rounds": one["stats"]["rounds"],
-                "extra": one["extra_info"],
+                "group": benchmark["group"] or benchmark["name"],
+                "file": benchmark["fullname"].partition("::")[0].rpartition("/")[2],
+                "params": benchmark["params"] or {},
+                "median": benchmark["stats"]["median"],
+                "rounds": benchmark["stats"]["rounds"],
+                "extra": benchmark["extra_info"],
             }
-            for one in run["benchmarks"]
+            for benchmark in run["benchmarks"]
         ],
     }
     KEPT.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
@@ -61,26 +61,28 @@ def write(docs):
     folder.mkdir(exist_ok=True)
     parts = [INTRODUCTION, machine(run)]
     groups = defaultdict(list)
-    for one in run["benchmarks"]:
-        groups[one["group"]].append(one)
-    for k, (group, found) in enumerate(groups.items()):
-        scale = scale_of(found)
+    for benchmark in run["benchmarks"]:
+        groups[benchmark["group"]].append(benchmark)
+    for k, (group, members) in enumerate(groups.items()):
+        scale = scale_of(members)
         parts.append(f"## {group}")
         if scale:
             picture = f"group{k}.svg"
-            draw(found, scale, folder / picture)
+            draw(members, scale, folder / picture)
             parts.append(f"```{{image}} {picture}\n:alt: {group}, seconds by {SCALES[scale]}\n```")
-        parts.append(by_scale(found, scale) if scale else plain(found))
-        parts.append(f"*{found[0]['file']}*")
+        parts.append(by_scale(members, scale) if scale else plain(members))
+        parts.append(f"*{members[0]['file']}*")
     page = folder / "index.md"
     text = "\n\n".join(parts) + "\n"
     if not page.exists() or page.read_text(encoding="utf-8") != text:
         page.write_text(text, encoding="utf-8")
 
 
-def scale_of(found):
+def scale_of(members):
     """The parameter that grows within a group, if there is one."""
-    return next((scale for scale in SCALES if len({one["params"].get(scale) for one in found} - {None}) > 1), None)
+    return next(
+        (scale for scale in SCALES if len({benchmark["params"].get(scale) for benchmark in members} - {None}) > 1), None
+    )
 
 
 INTRODUCTION = """# Benchmarks
@@ -96,29 +98,29 @@ def machine(run):
     return f"Run on {run['date']}: {told['processor']}, {told['cores']} cores, {told['system']}; {versions}."
 
 
-def who(one):
+def who(benchmark):
     """Whose code ran: the parameter of that name, or all parameters that are no scale."""
-    params = one["params"]
+    params = benchmark["params"]
     for name in ("whose", "way", "metric"):
         if name in params:
             return str(params[name])
     return ", ".join(str(value) for name, value in params.items() if name not in SCALES) or "stotmetrics"
 
 
-def plain(found):
-    named = [(who(one), one) for one in found]
-    ours = next((one["median"] for name, one in named if name in OURS), None)
+def plain(members):
+    named = [(who(benchmark), benchmark) for benchmark in members]
+    ours = next((benchmark["median"] for name, benchmark in named if name in OURS), None)
     rows = []
-    for name, one in sorted(named, key=lambda pair: pair[1]["median"]):
-        notes = ", ".join(f"{key.replace('_', ' ')} {value:.4g}" for key, value in one["extra"].items())
-        rows.append((name, seconds(one["median"], ours if name not in OURS else None), notes))
+    for name, benchmark in sorted(named, key=lambda pair: pair[1]["median"]):
+        notes = ", ".join(f"{key.replace('_', ' ')} {value:.4g}" for key, value in benchmark["extra"].items())
+        rows.append((name, seconds(benchmark["median"], ours if name not in OURS else None), notes))
     return table(("", "seconds", "notes"), rows)
 
 
-def by_scale(found, scale):
-    sizes = sorted({one["params"][scale] for one in found})
-    names = list(dict.fromkeys(who(one) for one in found))
-    medians = {(who(one), one["params"][scale]): one["median"] for one in found}
+def by_scale(members, scale):
+    sizes = sorted({benchmark["params"][scale] for benchmark in members})
+    names = list(dict.fromkeys(who(benchmark) for benchmark in members))
+    medians = {(who(benchmark), benchmark["params"][scale]): benchmark["median"] for benchmark in members}
     ours = next((name for name in names if name in OURS), None)
     rows = [
         (
@@ -145,15 +147,17 @@ def seconds(median, ours=None):
 UNITS = (("s", 1, 1.0), ("ms", 1e3, 1e-3), ("µs", 1e6, 0.0))
 
 
-def draw(found, scale, path):
+def draw(members, scale, path):
     figure = Figure(figsize=(6, 3.6), layout="constrained")
     ax = figure.subplots()
-    names = list(dict.fromkeys(who(one) for one in found))
+    names = list(dict.fromkeys(who(benchmark) for benchmark in members))
     for k, name in enumerate(names):
-        points = sorted((one["params"][scale], one["median"]) for one in found if who(one) == name)
+        points = sorted(
+            (benchmark["params"][scale], benchmark["median"]) for benchmark in members if who(benchmark) == name
+        )
         style = {"lw": 2.2, "color": "k"} if name in OURS else {"lw": 1.4, "linestyle": ("--", "-.", ":")[k % 3]}
         ax.loglog(*zip(*points, strict=True), marker="os^Dv<>P*X"[k % 10], markersize=4, label=name, **style)
-    sizes = sorted({one["params"][scale] for one in found})
+    sizes = sorted({benchmark["params"][scale] for benchmark in members})
     ax.set_xticks(sizes, [str(size) for size in sizes])
     ax.set_xticks([], minor=True)
     ax.set(xlabel=SCALES[scale], ylabel="seconds")

@@ -42,11 +42,11 @@ def broken(folder):
 
 
 def main(folder):
-    found = list(broken(Path(folder).resolve()))
-    for path, link in found:
+    links = list(broken(Path(folder).resolve()))
+    for path, link in links:
         print(f"{path}: {link}")
-    print(f"{len(found)} broken links")
-    return 1 if found else 0
+    print(f"{len(links)} broken links")
+    return 1 if links else 0
 
 
 if __name__ == "__main__":

@@ -186,7 +186,7 @@ def axioms(specs):
     for spec in specs:
         known = [
             ("at its defaults", bind(spec).traits),
-            *((f"`{setting}`", found) for setting, found in settings(spec)),
+            *((f"`{setting}`", traits) for setting, traits in settings(spec)),
         ]
         full = [setting for setting, traits in known if traits.metric_axioms]
         pseudo = [
@@ -199,7 +199,7 @@ def axioms(specs):
         if "at its defaults" in pseudo:
             pseudo = ["at its defaults"]
         if full or pseudo:
-            told = (", ".join(dict.fromkeys(found)) or "no" for found in (full, pseudo))
+            told = (", ".join(dict.fromkeys(listed)) or "no" for listed in (full, pseudo))
             rows.append((f"[{spec.name}](metrics/{spec.name}.md)", *told))
     return table(("metric", "all axioms", "all but that different series are apart"), rows) + "\n"
 
@@ -224,11 +224,11 @@ def invariances(specs):
     rows = []
     for spec in specs:
         metric = bind(spec)
-        found = [
+        effects = [
             " / ".join(effect(metric, pair, times, change, both) for both in (True, False))
             for change in CHANGES.values()
         ]
-        rows.append((f"[{spec.name}](metrics/{spec.name}.md)", *(f if f != "– / –" else "–" for f in found)))
+        rows.append((f"[{spec.name}](metrics/{spec.name}.md)", *(f if f != "– / –" else "–" for f in effects)))
     return table(("metric", *CHANGES), rows) + "\n"
 
 

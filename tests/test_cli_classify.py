@@ -81,7 +81,7 @@ def test_the_grid_tries_all_combinations(drawn):
     out = folder / "outcome.json"
     grid = ("--grid", "gamma=0.1,1", "--grid", "band=None,2")
     assert run("classify", folder / "train.npz", "--leave-one-out", "--metric", "softdtw", *grid, "--out", out) == 0
-    tried = [one["params"] for one in json.loads(out.read_text())["grid"]]
+    tried = [trial["params"] for trial in json.loads(out.read_text())["grid"]]
     assert tried == [{"gamma": g, "band": b} for g in (0.1, 1) for b in (None, 2)]
 
 

@@ -84,8 +84,8 @@ def test_entropic_transport_between_gaussians_has_its_closed_form(mean, spreads,
     half = epsilon / 2
     root = math.sqrt(4 * a * b + half**2)
     truth = mean**2 + a + b - root + half * (1 - math.log(2 * half)) + half * math.log(root + half)
-    found = stotmetrics.solve(x, y, metric="taot", w=1.0, epsilon=epsilon, standardize=False)
-    assert found.objective == pytest.approx(truth, abs=1e-8)
+    result = stotmetrics.solve(x, y, metric="taot", w=1.0, epsilon=epsilon, standardize=False)
+    assert result.objective == pytest.approx(truth, abs=1e-8)
 
 
 @given(DECADES, DECADES, st.floats(0, 3), st.sampled_from([0.1, 1.0, 10.0]), st.sampled_from([0.1, 1.0, 10.0]))
@@ -98,9 +98,9 @@ def test_between_unbalanced_point_masses_sta_has_its_closed_form(mass, other, ap
         x ** (2 * zeta) / 2 + y ** (2 * zeta) / 2 - math.exp(-zeta * apart / rho) * (x * y) ** zeta
     )
     params = {"ground": Ground.from_cost(M), "epsilon": epsilon, "rho": rho, "gamma": 0.0, "tol": 1e-10}
-    found = stotmetrics.get_metric("sta", **params).solve([[x, 0.0]], [[0.0, y]])
+    result = stotmetrics.get_metric("sta", **params).solve([[x, 0.0]], [[0.0, y]])
     rounding = 1e-12 * (epsilon + 2 * rho) * (x ** (2 * zeta) + y ** (2 * zeta) + x + y)
-    assert abs(found.value - truth) <= found.gap + rounding
+    assert abs(result.value - truth) <= result.gap + rounding
 
 
 @given(SEEDS, st.floats(-3, 3), DECADES, st.integers(1, 6), st.integers(0, 6))
@@ -129,8 +129,8 @@ def test_softdtw_of_constants_is_the_least_path_less_the_number_of_alignments(se
     truth = least * c - gamma * math.log(
         sum(count * math.exp(-(steps - least) * min(c / gamma, 1e3)) for steps, count in lengths.items())
     )
-    found = stotmetrics.softdtw([0.0] * int(n), [10**size] * int(m), gamma=gamma)
-    assert found == pytest.approx(truth, rel=1e-11, abs=1e-13 * (gamma + c))
+    value = stotmetrics.softdtw([0.0] * int(n), [10**size] * int(m), gamma=gamma)
+    assert value == pytest.approx(truth, rel=1e-11, abs=1e-13 * (gamma + c))
 
 
 @given(SEEDS, DECADES)

@@ -43,7 +43,7 @@ def test_one_row_of_many_values_draws_one_warning_at_the_line_of_the_caller(call
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         call(VALUES[None])
-    assert [one.category for one in told] == [AxisWarning]
+    assert [warning.category for warning in told] == [AxisWarning]
     assert "(channels, time)" in str(told[0].message) and "x.T" in str(told[0].message)
     assert told[0].filename == __file__
 
@@ -82,13 +82,13 @@ def test_rows_of_other_lengths_are_refused_with_the_way_out():
 def test_a_series_does_not_change_with_the_arrays_it_was_made_of():
     values, times, weights = VALUES.copy(), np.arange(4.0), np.ones(4)
     made = [as_series(values, times=times, weights=weights), Series(values[:, None], times, weights)]
-    found, table = as_dataset([values]), np.stack([values, values])
+    listed, table = as_dataset([values]), np.stack([values, values])
     rows = as_dataset(table)
     values[:], times[:], weights[:], table[:] = 9.0, 9.0, 9.0, 9.0
-    for one in (*made, *found, *rows):
-        assert one.values.ravel().tolist() == VALUES.tolist()
-    assert [one.times.tolist() for one in made] == [[0, 1, 2, 3]] * 2
-    assert [one.weights.tolist() for one in made] == [[1] * 4] * 2
+    for series in (*made, *listed, *rows):
+        assert series.values.ravel().tolist() == VALUES.tolist()
+    assert [series.times.tolist() for series in made] == [[0, 1, 2, 3]] * 2
+    assert [series.weights.tolist() for series in made] == [[1] * 4] * 2
 
 
 @pytest.mark.parametrize("again", [lambda s: s, copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s))])
@@ -118,9 +118,9 @@ def test_a_set_in_one_array_is_read_like_its_rows():
     padded[1, 3:] = np.nan
     for X in (padded, padded[::-1], np.asfortranarray(padded), rng.normal(size=(3, 4)), rng.normal(size=(2, 3, 4, 5))):
         for share in (True, False):
-            for one, row in zip(read_dataset(X, "X", share=share), X, strict=True):
-                np.testing.assert_array_equal(one.values, as_series(row).values)
-                assert one.frame_shape == as_series(row).frame_shape and one.values.flags.c_contiguous
+            for series, row in zip(read_dataset(X, "X", share=share), X, strict=True):
+                np.testing.assert_array_equal(series.values, as_series(row).values)
+                assert series.frame_shape == as_series(row).frame_shape and series.values.flags.c_contiguous
     padded[2, 1, 1] = np.nan
     with pytest.raises(InvalidSeriesError, match=r"X\[2\] must be finite.*time index 1, channel 1"):
         as_dataset(padded)
@@ -262,7 +262,7 @@ def test_a_metric_that_does_not_use_times_says_once_that_it_leaves_the_index_out
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             call()
-        assert ["does not use times" in str(one.message) for one in told] == [True]
+        assert ["does not use times" in str(warning.message) for warning in told] == [True]
     assert quietly(lambda: distance(x.to_numpy(), VALUES, metric="dtw")) == 0.0
 
 
@@ -305,10 +305,10 @@ def test_a_frame_of_two_levels_is_a_set_of_series(pd):
     index = pd.MultiIndex.from_product([["b", "a"], pd.date_range("2024", periods=3)], names=["instance", "time"])
     frame = pd.DataFrame({"u": np.arange(6.0), "v": np.arange(6.0)}, index=index)
     for X in (frame, frame.iloc[[0, 3, 1, 4, 2, 5]]):
-        found = as_dataset(X)
-        assert [one.values[:, 0].tolist() for one in found] == [[0, 1, 2], [3, 4, 5]]
-        assert [one.times.tolist() for one in found] == [[0, DAY, 2 * DAY]] * 2
-    assert [one.dim for one in as_dataset(frame["u"])] == [1, 1]
+        members = as_dataset(X)
+        assert [series.values[:, 0].tolist() for series in members] == [[0, 1, 2], [3, 4, 5]]
+        assert [series.times.tolist() for series in members] == [[0, DAY, 2 * DAY]] * 2
+    assert [series.dim for series in as_dataset(frame["u"])] == [1, 1]
     assert stotmetrics.pairwise(frame, metric="tiot").shape == (2, 2)
 
 
@@ -335,9 +335,9 @@ def test_a_table_that_is_no_set_says_how_to_make_one(pd, make, message):
 
 def test_the_hints_for_a_table_work(pd):
     X = pd.DataFrame(np.arange(6.0).reshape(2, 3), columns=list("abc"))
-    assert [len(one) for one in as_dataset(X.to_numpy())] == [3, 3]
-    assert [len(one) for one in as_dataset([X[c] for c in X.columns])] == [2, 2, 2]
-    assert [(len(one), one.dim) for one in as_dataset([X])] == [(2, 3)]
+    assert [len(series) for series in as_dataset(X.to_numpy())] == [3, 3]
+    assert [len(series) for series in as_dataset([X[c] for c in X.columns])] == [2, 2, 2]
+    assert [(len(series), series.dim) for series in as_dataset([X])] == [(2, 3)]
 
 
 @pytest.mark.parametrize(
@@ -373,8 +373,8 @@ def test_the_dimension_called_time_is_found(xr):
     film = xr.DataArray(np.arange(24.0).reshape(2, 3, 4), dims=("y", "x", "time"))
     assert as_series(film).frame_shape == (2, 3)
     dated = x.assign_coords(time=np.array(["2024-01-01", "2024-01-02", "2024-01-03", "2024-01-05"], dtype="M8[ns]"))
-    for one in (dated, dated.rename(time="day")):
-        assert as_series(one).times.tolist() == [0, DAY, 2 * DAY, 4 * DAY]
+    for array in (dated, dated.rename(time="day")):
+        assert as_series(array).times.tolist() == [0, DAY, 2 * DAY, 4 * DAY]
     assert (
         quietly(lambda: distance(xr.DataArray(np.ones((3, 1)), dims=("channel", "time")), np.ones((2, 3)), "tiot")) >= 0
     )
@@ -382,8 +382,8 @@ def test_the_dimension_called_time_is_found(xr):
 
 def test_instances_of_a_labelled_array_are_counted_by_name(xr):
     X = xr.DataArray(np.arange(24.0).reshape(2, 3, 4), dims=("channel", "instance", "time"))
-    for one in (X, X.rename(instance="subjects")):
-        assert [(len(s), s.dim) for s in as_dataset(one)] == [(4, 2)] * 3
+    for array in (X, X.rename(instance="subjects")):
+        assert [(len(s), s.dim) for s in as_dataset(array)] == [(4, 2)] * 3
     assert [(len(s), s.dim) for s in as_dataset(X.isel(channel=0))] == [(4, 1)] * 3
 
 
@@ -415,7 +415,7 @@ def test_polars_columns_and_tables_are_read():
     assert as_series(pl.Series([1, None, 2]), missing="drop").times.tolist() == [0, 2]
     table = pl.DataFrame({"a": [1, 2], "b": [0.5, 1.5]})
     assert as_series(table).values.tolist() == [[1, 0.5], [2, 1.5]]
-    assert [len(one) for one in as_dataset(pl.Series([[1.0, 2.0], [3.0]]))] == [2, 1]
+    assert [len(series) for series in as_dataset(pl.Series([[1.0, 2.0], [3.0]]))] == [2, 1]
     with pytest.raises(InvalidSeriesError, match=r"\[X\[c\] for c in X\.columns\]"):
         as_dataset(table)
     for read in (as_series, as_dataset):
@@ -434,10 +434,10 @@ def test_arrow_arrays_and_tables_are_read():
     assert as_series(pa.chunked_array([[1, 2], [3]])).values.ravel().tolist() == [1, 2, 3]
     table = pa.table({"a": [1, 2], "b": [0.5, 1.5]})
     assert as_series(table).values.tolist() == [[1, 0.5], [2, 1.5]]
-    assert [len(one) for one in as_dataset(pa.array([[1.0, 2.0], [3.0]]))] == [2, 1]
+    assert [len(series) for series in as_dataset(pa.array([[1.0, 2.0], [3.0]]))] == [2, 1]
     with pytest.raises(InvalidSeriesError, match=r"\[X\[c\] for c in X\.column_names\]"):
         as_dataset(table)
-    assert [len(one) for one in as_dataset([table[c] for c in table.column_names])] == [2, 2]
+    assert [len(series) for series in as_dataset([table[c] for c in table.column_names])] == [2, 2]
 
 
 @pytest.mark.parametrize("names", [("time", "instance"), ("time", None), (None, "id"), (None, None)])

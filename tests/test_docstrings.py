@@ -14,8 +14,8 @@ SECTIONS = ("Parameters", "Returns|Yields", "Raises", "Examples")
 
 
 def of(module, names):
-    found = [getattr(module, name) for name in names]
-    return [one for one in found if isinstance(one, FunctionType)]
+    members = [getattr(module, name) for name in names]
+    return [member for member in members if isinstance(member, FunctionType)]
 
 
 METRICS = [

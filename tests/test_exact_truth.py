@@ -109,8 +109,8 @@ def test_transport_equals_rational_arithmetic(seed, p, omega):
     A, B = costs(x, y, p)
     mixed = [[u + omega * v for u, v in zip(*rows, strict=True)] for rows in zip(A, B, strict=True)]
     truth = float(priced(optimal_plan(mixed, x[2], y[2]), mixed))
-    found = stotmetrics.distance(as_series(*x), as_series(*y), metric="taot", p=p, omega=omega, standardize=False)
-    assert found == pytest.approx(truth, rel=1e-13, abs=1e-13)
+    value = stotmetrics.distance(as_series(*x), as_series(*y), metric="taot", p=p, omega=omega, standardize=False)
+    assert value == pytest.approx(truth, rel=1e-13, abs=1e-13)
 
 
 @given(SEEDS, st.sampled_from([1, 2, 3]))
@@ -118,10 +118,10 @@ def test_tiot_equals_rational_arithmetic(seed, p):
     x, y = draw(seed)
     A, B = costs(x, y, p)
     value, _ = exact_tiot(A, B, x[2], y[2])
-    found = stotmetrics.solve(as_series(*x), as_series(*y), metric="tiot", p=p, standardize=False, root=False)
-    assert found.value == pytest.approx(float(value), rel=1e-13, abs=1e-13)
+    result = stotmetrics.solve(as_series(*x), as_series(*y), metric="tiot", p=p, standardize=False, root=False)
+    assert result.value == pytest.approx(float(value), rel=1e-13, abs=1e-13)
     # At the weight that was found, in fractions: no transport is cheaper than the value.
-    w = Fraction(float(found.w))
+    w = Fraction(float(result.w))
     mixed = [[w * u + (1 - w) * v for u, v in zip(*rows, strict=True)] for rows in zip(A, B, strict=True)]
     at_w = priced(optimal_plan(mixed, x[2], y[2]), mixed)
     assert float(at_w) == pytest.approx(float(value), rel=1e-12, abs=1e-12)
@@ -157,9 +157,9 @@ def test_softdtw_and_its_gradient_equal_forty_digits_over_all_alignments(seed, g
             for i, j in path:
                 slopes[i] += 2 * (X[i] - Y[j]) * weight / partition
         slopes = [float(s) for s in slopes]
-    found, of_x, _ = stotmetrics.value_and_grad(x, y, metric="softdtw", gamma=gamma)
+    computed, of_x, _ = stotmetrics.value_and_grad(x, y, metric="softdtw", gamma=gamma)
     # A value may cancel against gamma log D.
-    assert found == pytest.approx(value, rel=1e-12, abs=1e-13 * (gamma + scale**2))
+    assert computed == pytest.approx(value, rel=1e-12, abs=1e-13 * (gamma + scale**2))
     assert stotmetrics.softdtw(x, y, gamma=gamma) == pytest.approx(value, rel=1e-12, abs=1e-13 * (gamma + scale**2))
     # Where gamma is far below the costs, their last digit moves the weights of the alignments.
     digit = 2.0**-50 * max(1.0, scale**2 / gamma)
@@ -205,9 +205,9 @@ def test_unbalanced_transport_equals_forty_digits(seed, epsilon, rho, mass):
     S = sinkhorn_divergence(x, y, M, epsilon, rho, stopThr=1e-12, numItermax=10_000)
     assert truth - 1e-11 * scale <= S <= truth + 1e-11 * scale
     ground = {"ground": Ground.from_cost(M), "epsilon": epsilon, "rho": rho, "tol": 1e-10, "gamma": 0.0}
-    found = stotmetrics.solve(x[None], y[None], metric="sta", **ground)
-    assert abs(found.value - truth) <= found.gap + 1e-12 * scale
-    assert found.gap <= 1e-10 * largest + 1e-12 * abs(truth)
+    result = stotmetrics.solve(x[None], y[None], metric="sta", **ground)
+    assert abs(result.value - truth) <= result.gap + 1e-12 * scale
+    assert result.gap <= 1e-10 * largest + 1e-12 * abs(truth)
 
 
 # --- entropic TiOT: the saddle point in forty digits ---
@@ -254,9 +254,9 @@ def test_etiot_equals_forty_digits(seed, epsilon):
         A, B = ([[mpmath.mpf(c.numerator) for c in row] for row in C] for C in costs(x, y, 1))
         a, b = ([mpmath.mpf(w.numerator) / w.denominator for w in side[2]] for side in (x, y))
         value, objective = (float(v) for v in precise_etiot(A, B, a, b, epsilon))
-    found = stotmetrics.solve(
+    result = stotmetrics.solve(
         as_series(*x), as_series(*y), metric="etiot", p=1, epsilon=epsilon, standardize=False, tol=1e-13
     )
-    assert abs(found.objective - objective) <= found.gap + 1e-13 * max(1.0, objective)
+    assert abs(result.objective - objective) <= result.gap + 1e-13 * max(1.0, objective)
     # The objective is flat at the saddle point, so that the value is good to the root of the gap.
-    assert found.value == pytest.approx(value, abs=1e-7 * max(1.0, value))
+    assert result.value == pytest.approx(value, abs=1e-7 * max(1.0, value))

@@ -176,8 +176,8 @@ def test_overlapping_series_are_read_and_not_written():
     before = base.copy()
     windows = np.lib.stride_tricks.sliding_window_view(base, 5)
     for name in OWN:
-        found = stotmetrics.pairwise(windows, metric=name)
-        np.testing.assert_allclose(found, stotmetrics.pairwise(windows.copy(), metric=name), rtol=1e-9, atol=1e-9)
+        matrix = stotmetrics.pairwise(windows, metric=name)
+        np.testing.assert_allclose(matrix, stotmetrics.pairwise(windows.copy(), metric=name), rtol=1e-9, atol=1e-9)
     assert (base == before).all()
 
 
@@ -190,8 +190,8 @@ COLUMNS = np.column_stack([MASSES, MASSES[::-1]])
 
 
 def averaged(**changed):
-    found = stotmetrics.barycenter(**{"X": SETS, "metric": "softdtw", **changed})
-    return found.values, found.objective
+    center = stotmetrics.barycenter(**{"X": SETS, "metric": "softdtw", **changed})
+    return center.values, center.objective
 
 
 def unbalanced(function, a, b, M):
@@ -237,10 +237,10 @@ for function, call in (
     }
 
 
-def same(one, other):
-    if isinstance(one, tuple):
-        return all(map(same, one, other))
-    return np.allclose(one, other, rtol=1e-9, atol=1e-9)
+def same(left, right):
+    if isinstance(left, tuple):
+        return all(map(same, left, right))
+    return np.allclose(left, right, rtol=1e-9, atol=1e-9)
 
 
 def in_memory(form, x):

@@ -72,9 +72,9 @@ def test_a_reference_implementation_imports_nothing_of_production(path):
 
 @pytest.mark.parametrize("path", modules(), ids=lambda p: p.relative_to(PACKAGE).as_posix())
 def test_only_the_modules_of_a_host_import_it(path):
-    found = {name.split(".")[0] for name in imports_of(path)} & HOSTS
+    imported = {name.split(".")[0] for name in imports_of(path)} & HOSTS
     if room_of(path) not in {"hosts", *BRINGS_DATA}:
-        assert found == set()
+        assert imported == set()
 
 
 def test_storage_and_clusters_are_imported_where_they_are_used_alone():
@@ -86,13 +86,13 @@ def test_storage_and_clusters_are_imported_where_they_are_used_alone():
 
 @pytest.mark.parametrize("path", modules(), ids=lambda p: p.relative_to(PACKAGE).as_posix())
 def test_matplotlib_is_imported_to_draw_and_only_then(path):
-    def found(**how):
+    def imported(**how):
         return {name.split(".")[0] for name in imports_of(path, **how)} & PICTURES
 
-    assert found(top_level_only=True) == set()
+    assert imported(top_level_only=True) == set()
     # A type is no import, and the command line writes the file.
     if room_of(path) not in {"plotting", "cli"} and path.name != "result.py":
-        assert found() == set()
+        assert imported() == set()
 
 
 def test_there_is_no_circle_of_imports():

@@ -28,8 +28,8 @@ def rows(path):
 
 def error_rate(data, metric, **params):
     """Of one nearest neighbour, the first of several at one distance."""
-    found = stotmetrics.kneighbors(data["X_train"], data["X_test"], metric, k=1, **params)
-    return float((data["y_train"][found.indices[:, 0]] != data["y_test"]).mean())
+    neighbors = stotmetrics.kneighbors(data["X_train"], data["X_test"], metric, k=1, **params)
+    return float((data["y_train"][neighbors.indices[:, 0]] != data["y_test"]).mean())
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +65,9 @@ def test_error_by_epsilon(shared, name, epsilon):
         if row["dataset"] == name and float(row["epsilon"]) == pytest.approx(epsilon)
     ]
     data = np.load(shared / "data" / "ucr" / f"{name}.npz")
-    found = error_rate(data, "etiot_hbcd", epsilon=epsilon, root=False)
+    error = error_rate(data, "etiot_hbcd", epsilon=epsilon, root=False)
     tests = len(data["y_test"])
-    assert abs(found - float(row["eTiOT"])) * tests <= max(1.0, 0.02 * tests) + 1e-3
+    assert abs(error - float(row["eTiOT"])) * tests <= max(1.0, 0.02 * tests) + 1e-3
 
 
 @pytest.mark.parametrize("lag", [30, 90, 180, 270])
@@ -75,9 +75,9 @@ def test_every_fixed_weight_of_delhi(shared, temperature, lag):
     """W_2 between a year and the year ``lag`` days later, at w = 0, 0.1, ..., 1."""
     x, y = temperature[:YEAR], temperature[lag : lag + YEAR]
     for row in rows(shared / "reference" / "tiot_delhi_fixed_w.csv"):
-        found = math.sqrt(max(stotmetrics.taot(x, y, w=min(float(row["w"]), 1.0)), 0.0))
+        value = math.sqrt(max(stotmetrics.taot(x, y, w=min(float(row["w"]), 1.0)), 0.0))
         # Of nothing, their solver leaves the root of a rounding.
-        assert found == pytest.approx(float(row[f"lag{lag}"]), abs=1e-9 if float(row["w"]) else 1e-6)
+        assert value == pytest.approx(float(row[f"lag{lag}"]), abs=1e-9 if float(row["w"]) else 1e-6)
 
 
 @pytest.mark.published
@@ -89,5 +89,5 @@ def test_every_lag_of_delhi(shared, temperature):
         x, y = temperature[:YEAR], temperature[lag : lag + YEAR]
         assert stotmetrics.tiot(x, y) == pytest.approx(float(row["tiot"]), abs=1e-9)
         for column, w in columns.items():
-            found = math.sqrt(max(stotmetrics.taot(x, y, w=w), 0.0))
-            assert found == pytest.approx(float(row[column]), abs=1e-9)
+            value = math.sqrt(max(stotmetrics.taot(x, y, w=w), 0.0))
+            assert value == pytest.approx(float(row[column]), abs=1e-9)

@@ -152,8 +152,8 @@ def test_a_series_passes_through_and_keeps_its_times():
     ],
 )
 def test_a_set_is_read_from_its_first_axis(X):
-    found = as_dataset(X)
-    assert [series.values.tolist() for series in found] == [[[1.0], [2.0]], [[3.0], [4.0]]]
+    members = as_dataset(X)
+    assert [series.values.tolist() for series in members] == [[[1.0], [2.0]], [[3.0], [4.0]]]
 
 
 def test_a_ragged_set_keeps_its_lengths():

@@ -147,8 +147,8 @@ def test_an_arff_file_that_is_none_is_refused(write, text, message):
 
 def test_a_table_with_a_time_column_is_one_series_with_times(write):
     path = write("one.csv", "when,time,b\n1,2024-01-01,10\n2,2024-01-03,20\n")
-    found = load_series(path)
-    assert (found["values"].tolist(), found["times"].tolist()) == ([[1, 10], [2, 20]], [0.0, 172800.0])
+    series = load_series(path)
+    assert (series["values"].tolist(), series["times"].tolist()) == ([[1, 10], [2, 20]], [0.0, 172800.0])
     assert load_series(write("plain.csv", "a,b\n1,10\n2,20\n"))["values"].tolist() == [[1, 10], [2, 20]]
 
 
@@ -277,8 +277,8 @@ def test_files_that_aeon_writes_are_read(tmp_path, channels):
         X, np.array(["Up", "down", "Up"]), label_type="classification", path=tmp_path, problem_name="labelled"
     )
     aeon.save_to_ts_file(X, path=tmp_path, problem_name="plain")
-    found, y = load_labelled(tmp_path / "labelled.ts")
-    np.testing.assert_array_equal(found, wanted)
+    series, y = load_labelled(tmp_path / "labelled.ts")
+    np.testing.assert_array_equal(series, wanted)
     assert y.tolist() == ["Up", "down", "Up"]
     np.testing.assert_array_equal(load_collection(tmp_path / "plain.ts"), wanted)
 

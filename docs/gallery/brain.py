@@ -117,7 +117,7 @@ def main():
 
     seconds, matrices = {}, {}
     begin = time.perf_counter()
-    found = stotmetrics.sta_over_gamma(
+    by_gamma = stotmetrics.sta_over_gamma(
         X,
         gammas=GAMMAS,
         ground=ground,
@@ -128,7 +128,7 @@ def main():
         progress=Report(TIMES**2),
     )
     seconds["sta"] = time.perf_counter() - begin
-    for gamma, matrix in zip(GAMMAS, found, strict=True):
+    for gamma, matrix in zip(GAMMAS, by_gamma, strict=True):
         matrices[f"sta, gamma={gamma:g}"] = matrix
     for gamma in GAMMAS:
         begin = time.perf_counter()

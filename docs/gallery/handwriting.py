@@ -81,11 +81,11 @@ def main():
 
     brain = runpy.run_path(str(Path(__file__).with_name("brain.py")))
     begin = time.perf_counter()
-    found = stotmetrics.sta_over_gamma(
+    by_gamma = stotmetrics.sta_over_gamma(
         X, gammas=GAMMAS, epsilon=args.epsilon, tol=args.tol, n_jobs=args.n_jobs, progress=brain["Report"](TIMES**2)
     )
     took = time.perf_counter() - begin
-    matrices = {f"sta, gamma={gamma:g}": D for gamma, D in zip(GAMMAS, found, strict=True)}
+    matrices = {f"sta, gamma={gamma:g}": D for gamma, D in zip(GAMMAS, by_gamma, strict=True)}
     for gamma in GAMMAS:
         D = stotmetrics.pairwise(X, metric="softdtw", gamma=gamma, n_jobs=args.n_jobs)
         matrices[f"softdtw, gamma={gamma:g}"] = D

@@ -41,12 +41,12 @@ def closed_form(L, M):
 
 
 def estimates(L, M, paths, **params):
-    found = []
+    distances = []
     for seed in range(given.repeats):
         noises = (np.random.default_rng([seed, k]).normal(size=(len(L), paths)) for k in range(2))
         x, y = (factor @ noise for factor, noise in zip((L, M), noises, strict=True))
-        found.append(stotmetrics.distance(x, y, metric="aot", **params))
-    return found
+        distances.append(stotmetrics.distance(x, y, metric="aot", **params))
+    return distances
 
 
 # %%

@@ -44,9 +44,9 @@ for ax, (metric, gamma) in zip(
 # k-means moves the centres by the same barycenters: the estimator is scikit-learn's, the metric is ours.
 
 model = TimeSeriesKMeans(n_clusters=3, metric="softdtw_divergence", metric_params={"gamma": 0.1}, random_state=0)
-found = model.fit_predict(X)
+clusters = model.fit_predict(X)
 figure, axes = plt.subplots(1, 3, figsize=(12, 3.2), sharey=True, layout="constrained")
 for k, ax in enumerate(axes):
-    plot_barycenter(X[found == k], model.cluster_centers_[k], ax=ax)
-    names, counts = np.unique(labels[found == k], return_counts=True)
+    plot_barycenter(X[clusters == k], model.cluster_centers_[k], ax=ax)
+    names, counts = np.unique(labels[clusters == k], return_counts=True)
     ax.set_title(", ".join(f"{count} x {name}" for name, count in zip(names, counts, strict=True)), fontsize="medium")

@@ -22,10 +22,10 @@ print(data.describe())
 # %%
 # All queries first. The error, and where speakers are taken for each other.
 
-found = stotmetrics.kneighbors(data.X_train, data.X_test, "dtw", n_jobs=2)
-told = data.y_train[found.indices[:, 0]]
+neighbors = stotmetrics.kneighbors(data.X_train, data.X_test, "dtw", n_jobs=2)
+told = data.y_train[neighbors.indices[:, 0]]
 wrong = np.flatnonzero(told != data.y_test)
-print(f"{len(wrong)} of {len(data.y_test)} wrong, {found.solved} of {found.pairs} pairs solved")
+print(f"{len(wrong)} of {len(data.y_test)} wrong, {neighbors.solved} of {neighbors.pairs} pairs solved")
 
 # %%
 # Two that are right and one that is wrong, in the first of their twelve channels.

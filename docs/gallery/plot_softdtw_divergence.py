@@ -42,9 +42,9 @@ for gamma in (0.01, 0.1, 1.0):
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.4), sharey=True, layout="constrained")
 start = 0.1 * np.random.default_rng(0).normal(size=60)
 for ax, metric in zip(axes, ("softdtw", "softdtw_divergence"), strict=True):
-    found = stotmetrics.barycenter([x], metric=metric, gamma=0.3, init=start)
+    center = stotmetrics.barycenter([x], metric=metric, gamma=0.3, init=start)
     ax.plot(x, label="wanted")
-    ax.plot(found.values, "--", label="found")
+    ax.plot(center.values, "--", label="found")
     ax.set(title=metric, xlabel="time")
 axes[0].legend()
 

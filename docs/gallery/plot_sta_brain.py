@@ -62,8 +62,10 @@ for row, sample in enumerate((0, 3 * SAMPLES)):
 
 GAMMAS = (0.0, 0.1)
 matrices = {f"softdtw, gamma {g:g}": stotmetrics.pairwise(X, metric="softdtw", gamma=g) for g in GAMMAS}
-found = stotmetrics.sta_over_gamma(X, gammas=GAMMAS, ground=ground, epsilon=10 / VERTICES, rho=1.0, tol=1e-4, n_jobs=2)
-matrices |= {f"sta, gamma {g:g}": D for g, D in zip(GAMMAS, found, strict=True)}
+by_gamma = stotmetrics.sta_over_gamma(
+    X, gammas=GAMMAS, ground=ground, epsilon=10 / VERTICES, rho=1.0, tol=1e-4, n_jobs=2
+)
+matrices |= {f"sta, gamma {g:g}": D for g, D in zip(GAMMAS, by_gamma, strict=True)}
 
 
 def one_nn_error(D, kinds):

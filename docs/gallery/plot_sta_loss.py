@@ -23,14 +23,14 @@ grid = np.indices((SIDE, SIDE))
 def films(count, seed):
     """Spots that move straight on, at a speed that wavers once they are out of sight: (count, times, SIDE, SIDE)."""
     rng = np.random.default_rng(seed)
-    found = []
+    sequences = []
     for _ in range(count):
         start, way = rng.uniform(1, 3, 2), rng.uniform(0.4, 0.9, 2)
         steps = np.r_[np.ones(SEEN), rng.uniform(0.5, 1.5, AHEAD)]
         places = start + np.cumsum(steps)[:, None] * way
         frames = [np.exp(-((grid[0] - r) ** 2 + (grid[1] - c) ** 2) / 1.5) for r, c in places]
-        found.append([frame / frame.sum() for frame in frames])
-    return torch.tensor(np.array(found), dtype=torch.float32)
+        sequences.append([frame / frame.sum() for frame in frames])
+    return torch.tensor(np.array(sequences), dtype=torch.float32)
 
 
 class Forecaster(torch.nn.Module):

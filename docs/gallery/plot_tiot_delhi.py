@@ -64,8 +64,8 @@ for lag, style in zip((30, 90, 180, 270), ("-", "--", "-.", ":"), strict=True):
     shifted = temperature[lag : lag + YEAR]
     fixed = [max(stotmetrics.taot(year, shifted, w=w), 0) ** 0.5 for w in weights]
     (line,) = ax.plot(weights, fixed, style, label=f"{lag} days")
-    found = stotmetrics.solve(year, shifted, metric="tiot")
-    ax.plot(found.w, found.value, "o", color=line.get_color())
+    result = stotmetrics.solve(year, shifted, metric="tiot")
+    ax.plot(result.w, result.value, "o", color=line.get_color())
 ax.set(xlabel="weight w of the values", ylabel="W2 at w")
 ax.legend(title="lag")
 

@@ -40,8 +40,8 @@ for seed in range(given.seeds):
     x, y = mixtures(seed)
     exact = stotmetrics.solve(x, y, metric="tiot", root=False)
     for k, epsilon in enumerate(epsilons):
-        found = stotmetrics.solve(x, y, metric="etiot", epsilon=float(epsilon), root=False)
-        errors[seed, k] = abs(found.value - exact.value), abs(found.w - exact.w)
+        result = stotmetrics.solve(x, y, metric="etiot", epsilon=float(epsilon), root=False)
+        errors[seed, k] = abs(result.value - exact.value), abs(result.w - exact.w)
 
 figure, ax = plt.subplots(figsize=(6, 4), layout="constrained")
 for column, (name, style) in enumerate((("value", "o-"), ("weight w", "s--"))):

@@ -44,9 +44,9 @@ for ax, name in zip(axes, CLASSES, strict=True):
 
 
 def error(metric, **params):
-    found = stotmetrics.kneighbors(X_train, X_test, metric, n_jobs=2, **params)
-    wrong = np.mean(y_train[found.indices[:, 0]] != y_test)
-    print(f"{metric:>10} {params or '-'!s:<34} error {wrong:.3f}, {found.solved} of {found.pairs} pairs solved")
+    neighbors = stotmetrics.kneighbors(X_train, X_test, metric, n_jobs=2, **params)
+    wrong = np.mean(y_train[neighbors.indices[:, 0]] != y_test)
+    print(f"{metric:>10} {params or '-'!s:<34} error {wrong:.3f}, {neighbors.solved} of {neighbors.pairs} pairs solved")
     return wrong
 
 

@@ -16,13 +16,13 @@ CASES = [(3, 1000, 0.5, False), (5, 1000, 1.0, False), (5, 1000, 0.25, True), (5
 
 def processes(steps, paths, side):
     """Sample paths of two autoregressions on a grid."""
-    found = []
+    sampled = []
     for seed, coefficient in enumerate((0.2, 0.9)):
         noise = np.random.default_rng(seed).normal(size=(steps, paths))
         for t in range(1, steps):
             noise[t] += coefficient * noise[t - 1]
-        found.append(np.floor(noise / side + 0.5) * side)
-    return found
+        sampled.append(np.floor(noise / side + 0.5) * side)
+    return sampled
 
 
 def ours(x, y, markovian):

@@ -56,5 +56,5 @@ def test_ten_queries_to_twenty_thousand_series(benchmark, way):
         "matrix": lambda: stotmetrics.pairwise(Q, X, metric="dtw").argmin(axis=1),
     }
     benchmark.group = "the nearest of 20 000 series of length 50 to each of ten, dtw"
-    found = benchmark.pedantic(ways[way], rounds=3, warmup_rounds=1)
-    np.testing.assert_array_equal(found, ways["matrix"]())
+    nearest = benchmark.pedantic(ways[way], rounds=3, warmup_rounds=1)
+    np.testing.assert_array_equal(nearest, ways["matrix"]())

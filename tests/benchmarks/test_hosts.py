@@ -19,8 +19,8 @@ METRICS = {"dtw": stotmetrics.get_metric("dtw"), "etiot": stotmetrics.get_metric
 
 
 def search(metric, X, y, queries):
-    found = stotmetrics.kneighbors(X, queries, metric)
-    return y[found.indices[:, 0]]
+    neighbors = stotmetrics.kneighbors(X, queries, metric)
+    return y[neighbors.indices[:, 0]]
 
 
 def by_sklearn(metric, X, y, queries):

@@ -44,7 +44,7 @@ def test_nearest_neighbours(benchmark, shared, name, case, way):
         D = benchmark.pedantic(lambda: stotmetrics.pairwise(queries, train, metric=metric), rounds=3, warmup_rounds=1)
         assert D.shape == (len(queries), len(train))
         return
-    found = benchmark.pedantic(lambda: stotmetrics.kneighbors(train, queries, metric), rounds=3, warmup_rounds=1)
-    benchmark.extra_info["solved"], benchmark.extra_info["pairs"] = found.solved, found.pairs
+    neighbors = benchmark.pedantic(lambda: stotmetrics.kneighbors(train, queries, metric), rounds=3, warmup_rounds=1)
+    benchmark.extra_info["solved"], benchmark.extra_info["pairs"] = neighbors.solved, neighbors.pairs
     D = stotmetrics.pairwise(queries, train, metric=metric)
-    assert (found.indices[:, 0] == np.argmin(D, axis=1)).all()
+    assert (neighbors.indices[:, 0] == np.argmin(D, axis=1)).all()

@@ -114,8 +114,8 @@ def linear_program(x, y):
     constraints = vstack([F.T, G.T, csr_array((B - A).reshape(1, -1))]).T
     objective = -np.r_[np.full(2 * n, 1 / n), 0.0]
     bounds = [(None, None)] * (2 * n) + [(0.0, 1.0)]
-    found = linprog(objective, A_ub=constraints, b_ub=B.ravel(), bounds=bounds, method="highs")
-    return -found.fun
+    optimum = linprog(objective, A_ub=constraints, b_ub=B.ravel(), bounds=bounds, method="highs")
+    return -optimum.fun
 
 
 def one_transport(x, y):

@@ -36,10 +36,10 @@ def cells(X):
 
 def measure(benchmark, group, work, function, rounds=5):
     benchmark.group = group
-    found = benchmark.pedantic(function, rounds=rounds, warmup_rounds=1 if rounds > 1 else 0)
+    result = benchmark.pedantic(function, rounds=rounds, warmup_rounds=1 if rounds > 1 else 0)
     if benchmark.stats is not None:
         benchmark.extra_info["million_cells_per_second"] = work / benchmark.stats.stats.median / 1e6
-    return found
+    return result
 
 
 def tslearn_matrix(X, gamma):
@@ -175,13 +175,13 @@ def test_values_and_gradients_of_a_batch(benchmark, whose):
     else:
         from tslearn.metrics import SoftDTW, SquaredEuclidean
 
-        def one(x, y):
+        def pair(x, y):
             distances = SquaredEuclidean(x, y)
             soft = SoftDTW(distances, gamma=1.0)
             return soft.compute(), distances.jacobian_product(soft.grad())
 
-        one(X[0], Y[0])
-        rounds, function = 1, lambda: [one(x, y) for x, y in zip(X, Y, strict=True)]
+        pair(X[0], Y[0])
+        rounds, function = 1, lambda: [pair(x, y) for x, y in zip(X, Y, strict=True)]
     measure(benchmark, f"values and gradients of {len(X)} pairs, 128 x 128", len(X) * 128**2, function, rounds)
 
 

@@ -39,15 +39,15 @@ def all_pairs(ground, X):
     """Divergences of all 210 pairs x 400 frames on two threads, one pair a task; and the sweeps they took."""
     problem = problem_of(ground)
 
-    def one(x, y):
+    def pair(x, y):
         cross = cross_terms(problem, x, y)
         return divergence(x, y, cross, positive=False)[0], int(cross.sweeps.sum())
 
     with threadpool_limits(1, user_api="blas"):
         frames = [self_terms(problem, x) for x in X]
-        tasks = (delayed(one)(x, y) for i, x in enumerate(frames) for y in frames[i:])
-        found = Parallel(n_jobs=2, prefer="threads")(tasks)
-    return np.array([S for S, _ in found]), sum(sweeps for _, sweeps in found)
+        tasks = (delayed(pair)(x, y) for i, x in enumerate(frames) for y in frames[i:])
+        solved = Parallel(n_jobs=2, prefer="threads")(tasks)
+    return np.array([S for S, _ in solved]), sum(sweeps for _, sweeps in solved)
 
 
 def plain_sweeps(K, x, y, tol=1e-6, max_iter=3000):
@@ -96,8 +96,8 @@ def test_plain_batched_sweeps_of_the_authors(benchmark, brain):
 def one_value(ground, x, y):
     """The objective of one problem, less its constant, to a certified 1e-6, from no knowledge at all."""
     x, y, zero = x[None, :], y[None, :], np.zeros(1, dtype=np.intp)
-    found = solve_batch(problem_of(ground, 2e-6), x, log_mass(x), y, log_mass(y), zero, zero, np.zeros(y.shape))
-    return (found[4] + found[5] / 2).item()
+    solution = solve_batch(problem_of(ground, 2e-6), x, log_mass(x), y, log_mass(y), zero, zero, np.zeros(y.shape))
+    return (solution[4] + solution[5] / 2).item()
 
 
 def pot_value(ground, x, y, method):

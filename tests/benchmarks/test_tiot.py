@@ -52,8 +52,8 @@ def authors_program(A, B, a, b):
     right = -sparse.kron(np.ones((n, 1)), sparse.eye(m, format="csr"))
     matrix = sparse.hstack([left, right, sparse.csr_matrix((B - A).reshape(-1, 1))], format="csr")
     bounds = [(None, None)] * (n + m) + [(0, 1)]
-    found = linprog(np.concatenate([a, b, [0.0]]), A_ub=matrix, b_ub=B.ravel(), bounds=bounds, method="highs")
-    return -found.fun
+    optimum = linprog(np.concatenate([a, b, [0.0]]), A_ub=matrix, b_ub=B.ravel(), bounds=bounds, method="highs")
+    return -optimum.fun
 
 
 def authors_pgd(A, B, a, b, epsilon, tol=0.005, sweeps=5000):

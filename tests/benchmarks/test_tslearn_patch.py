@@ -21,8 +21,8 @@ N, LENGTH = 40, 128
 
 
 def walks(n=N, seed=0):
-    found = np.random.default_rng(seed).normal(size=(n, LENGTH, 1)).cumsum(axis=1)
-    return (found - found.mean(axis=1, keepdims=True)) / found.std(axis=1, keepdims=True)
+    walk = np.random.default_rng(seed).normal(size=(n, LENGTH, 1)).cumsum(axis=1)
+    return (walk - walk.mean(axis=1, keepdims=True)) / walk.std(axis=1, keepdims=True)
 
 
 X, Y = walks(), walks(20, seed=1)
@@ -71,5 +71,5 @@ def test_call(benchmark, name, whose):
         benchmark.pedantic(CALLS[name], rounds=5, warmup_rounds=1)
         return
     with patched_tslearn():
-        found = benchmark.pedantic(CALLS[name], rounds=5, warmup_rounds=1)
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+        result = benchmark.pedantic(CALLS[name], rounds=5, warmup_rounds=1)
+    np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5)

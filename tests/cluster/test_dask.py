@@ -70,8 +70,8 @@ def noting(log):
 
 def test_the_matrix_is_that_of_one_process():
     np.testing.assert_array_equal(stotmetrics.pairwise(X, metric="sta"), alone(stotmetrics.pairwise, X, metric="sta"))
-    found = stotmetrics.pairwise(X[:20], X[20:], metric="sta")
-    np.testing.assert_array_equal(found, alone(stotmetrics.pairwise, X[:20], X[20:], metric="sta"))
+    matrix = stotmetrics.pairwise(X[:20], X[20:], metric="sta")
+    np.testing.assert_array_equal(matrix, alone(stotmetrics.pairwise, X[:20], X[20:], metric="sta"))
 
 
 def test_a_worker_that_is_killed_half_way_changes_nothing(client, tmp_path):
@@ -82,21 +82,21 @@ def test_a_worker_that_is_killed_half_way_changes_nothing(client, tmp_path):
             killed.append(pids[0])
             os.kill(pids[0], signal.SIGKILL)
 
-    found = stotmetrics.pairwise(X, metric="sta", out=tmp_path / "D.npy", progress=kill)
+    matrix = stotmetrics.pairwise(X, metric="sta", out=tmp_path / "D.npy", progress=kill)
     assert killed
     assert pids[0] not in client.run(os.getpid).values()
-    np.testing.assert_array_equal(found, alone(stotmetrics.pairwise, X, metric="sta"))
+    np.testing.assert_array_equal(matrix, alone(stotmetrics.pairwise, X, metric="sta"))
 
 
 def test_neighbours_barycenters_and_estimators_are_those_of_one_process():
     from stotmetrics.hosts.sklearn import KNeighborsTimeSeriesClassifier
 
-    found = stotmetrics.kneighbors(X[:30], X[30:], "softdtw_divergence", 3)
+    neighbors = stotmetrics.kneighbors(X[:30], X[30:], "softdtw_divergence", 3)
     wanted = alone(stotmetrics.kneighbors, X[:30], X[30:], "softdtw_divergence", 3)
-    np.testing.assert_array_equal(found.indices, wanted.indices)
-    np.testing.assert_array_equal(found.distances, wanted.distances)
-    found = stotmetrics.barycenter(X, "sta", max_iter=2)
-    np.testing.assert_array_equal(found.values, alone(stotmetrics.barycenter, X, "sta", max_iter=2).values)
+    np.testing.assert_array_equal(neighbors.indices, wanted.indices)
+    np.testing.assert_array_equal(neighbors.distances, wanted.distances)
+    neighbors = stotmetrics.barycenter(X, "sta", max_iter=2)
+    np.testing.assert_array_equal(neighbors.values, alone(stotmetrics.barycenter, X, "sta", max_iter=2).values)
     labels = np.arange(30) % 3
     model = KNeighborsTimeSeriesClassifier(metric="sta").fit(X[:30], labels)
     np.testing.assert_array_equal(model.predict(X[30:]), alone(model.predict, X[30:]))
@@ -130,12 +130,12 @@ def test_series_and_ground_are_sent_once_and_tasks_are_small(monkeypatch):
     monkeypatch.setattr(distributed.Client, "scatter", scattered)
     monkeypatch.setattr(distributed.Client, "submit", submitted)
     params = {"metric": "sta", "ground": ground, "tol": 1e-2, "epsilon": 0.5}
-    found = stotmetrics.pairwise(Z, **params)
+    matrix = stotmetrics.pairwise(Z, **params)
     assert len(sent) == 1
     assert sent[0] == pytest.approx(8 * (300 * 300 + Z.size), rel=0.2)
     assert len(tasks) >= 2
     assert max(tasks) < 2000
-    np.testing.assert_array_equal(found, alone(stotmetrics.pairwise, Z, **params))
+    np.testing.assert_array_equal(matrix, alone(stotmetrics.pairwise, Z, **params))
 
 
 def test_an_error_of_a_metric_comes_back_as_it_is():

@@ -35,5 +35,5 @@ def test_matrix_neighbours_and_barycenter_are_those_of_one_process(ray, monkeypa
     ]
     for call in calls:
         with joblib.parallel_config(backend="ray"):
-            found = call()
-        np.testing.assert_array_equal(found, call())
+            result = call()
+        np.testing.assert_array_equal(result, call())

@@ -28,13 +28,13 @@ def test_links_that_lead_nowhere_are_found(tmp_path):
     links = page_writer("check_links")
     (tmp_path / "a.html").write_text('<a href="b.html#here">x</a><a href="b.html#gone">x</a><img src="no.png">')
     (tmp_path / "b.html").write_text('<p id="here"><a href="https://example.org/absent">x</a><a href="c.html">x</a>')
-    found = [(path.name, link) for path, link in links.broken(tmp_path)]
-    assert found == [("a.html", "b.html#gone"), ("a.html", "no.png"), ("b.html", "c.html")]
+    broken = [(path.name, link) for path, link in links.broken(tmp_path)]
+    assert broken == [("a.html", "b.html#gone"), ("a.html", "no.png"), ("b.html", "c.html")]
     assert links.main(tmp_path) == 1
 
 
 def report(tmp_path):
-    def one(group, median, **params):
+    def run(group, median, **params):
         stats = {"median": median, "rounds": 3}
         return {
             "group": group,
@@ -46,11 +46,11 @@ def report(tmp_path):
         }
 
     benchmarks = [
-        one("by length", 0.002, whose="stotmetrics", length=10),
-        one("by length", 0.004, whose="stotmetrics", length=20),
-        one("by length", 0.02, whose="peer", length=10),
-        one("alone", 2.5, whose="peer"),
-        one("alone", 5.0, whose="stotmetrics"),
+        run("by length", 0.002, whose="stotmetrics", length=10),
+        run("by length", 0.004, whose="stotmetrics", length=20),
+        run("by length", 0.02, whose="peer", length=10),
+        run("alone", 2.5, whose="peer"),
+        run("alone", 5.0, whose="stotmetrics"),
     ]
     run = {"machine_info": {"node": "secret", "cpu": {"brand_raw": "A processor"}}, "datetime": "2026-01-02T03:04:05"}
     path = tmp_path / "run.json"
@@ -127,5 +127,5 @@ def test_the_conda_recipe_asks_for_what_the_package_asks_for():
     recipe = (ROOT / "packaging" / "conda" / "recipe.yaml").read_text()
     run = set(re.findall(r"^ +- ([a-z-]+) (>=[\d.]+)$", recipe[recipe.index("run:") :], re.MULTILINE))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = {tuple(re.match(r"([a-z-]+)(>=.+)", one).groups()) for one in project["dependencies"]}
+    wanted = {tuple(re.match(r"([a-z-]+)(>=.+)", line).groups()) for line in project["dependencies"]}
     assert run - {("python", project["requires-python"])} == wanted

@@ -15,22 +15,22 @@ def bumps(lengths, seed=0):
 def test_objective_has_no_slope_at_the_barycenter_and_is_below_its_start(metric):
     X, weights = bumps([9, 12, 11]), np.array([1.0, 2.0, 3.0])
     bound = stotmetrics.get_metric(metric, gamma=0.5)
-    found = stotmetrics.barycenter(X, metric=bound, weights=weights, init=10)
-    assert found.converged
-    assert found.values.shape == (10, 1)
-    parts = [bound.value_and_grad(found.values, x) for x in X]
+    center = stotmetrics.barycenter(X, metric=bound, weights=weights, init=10)
+    assert center.converged
+    assert center.values.shape == (10, 1)
+    parts = [bound.value_and_grad(center.values, x) for x in X]
     shares = weights / weights.sum()
-    np.testing.assert_allclose(found.objective, sum(s * p[0] for s, p in zip(shares, parts, strict=True)), rtol=1e-12)
+    np.testing.assert_allclose(center.objective, sum(s * p[0] for s, p in zip(shares, parts, strict=True)), rtol=1e-12)
     slope = sum(s * p[1] for s, p in zip(shares, parts, strict=True))
     np.testing.assert_allclose(slope, 0, atol=1e-5)
     start = np.zeros((10, 1))
-    assert found.objective < sum(s * bound(start, x) for s, x in zip(shares, X, strict=True))
+    assert center.objective < sum(s * bound(start, x) for s, x in zip(shares, X, strict=True))
 
 
 def test_barycenter_of_one_series_under_hard_enough_softdtw_is_that_series():
     (x,) = bumps([12])
-    found = stotmetrics.barycenter([x], metric="softdtw", gamma=1e-7, init=x + 0.01, tol=1e-9)
-    np.testing.assert_allclose(stotmetrics.dtw(found.values, x), 0, atol=1e-6)
+    center = stotmetrics.barycenter([x], metric="softdtw", gamma=1e-7, init=x + 0.01, tol=1e-9)
+    np.testing.assert_allclose(stotmetrics.dtw(center.values, x), 0, atol=1e-6)
 
 
 def test_barycenter_is_equivariant_under_translation_and_blind_to_the_scale_of_the_weights():
@@ -42,9 +42,9 @@ def test_barycenter_is_equivariant_under_translation_and_blind_to_the_scale_of_t
 
 
 def test_too_few_steps_are_reported_as_not_converged():
-    found = stotmetrics.barycenter(bumps([20, 22, 24]), gamma=0.01, max_iter=1, init=np.full(20, 3.0))
-    assert not found.converged
-    assert found.n_iter == 1
+    center = stotmetrics.barycenter(bumps([20, 22, 24]), gamma=0.01, max_iter=1, init=np.full(20, 3.0))
+    assert not center.converged
+    assert center.n_iter == 1
 
 
 def test_batched_gradients_equal_single_ones():
@@ -95,22 +95,22 @@ def test_barycenter_under_transport_is_below_its_start_and_flat_where_it_says_so
     X = [10.0 * x for x in bumps([9, 12, 11])]
     bound = stotmetrics.get_metric(metric, **params)
     start = np.zeros(10) + np.arange(10) % 3
-    found = stotmetrics.barycenter(X, metric=bound, init=start, tol=1e-5)
-    parts = [bound.value_and_grad(found.values, x) for x in X]
-    assert found.objective == pytest.approx(np.mean([value for value, *_ in parts]))
-    assert found.objective < 0.9 * np.mean([bound(start, x) for x in X])
-    if found.converged:
+    center = stotmetrics.barycenter(X, metric=bound, init=start, tol=1e-5)
+    parts = [bound.value_and_grad(center.values, x) for x in X]
+    assert center.objective == pytest.approx(np.mean([value for value, *_ in parts]))
+    assert center.objective < 0.9 * np.mean([bound(start, x) for x in X])
+    if center.converged:
         before = np.mean([bound.value_and_grad(start, x)[1] for x in X], axis=0)
         slope = np.mean([grad for _, grad, _ in parts], axis=0)
         assert np.abs(slope).max() <= 1.01e-5 * np.abs(before).max()
     if "epsilon" in params:
-        assert found.converged
+        assert center.converged
 
 
 def test_barycenter_of_one_series_under_etiot_is_near_it():
     (x,) = bumps([12])
-    found = stotmetrics.barycenter([10.0 * x], metric="etiot", epsilon=0.01, standardize=False, init=10.0 * x + 0.5)
-    np.testing.assert_allclose(found.values, 10.0 * x, atol=0.2)
+    center = stotmetrics.barycenter([10.0 * x], metric="etiot", epsilon=0.01, standardize=False, init=10.0 * x + 0.5)
+    np.testing.assert_allclose(center.values, 10.0 * x, atol=0.2)
 
 
 def test_barycenter_keeps_the_times_of_its_series():
@@ -119,43 +119,43 @@ def test_barycenter_keeps_the_times_of_its_series():
     values = rng.normal(size=(3, 8))
     metric = stotmetrics.get_metric("etiot", epsilon=0.5, standardize=False)
     X = [stotmetrics.as_series(v, times=first) for v in values]
-    found = stotmetrics.barycenter(X, metric=metric)
-    np.testing.assert_array_equal(found.times, first)
+    average = stotmetrics.barycenter(X, metric=metric)
+    np.testing.assert_array_equal(average.times, first)
     # The objective is what anybody finds of the barycenter with its times.
-    center = stotmetrics.as_series(found.values, times=found.times)
-    assert found.objective == pytest.approx(np.mean([metric(center, x) for x in X]))
+    center = stotmetrics.as_series(average.values, times=average.times)
+    assert average.objective == pytest.approx(np.mean([metric(center, x) for x in X]))
     mixed = [X[0], stotmetrics.as_series(values[1], times=second)]
     np.testing.assert_allclose(stotmetrics.barycenter(mixed, metric=metric).times, (first + second) / 2)
     given = stotmetrics.as_series(values[0, :4], times=second[:4], weights=[1.0, 2.0, 3.0, 4.0])
-    found = stotmetrics.barycenter(X, metric=metric, init=given)
-    np.testing.assert_array_equal(found.times, second[:4])
-    center = stotmetrics.as_series(found.values, times=found.times, weights=given.weights)
-    assert found.objective == pytest.approx(np.mean([metric(center, x) for x in X]))
+    average = stotmetrics.barycenter(X, metric=metric, init=given)
+    np.testing.assert_array_equal(average.times, second[:4])
+    center = stotmetrics.as_series(average.values, times=average.times, weights=given.weights)
+    assert average.objective == pytest.approx(np.mean([metric(center, x) for x in X]))
     assert stotmetrics.barycenter(values, metric=metric).times is None
     with pytest.raises(stotmetrics.InvalidSeriesError, match="softdtw does not use times, but init has them"):
         stotmetrics.barycenter(values, metric="softdtw", init=given)
 
 
 def films(shifts, times=4, points=8):
-    found = np.full((len(shifts), times, points), 0.02)
-    for film, shift in zip(found, shifts, strict=True):
+    sequences = np.full((len(shifts), times, points), 0.02)
+    for film, shift in zip(sequences, shifts, strict=True):
         film[np.arange(times), (shift + np.arange(times)) % points] = 1.0
-    return found
+    return sequences
 
 
 def test_barycenter_of_histograms_is_positive_and_has_no_slope_in_their_logarithms():
     X = films([1, 2, 3])
     bound = stotmetrics.get_metric("sta", gamma=0.1, tol=1e-8)
-    found = stotmetrics.barycenter(X, metric=bound, tol=1e-4)
-    assert found.converged
-    assert (found.values > 0).all()
-    parts = [bound.value_and_grad(found.values, x) for x in X]
-    np.testing.assert_allclose(found.objective, np.mean([p[0] for p in parts]), rtol=1e-6)
-    slope = found.values * np.mean([p[1] for p in parts], axis=0)
+    center = stotmetrics.barycenter(X, metric=bound, tol=1e-4)
+    assert center.converged
+    assert (center.values > 0).all()
+    parts = [bound.value_and_grad(center.values, x) for x in X]
+    np.testing.assert_allclose(center.objective, np.mean([p[0] for p in parts]), rtol=1e-6)
+    slope = center.values * np.mean([p[1] for p in parts], axis=0)
     start = X.mean(axis=0)
     before = [bound.value_and_grad(start, x) for x in X]
     assert np.abs(slope).max() < 1e-3 * np.abs(start * np.mean([p[1] for p in before], axis=0)).max()
-    assert found.objective < np.mean([p[0] for p in before])
+    assert center.objective < np.mean([p[0] for p in before])
 
 
 def test_a_gradient_that_is_not_finite_is_an_error_not_a_result():
@@ -175,10 +175,10 @@ def test_a_gradient_that_is_not_finite_is_an_error_not_a_result():
 def test_without_a_step_the_barycenter_is_where_it_starts(metric):
     X, init = np.random.default_rng(0).random((3, 6, 4)) + 0.1, np.random.default_rng(1).random((5, 4)) + 0.1
     bound = stotmetrics.get_metric(metric)
-    found = stotmetrics.barycenter(X, bound, init=init, max_iter=0)
-    np.testing.assert_array_equal(found.values, init)
-    assert found.n_iter == 0 and not found.converged
-    assert found.objective == pytest.approx(np.mean([bound(init, x) for x in X]), rel=1e-5)
+    center = stotmetrics.barycenter(X, bound, init=init, max_iter=0)
+    np.testing.assert_array_equal(center.values, init)
+    assert center.n_iter == 0 and not center.converged
+    assert center.objective == pytest.approx(np.mean([bound(init, x) for x in X]), rel=1e-5)
 
 
 # Values of one physical series in several units; gamma has the unit of the squared values.
@@ -187,30 +187,30 @@ def test_without_a_step_the_barycenter_is_where_it_starts(metric):
 def test_the_unit_of_the_data_does_not_matter(metric, unit):
     X = bumps([12, 12, 12])
     smooth = metric != "euclidean"
-    one, other = (
+    plain, scaled = (
         stotmetrics.barycenter([c * x for x in X], metric, init=c * X[0][:12] + c, tol=1e-7,
                                **({"gamma": 0.5 * c**2} if smooth else {}))
         for c in (1.0, unit)
     )  # fmt: skip
     # A sum of distances has kinks, next to which the last digit ends the search.
-    assert one.converged == other.converged and (one.converged or not smooth)
-    np.testing.assert_allclose(other.values / unit, one.values, atol=1e-6)
-    np.testing.assert_allclose(other.objective, one.objective * (unit**2 if smooth else unit), rtol=1e-9)
+    assert plain.converged == scaled.converged and (plain.converged or not smooth)
+    np.testing.assert_allclose(scaled.values / unit, plain.values, atol=1e-6)
+    np.testing.assert_allclose(scaled.objective, plain.objective * (unit**2 if smooth else unit), rtol=1e-9)
     if np.log2(unit).is_integer():
-        assert other.n_iter == one.n_iter
-        np.testing.assert_array_equal(other.values / unit, one.values)
+        assert scaled.n_iter == plain.n_iter
+        np.testing.assert_array_equal(scaled.values / unit, plain.values)
 
 
 @pytest.mark.parametrize("unit", [1e-13, 1e6])
 def test_the_unit_of_histograms_does_not_matter_where_mass_is_kept(unit):
     X = films([1, 2, 3])
     X /= X.sum(axis=2, keepdims=True)
-    one, other = (
+    plain, scaled = (
         stotmetrics.barycenter(X * c, "sta", gamma=0.1 * c, metric_params={"tol": 1e-8}, tol=1e-4) for c in (1.0, unit)
     )
     # The reference of the plan has a mass of its own, so that other masses are another problem: it is solved as well.
-    assert one.converged and other.converged
-    assert other.values.shape == one.values.shape and (other.values > 0).all()
+    assert plain.converged and scaled.converged
+    assert scaled.values.shape == plain.values.shape and (scaled.values > 0).all()
 
 
 @pytest.mark.parametrize("arguments", [{"max_iter": -1}, {"max_iter": 1.5}, {"tol": -1.0}, {"tol": np.inf}])
@@ -221,21 +221,21 @@ def test_limits_are_refused_by_name(arguments):
 
 def test_equal_series_have_themselves_as_the_barycenter():
     x = bumps([7])[0]
-    found = stotmetrics.barycenter([x, x], "euclidean")
-    np.testing.assert_array_equal(found.values, x)
-    assert found.converged and found.objective == 0.0
+    center = stotmetrics.barycenter([x, x], "euclidean")
+    np.testing.assert_array_equal(center.values, x)
+    assert center.converged and center.objective == 0.0
 
 
 def test_a_search_that_gives_up_at_a_kink_is_never_above_its_start():
     x = stotmetrics.as_series(1.9e11 + 0.53 * np.arange(5), times=[14.8, 85.5, 137.9, 156.2, 182.6])
     y = stotmetrics.as_series([0.31, -0.27, 0.49], times=[31447.277, 31447.280, 31447.283])
     bound = stotmetrics.get_metric("tiot", root=False)
-    start, found = (stotmetrics.barycenter([x, y], bound, max_iter=k) for k in (0, 10))
-    assert found.objective <= start.objective
+    start, end = (stotmetrics.barycenter([x, y], bound, max_iter=k) for k in (0, 10))
+    assert end.objective <= start.objective
 
 
 def test_a_host_that_raises_at_underflow_raises_nothing_here():
     X = [1e-200 * x for x in bumps([6, 7])]
     with np.errstate(all="raise"):
-        found = stotmetrics.barycenter(X, "softdtw_divergence", gamma=1e-300, max_iter=3)
-    assert np.isfinite(found.values).all()
+        center = stotmetrics.barycenter(X, "softdtw_divergence", gamma=1e-300, max_iter=3)
+    assert np.isfinite(center.values).all()

@@ -38,10 +38,10 @@ def test_a_lower_bound_is_below_the_distance(name, params, pair):
 def test_bounds_of_sets_are_those_of_their_pairs(name, params):
     rng = np.random.default_rng(0)
     X, Y = ([rng.normal(size=(n, 2)) for n in lengths] for lengths in ((5, 3, 7), (4, 6)))
-    found = stotmetrics.lower_bounds(X, Y, metric=name, **params)
+    bounds = stotmetrics.lower_bounds(X, Y, metric=name, **params)
     wanted = [[stotmetrics.lower_bound(x, y, metric=name, **params) for y in Y] for x in X]
-    np.testing.assert_allclose(found, wanted, rtol=1e-12)
-    assert (found <= stotmetrics.pairwise(X, Y, metric=name, **params) + 1e-9).all()
+    np.testing.assert_allclose(bounds, wanted, rtol=1e-12)
+    assert (bounds <= stotmetrics.pairwise(X, Y, metric=name, **params) + 1e-9).all()
     within = stotmetrics.lower_bounds(X, metric=name, **params)
     np.testing.assert_allclose(within, stotmetrics.lower_bounds(X, X, metric=name, **params))
 
@@ -85,8 +85,8 @@ def test_the_bound_of_dtw_is_at_least_lb_keogh_and_lb_kim(pair, band):
     lower, upper = stotmetrics.envelope(y, band)
     keogh = float((np.maximum(np.maximum(x - upper, lower - x), 0.0) ** 2).sum())
     kim = float((x[0] - y[0]).item() ** 2 + (x[-1] - y[-1]).item() ** 2)
-    found = stotmetrics.lower_bound(x, y, metric="dtw", band=band)
-    assert found >= (1.0 - 1e-9) * max(keogh, kim)
+    bound = stotmetrics.lower_bound(x, y, metric="dtw", band=band)
+    assert bound >= (1.0 - 1e-9) * max(keogh, kim)
 
 
 def test_envelope_is_that_of_tslearn():

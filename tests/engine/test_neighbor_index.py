@@ -40,10 +40,10 @@ CASES = [
 ]
 
 
-def same(one, other):
-    np.testing.assert_array_equal(one.indices, other.indices)
-    np.testing.assert_array_equal(one.distances, other.distances)
-    assert (one.solved, one.abandoned, one.pairs) == (other.solved, other.abandoned, other.pairs)
+def same(left, right):
+    np.testing.assert_array_equal(left.indices, right.indices)
+    np.testing.assert_array_equal(left.distances, right.distances)
+    assert (left.solved, left.abandoned, left.pairs) == (right.solved, right.abandoned, right.pairs)
 
 
 @pytest.mark.parametrize(("metric", "params", "train", "queries"), CASES, ids=lambda x: x if isinstance(x, str) else "")

@@ -42,12 +42,12 @@ METRICS = [
 
 
 def draw_set(rng, count, ragged, ties):
-    def one():
+    def draw():
         n = int(rng.integers(2, 8)) if ragged else 6
         values = rng.integers(0, 3, n).astype(float) if ties else rng.normal(size=n).cumsum()
         return as_series(values)
 
-    return [one() for _ in range(count)]
+    return [draw() for _ in range(count)]
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from(METRICS), st.integers(1, 3), st.booleans(), st.booleans())
@@ -56,14 +56,14 @@ def test_answer_equals_brute_force(seed, case, k, ragged, ties):
     name, params = case
     rng = np.random.default_rng(seed)
     train, queries = draw_set(rng, 7, ragged, ties), draw_set(rng, 3, ragged, ties)
-    found = stotmetrics.kneighbors(train, queries, name, k, **params)
+    neighbors = stotmetrics.kneighbors(train, queries, name, k, **params)
     D = stotmetrics.pairwise(queries, train, metric=name, **params)
     nearest = np.sort(D, axis=1)[:, :k]
-    np.testing.assert_allclose(found.distances, nearest, rtol=1e-9, atol=1e-7)
-    np.testing.assert_allclose(np.take_along_axis(D, found.indices, axis=1), nearest, rtol=1e-9, atol=1e-7)
-    assert found.pairs == 21
-    assert found.solved + found.abandoned <= 21
-    assert all(len(set(row)) == k for row in found.indices.tolist())
+    np.testing.assert_allclose(neighbors.distances, nearest, rtol=1e-9, atol=1e-7)
+    np.testing.assert_allclose(np.take_along_axis(D, neighbors.indices, axis=1), nearest, rtol=1e-9, atol=1e-7)
+    assert neighbors.pairs == 21
+    assert neighbors.solved + neighbors.abandoned <= 21
+    assert all(len(set(row)) == k for row in neighbors.indices.tolist())
 
 
 @pytest.mark.filterwarnings("ignore::stotmetrics.AxisWarning")
@@ -82,20 +82,20 @@ def test_search_in_blocks_is_brute_force_to_the_last_bit(seed, case, k, size, ra
     name, params = case
     rng = np.random.default_rng(seed)
 
-    def one():
+    def draw():
         n = int(rng.integers(1, 9)) if ragged else longest
         return rng.integers(0, 2, (n, dim)).astype(float) if ties else rng.normal(size=(n, dim)).cumsum(axis=0)
 
-    train, queries = [one() for _ in range(size)], [one() for _ in range(int(rng.integers(1, 30)))]
+    train, queries = [draw() for _ in range(size)], [draw() for _ in range(int(rng.integers(1, 30)))]
     k = min(k, size)
-    found = stotmetrics.kneighbors(train, queries, name, k, **params)
+    neighbors = stotmetrics.kneighbors(train, queries, name, k, **params)
     D = stotmetrics.pairwise(queries, train, metric=name, **params)
     # Stable: of two at the same distance, the one that comes first.
     order = np.argsort(D, axis=1, kind="stable")[:, :k]
-    assert (found.distances == np.take_along_axis(D, order, axis=1)).all()
-    assert (found.indices == order).all()
-    assert k * len(queries) <= found.solved <= found.pairs
-    assert found.abandoned == 0
+    assert (neighbors.distances == np.take_along_axis(D, order, axis=1)).all()
+    assert (neighbors.indices == order).all()
+    assert k * len(queries) <= neighbors.solved <= neighbors.pairs
+    assert neighbors.abandoned == 0
 
 
 @pytest.mark.parametrize(("name", "params"), WARPING[:-2])
@@ -104,9 +104,9 @@ def test_search_in_blocks_spares_most_of_the_work(name, params):
     levels = 4.0 * np.arange(12)
     train = [level + 0.1 * rng.normal(size=60) for level in levels for _ in range(10)]
     queries = [level + 0.1 * rng.normal(size=60) for level in levels]
-    found = stotmetrics.kneighbors(train, queries, name, **params)
-    assert (found.indices[:, 0] // 10 == np.arange(12)).all()
-    assert found.solved < 0.3 * found.pairs
+    neighbors = stotmetrics.kneighbors(train, queries, name, **params)
+    assert (neighbors.indices[:, 0] // 10 == np.arange(12)).all()
+    assert neighbors.solved < 0.3 * neighbors.pairs
 
 
 def test_bounds_that_say_nothing_are_asked_for_the_first_queries_only():
@@ -119,9 +119,9 @@ def test_bounds_that_say_nothing_are_asked_for_the_first_queries_only():
     spec = replace(stotmetrics.get_metric("dtw").spec, lower_bounds=bounds)
     rng = np.random.default_rng(3)
     train, queries = rng.normal(size=(20, 6)), rng.normal(size=(50, 6))
-    found = stotmetrics.kneighbors(train, queries, bind(spec), 3)
-    assert (found.indices == stotmetrics.kneighbors(train, queries, "dtw", 3).indices).all()
-    assert found.solved == 1000
+    neighbors = stotmetrics.kneighbors(train, queries, bind(spec), 3)
+    assert (neighbors.indices == stotmetrics.kneighbors(train, queries, "dtw", 3).indices).all()
+    assert neighbors.solved == 1000
     assert sum(asked) < 10
 
 
@@ -134,11 +134,11 @@ def test_a_pair_has_its_value_however_large_the_set_around_it(seed, case, ragged
     rows, cols = rng.integers(0, 250, (2, 12)).astype(np.intp)
     small, at = metric.prepare_all([series[k] for k in (*rows, *cols)]), np.arange(12, dtype=np.intp)
     for function in ("block", "lower_bounds"):
-        found, wanted = (
+        got, wanted = (
             getattr(metric, function)(large, large, rows, cols),
             getattr(metric, function)(small, small, at, at + 12),
         )
-        np.testing.assert_array_equal(getattr(found, "values", found), getattr(wanted, "values", wanted))
+        np.testing.assert_array_equal(getattr(got, "values", got), getattr(wanted, "values", wanted))
 
 
 def test_the_work_of_a_block_does_not_grow_with_the_set(monkeypatch):
@@ -151,9 +151,9 @@ def test_the_work_of_a_block_does_not_grow_with_the_set(monkeypatch):
     monkeypatch.setattr("stotmetrics.metrics.softdtw._softdtw", SimpleNamespace(values=values))
     rng = np.random.default_rng(0)
     train, queries = rng.normal(size=(3000, 30)).cumsum(axis=1), rng.normal(size=(5, 30)).cumsum(axis=1)
-    found = stotmetrics.kneighbors(train, queries, "dtw")
-    assert found.solved < found.pairs / 2
-    assert sum(handed) < 4 * found.solved + 20 * len(handed)
+    neighbors = stotmetrics.kneighbors(train, queries, "dtw")
+    assert neighbors.solved < neighbors.pairs / 2
+    assert sum(handed) < 4 * neighbors.solved + 20 * len(handed)
 
 
 @given(
@@ -170,8 +170,8 @@ def test_lower_bound_is_below_the_value(seed, case, ragged, ties, weighted):
     if weighted:
         x = as_series(x.values, weights=rng.uniform(size=len(x)) * rng.integers(0, 2, len(x)) + 1e-3)
     metric = stotmetrics.get_metric(name, **params)
-    one = np.zeros(1, dtype=np.intp)
-    (bound,) = metric.lower_bounds([metric.prepare(x)], [metric.prepare(y)], one, one)
+    first = np.zeros(1, dtype=np.intp)
+    (bound,) = metric.lower_bounds([metric.prepare(x)], [metric.prepare(y)], first, first)
     value = metric(x, y)
     assert bound <= value + 1e-9 * (1 + value)
 
@@ -181,10 +181,10 @@ def test_bounds_and_abandoning_spare_most_of_the_work():
     shapes = [np.sin(np.linspace(0, f, 60)) + s * np.linspace(-1, 1, 60) for f in (3, 9, 20) for s in (0, 2)]
     train = [shape + 0.05 * rng.normal(size=60) for shape in shapes for _ in range(5)]
     queries = [shape + 0.05 * rng.normal(size=60) for shape in shapes]
-    found = stotmetrics.kneighbors(train, queries, "tiot")
-    assert found.pairs == 180
-    assert found.solved < 60
-    assert (found.indices[:, 0] // 5 == np.arange(6)).all()
+    neighbors = stotmetrics.kneighbors(train, queries, "tiot")
+    assert neighbors.pairs == 180
+    assert neighbors.solved < 60
+    assert (neighbors.indices[:, 0] // 5 == np.arange(6)).all()
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
@@ -193,16 +193,16 @@ def test_answer_does_not_depend_on_n_jobs(name, n_jobs):
     rng = np.random.default_rng(1)
     train, queries = draw_set(rng, 12, False, False), draw_set(rng, 40, False, False)
     alone = stotmetrics.kneighbors(train, queries, name, 3)
-    found = stotmetrics.kneighbors(train, queries, name, 3, n_jobs=n_jobs)
-    assert (found.indices == alone.indices).all()
-    assert (found.distances == alone.distances).all()
-    assert found.solved == alone.solved
+    neighbors = stotmetrics.kneighbors(train, queries, name, 3, n_jobs=n_jobs)
+    assert (neighbors.indices == alone.indices).all()
+    assert (neighbors.distances == alone.distances).all()
+    assert neighbors.solved == alone.solved
 
 
 def test_ties_go_to_the_first_of_the_training_set():
     x = [0.0, 1.0, 0.0, 2.0]
-    found = stotmetrics.kneighbors([[5.0, 1.0, 0.0, 0.0], x, x, x], [x], "tiot", 2)
-    assert found.indices.tolist() == [[1, 2]]
+    neighbors = stotmetrics.kneighbors([[5.0, 1.0, 0.0, 0.0], x, x, x], [x], "tiot", 2)
+    assert neighbors.indices.tolist() == [[1, 2]]
 
 
 @pytest.mark.parametrize("name", ["tiot", "dtw", "softdtw"])
@@ -229,5 +229,5 @@ def test_k_out_of_range_is_refused(k):
 def test_a_host_that_raises_at_underflow_raises_nothing_here():
     tiny = np.array([[0.0, 6.7e-164], [3.5e-161, 3.6e-161], [0.0, 6.0e-164]])
     with np.errstate(all="raise"):
-        found = stotmetrics.kneighbors(tiny[1:], tiny[:1], "softdtw", 2, gamma=0.0)
-    assert np.isfinite(found.distances).all()
+        neighbors = stotmetrics.kneighbors(tiny[1:], tiny[:1], "softdtw", 2, gamma=0.0)
+    assert np.isfinite(neighbors.distances).all()

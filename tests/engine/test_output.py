@@ -53,8 +53,8 @@ def test_what_is_done_to_the_array_stays_out_of_the_file(tmp_path):
 def test_several_may_read_a_finished_matrix_at_once(tmp_path):
     out = tmp_path / "D.npy"
     pairwise(X, metric=SPEC, out=out)
-    found = joblib.Parallel(n_jobs=4, prefer="threads")(joblib.delayed(computed)(out) for _ in range(40))
-    assert all(pairs == 0 and np.array_equal(D, WANTED) for D, pairs in found)
+    answers = joblib.Parallel(n_jobs=4, prefer="threads")(joblib.delayed(computed)(out) for _ in range(40))
+    assert all(pairs == 0 and np.array_equal(D, WANTED) for D, pairs in answers)
 
 
 def test_a_stopped_run_is_completed_without_repeating_its_tiles(tmp_path):

@@ -147,9 +147,9 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize(("source", "one", "two"), PAIRS)
-def test_what_the_code_reads_is_part_of_it(source, one, two):
-    first, again, other = (code(defined(source.replace("{}", str(value)))) for value in (one, one, two))
+@pytest.mark.parametrize(("source", "before", "after"), PAIRS)
+def test_what_the_code_reads_is_part_of_it(source, before, after):
+    first, again, other = (code(defined(source.replace("{}", str(value)))) for value in (before, before, after))
     assert first == again
     assert first != other
 
@@ -221,13 +221,13 @@ def test_a_dataclass_counts_by_its_fields():
 
 
 def test_every_function_of_a_spec_that_decides_numbers_counts():
-    one, two = lambda x, y, params: 1.0, lambda x, y, params: 2.0
+    before, after = lambda x, y, params: 1.0, lambda x, y, params: 2.0
     prepare = lambda series, params: series.values  # noqa: E731
-    first = MetricSpec(name="m", pair=one)
+    first = MetricSpec(name="m", pair=before)
     others = [
-        MetricSpec(name="m", pair=two),
-        MetricSpec(name="m", pair=one, prepare=prepare),
-        MetricSpec(name="m", pair=one, block=lambda left, right, rows, cols, params, cutoff=None: None),
+        MetricSpec(name="m", pair=after),
+        MetricSpec(name="m", pair=before, prepare=prepare),
+        MetricSpec(name="m", pair=before, block=lambda left, right, rows, cols, params, cutoff=None: None),
     ]
     assert len({code_of(spec) for spec in [first, *others]}) == 4
 
@@ -283,9 +283,9 @@ def test_a_module_of_ones_own_counts_by_what_is_used_of_it(tmp_path, monkeypatch
         )
         monkeypatch.syspath_prepend(str(folder))
         sys.modules.pop("my_distances", None)
-        found = code(defined("import my_distances\ndef f(x, y):\n    return my_distances.d(x, y)"))
+        identity = code(defined("import my_distances\ndef f(x, y):\n    return my_distances.d(x, y)"))
         sys.modules.pop("my_distances", None)
-        return found
+        return identity
 
     base = with_module("one", 1.0, 1.0)
     assert with_module("two", 1.0, 2.0) == base
@@ -322,7 +322,7 @@ def test_everything_about_the_series_counts():
         [Series(-0.0 * values.reshape(6, 2))],
         [Series(0.0 * values.reshape(6, 2))],
     ]
-    assert len({fingerprint(one) for one in sets}) == len(sets)
+    assert len({fingerprint(series) for series in sets}) == len(sets)
     assert fingerprint(as_dataset(values.reshape(2, 6).tolist())) == fingerprint(as_dataset(values.reshape(2, 6)))
 
 

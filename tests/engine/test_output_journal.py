@@ -80,8 +80,8 @@ def test_only_what_is_left_is_written(tmp_path, left, wanted):
 def test_the_journal_may_be_cut_at_every_byte(tmp_path, left, wanted):
     matrix, journal = left
     for size in range(len(journal) + 1):
-        count, found = resumed(tmp_path / "cut", matrix, journal[:size])
-        assert found == wanted
+        count, contents = resumed(tmp_path / "cut", matrix, journal[:size])
+        assert contents == wanted
         whole = sum(journal[:size].endswith(line) or line + b"\n" in journal[:size] for line in _tile_lines(journal))
         assert count == len(TILES) - whole, f"cut at {size} of {len(journal)}"
 
@@ -112,8 +112,8 @@ def test_any_bytes_may_be_lost_changed_or_put_in(tmp_path, left, wanted, data):
     piece = st.tuples(st.integers(0, len(journal)), st.integers(0, 80)).map(lambda at: journal[at[0] : at[0] + at[1]])
     garbage = data.draw(st.one_of(st.binary(max_size=60), piece, st.just(b"\0" * 4096), st.just(b"\n\n1\n")))
     damaged = journal[:start] + garbage + journal[stop:]
-    count, found = resumed(tmp_path / "damaged", matrix, damaged)
-    assert found == wanted
+    count, contents = resumed(tmp_path / "damaged", matrix, damaged)
+    assert contents == wanted
     hit = sum(1 for line in _tile_lines(journal) if line not in damaged.split(b"\n"))
     assert 4 <= count <= 4 + hit
 
@@ -124,8 +124,8 @@ def test_the_matrix_may_lose_its_tail(tmp_path, left, wanted, size, how):
     matrix, journal = left
     rest = len(matrix) - size
     tail = {"cut": b"", "zeros": bytes(rest), "noise": b"\xa5" * rest, "more": matrix[size:] + b"more"}[how]
-    count, found = resumed(tmp_path / "tail", matrix[:size] + tail, journal)
-    assert found == wanted
+    count, contents = resumed(tmp_path / "tail", matrix[:size] + tail, journal)
+    assert contents == wanted
     assert count >= 4
 
 
@@ -141,8 +141,8 @@ def test_a_finished_matrix_whose_journal_lost_its_end_is_made_good(tmp_path, wan
     journal = journal_of(path).read_bytes()
     job_is_known = journal.index(b"\n", journal.index(b"job ")) + 1
     for size in range(job_is_known, len(journal)):
-        count, found = resumed(tmp_path / "cut", wanted, journal[:size])
-        assert (found, count) == (wanted, len(TILES) - tiles_in_whole(journal[:size]))
+        count, contents = resumed(tmp_path / "cut", wanted, journal[:size])
+        assert (contents, count) == (wanted, len(TILES) - tiles_in_whole(journal[:size]))
 
 
 def tiles_in_whole(cut):
@@ -155,10 +155,10 @@ def test_records_of_another_job_are_never_taken_for_this_one(tmp_path, left, wan
     complete(path, job=OTHER, most=6, values=VALUES + 1)
     matrix, journal = left
     tail = journal_of(path).read_bytes()
-    count, found = resumed(
+    count, contents = resumed(
         tmp_path / "glued", matrix, journal[: journal.index(b"\ntile")] + tail[tail.index(b"\ntile") :]
     )
-    assert (count, found) == (len(TILES), wanted)
+    assert (count, contents) == (len(TILES), wanted)
 
 
 def test_the_job_of_another_is_refused_and_named(tmp_path):

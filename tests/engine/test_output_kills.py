@@ -212,13 +212,13 @@ def test_of_two_processes_that_start_together_one_does_the_work(tmp_path):
     command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path / "D.npy")]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, **pipes) as first, subprocess.Popen(command, **pipes) as second:
-        for one in (first, second):
-            one.stdout.readline()
-        for one in (first, second):
-            one.stdin.write("\n")
-            one.stdin.flush()
-        said = [one.communicate(timeout=120)[1] for one in (first, second)]
-        codes = [one.returncode for one in (first, second)]
+        for process in (first, second):
+            process.stdout.readline()
+        for process in (first, second):
+            process.stdin.write("\n")
+            process.stdin.flush()
+        said = [process.communicate(timeout=120)[1] for process in (first, second)]
+        codes = [process.returncode for process in (first, second)]
     assert sorted(codes) == [0, 1], said
     winner = (first, second)[codes.index(0)]
     assert f"process {winner.pid} has this matrix in use" in said[codes.index(1)]

@@ -71,8 +71,8 @@ def test_whatever_is_asked_the_answer_is_that_of_the_metric(tmp_path_factory, sy
     for rows, cols in asked:
         left, right = [SET[i] for i in rows], [SET[j] for j in cols]
         before = len(counting.pairs)
-        with remembering(metric, folder) as found:
-            matrix = stotmetrics.pairwise(left, right, found)
+        with remembering(metric, folder) as memory:
+            matrix = stotmetrics.pairwise(left, right, memory)
         np.testing.assert_array_equal(matrix, stotmetrics.pairwise(left, right, plain))
         wanted = {(min(i, j), max(i, j)) if symmetric else (i, j) for i in rows for j in cols}
         if len(set(rows)) == len(rows) and len(set(cols)) == len(cols) and not (symmetric and set(rows) & set(cols)):
@@ -88,14 +88,14 @@ def test_folds_share_pairs_and_neighbours_stay_the_same(tmp_path, metric):
         train, test = [x for k, x in enumerate(X) if k % 3 != out], X[out::3]
         expected = stotmetrics.kneighbors(train, test, bound, k=2)
         for _ in range(2):
-            with remembering(bound, tmp_path) as found:
-                again = stotmetrics.kneighbors(train, test, found, k=2)
+            with remembering(bound, tmp_path) as memory:
+                again = stotmetrics.kneighbors(train, test, memory, k=2)
             np.testing.assert_array_equal(again.indices, expected.indices)
             # A pair that was solved the other way round is right to the tolerance of its solver.
             np.testing.assert_allclose(again.distances, expected.distances, rtol=1e-8, atol=1e-12)
-    with remembering(bound, tmp_path) as found:
+    with remembering(bound, tmp_path) as memory:
         np.testing.assert_allclose(
-            stotmetrics.pairwise(X, metric=found), stotmetrics.pairwise(X, metric=bound), rtol=1e-8, atol=1e-12
+            stotmetrics.pairwise(X, metric=memory), stotmetrics.pairwise(X, metric=bound), rtol=1e-8, atol=1e-12
         )
 
 
@@ -141,21 +141,21 @@ def test_a_bound_of_a_smaller_parameter_reaches_workers_and_later_runs(tmp_path,
 def test_a_later_run_reads_what_an_earlier_one_solved(tmp_path, monkeypatch):
     counting = Counting(symmetric=True)
     metric = stotmetrics.get_metric(counting.spec)
-    with remembering(metric, tmp_path) as found:
-        matrix = stotmetrics.pairwise(SET, metric=found)
+    with remembering(metric, tmp_path) as memory:
+        matrix = stotmetrics.pairwise(SET, metric=memory)
     solved = len(counting.pairs)
     # As another process, whose memory knows nothing.
     monkeypatch.setattr(remembered, "_stores", remembered._Recent(4))
-    with remembering(metric, tmp_path) as found:
-        np.testing.assert_array_equal(stotmetrics.pairwise(SET[::-1], metric=found), matrix[::-1, ::-1])
+    with remembering(metric, tmp_path) as memory:
+        np.testing.assert_array_equal(stotmetrics.pairwise(SET[::-1], metric=memory), matrix[::-1, ::-1])
     assert len(counting.pairs) == solved == len(SET) * (len(SET) + 1) // 2
 
 
 def test_series_are_prepared_once(tmp_path):
     counting = Counting(symmetric=True)
     for _ in range(3):
-        with remembering(stotmetrics.get_metric(counting.spec), tmp_path) as found:
-            stotmetrics.pairwise(SET, metric=found)
+        with remembering(stotmetrics.get_metric(counting.spec), tmp_path) as memory:
+            stotmetrics.pairwise(SET, metric=memory)
     assert len(counting.prepared) == len(SET)
 
 
@@ -163,8 +163,8 @@ def test_what_did_not_converge_is_solved_again_and_says_so_again(tmp_path):
     counting = Counting(symmetric=True, converges=False)
     metric = stotmetrics.get_metric(counting.spec)
     for _ in range(2):
-        with remembering(metric, tmp_path) as found, pytest.warns(stotmetrics.ConvergenceWarning):
-            stotmetrics.pairwise(SET[:2], metric=found)
+        with remembering(metric, tmp_path) as memory, pytest.warns(stotmetrics.ConvergenceWarning):
+            stotmetrics.pairwise(SET[:2], metric=memory)
     assert len(counting.pairs) == 6
 
 
@@ -185,8 +185,8 @@ def test_parameters_times_weights_and_frames_tell_pairs_apart(tmp_path):
     assert name_of(Series(x)) == name_of(Series(x.copy()))
     for by in (1.0, 2.0):
         counting = Counting(symmetric=True)
-        with remembering(stotmetrics.get_metric(counting.spec, by=by), tmp_path) as found:
-            stotmetrics.pairwise(SET[:3], metric=found)
+        with remembering(stotmetrics.get_metric(counting.spec, by=by), tmp_path) as memory:
+            stotmetrics.pairwise(SET[:3], metric=memory)
         assert len(counting.pairs) == 6
 
 
@@ -197,9 +197,9 @@ def test_a_function_that_was_changed_is_another_metric(tmp_path):
         exec(source, scope)
         register(scope["gap"], replace=True)
         try:
-            with remembering(stotmetrics.get_metric("gap"), tmp_path) as found:
-                value = stotmetrics.pairwise(SET[:1], SET[1:2], found)[0, 0]
-                assert found(SET[0], SET[1]) == value
+            with remembering(stotmetrics.get_metric("gap"), tmp_path) as memory:
+                value = stotmetrics.pairwise(SET[:1], SET[1:2], memory)[0, 0]
+                assert memory(SET[0], SET[1]) == value
             assert value == pytest.approx(factor * abs(SET[0].values.mean() - SET[1].values.mean()))
         finally:
             unregister("gap")

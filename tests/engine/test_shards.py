@@ -224,7 +224,7 @@ def test_the_journal_of_a_shard_says_which_it_is(tmp_path):
     written(tmp_path / "D.npy", 12, X, metric="dtw", numbers=(3,))
     journal = (tmp_path / "D.shard-03-of-12.npy.journal").read_text()
     job = next(line for line in journal.splitlines() if line.startswith("job "))
-    found = json.loads(job[4:-9])
-    assert found["shard"] == "3 of 12"
-    assert json.loads(found["grid"])["n"] == 61
-    assert found["version of stotmetrics"] == stotmetrics.__version__
+    settings = json.loads(job[4:-9])
+    assert settings["shard"] == "3 of 12"
+    assert json.loads(settings["grid"])["n"] == 61
+    assert settings["version of stotmetrics"] == stotmetrics.__version__

@@ -27,13 +27,13 @@ def series_of(name):
 
 def values_of(name, tasks, series):
     """The values of pairs, and their gradients where the metric has them."""
-    metric, found = stotmetrics.get_metric(name), {}
+    metric, values = stotmetrics.get_metric(name), {}
     for i, j in tasks:
-        found[i, j] = [metric.solve(series[i], series[j]).value]
+        values[i, j] = [metric.solve(series[i], series[j]).value]
         if metric.has_gradient:
             _, *slopes = metric.value_and_grad(series[i], series[j])
-            found[i, j] += [float(slope.sum()) for slope in slopes]
-    return found
+            values[i, j] += [float(slope.sum()) for slope in slopes]
+    return values
 
 
 @pytest.mark.filterwarnings("ignore::stotmetrics.ConvergenceWarning")
@@ -55,8 +55,8 @@ def test_all_metrics_at_once_give_what_each_gives_alone():
         with ThreadPoolExecutor(THREADS) as pool:
             for seed in range(ROUNDS):
                 for task in [pool.submit(work, THREADS * seed + k) for k in range(THREADS)]:
-                    for name, pair, found in task.result(timeout=300):
-                        assert found == truth[name][pair], (name, pair)
+                    for name, pair, values in task.result(timeout=300):
+                        assert values == truth[name][pair], (name, pair)
 
 
 @pytest.mark.filterwarnings("ignore::stotmetrics.ConvergenceWarning")
@@ -69,8 +69,8 @@ def test_overlapping_matrices_are_those_of_one_thread(name):
         return stotmetrics.pairwise(series, metric=name, n_jobs=2)
 
     with ThreadPoolExecutor(THREADS) as pool:
-        for found in pool.map(work, range(THREADS)):
-            np.testing.assert_array_equal(found, truth)
+        for matrices in pool.map(work, range(THREADS)):
+            np.testing.assert_array_equal(matrices, truth)
 
 
 def test_a_call_parses_nothing(monkeypatch):

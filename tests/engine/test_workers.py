@@ -47,7 +47,7 @@ def load_of(metric="euclidean", n=5):
 @st.composite
 def sets_of_series(draw):
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    found = []
+    sets = []
     for _ in range(draw(st.integers(1, 5))):
         n, (dim, frames) = (
             int(rng.integers(1, 5)),
@@ -56,19 +56,19 @@ def sets_of_series(draw):
         values = rng.normal(size=(n, *(frames or (dim,))))
         times = rng.normal() + np.cumsum(rng.uniform(0.1, 1, n)) if draw(st.booleans()) else None
         if frames is None and draw(st.booleans()):
-            found.append(
+            sets.append(
                 as_paths(rng.normal(size=(n, 3)), weights=rng.uniform(0.1, 1, 3) if draw(st.booleans()) else None)
             )
             continue
-        found.append(as_series(values, times=times, weights=rng.uniform(0.1, 1, n) if draw(st.booleans()) else None))
-    return found
+        sets.append(as_series(values, times=times, weights=rng.uniform(0.1, 1, n) if draw(st.booleans()) else None))
+    return sets
 
 
 @given(sets_of_series())
 def test_series_come_out_of_their_packing_as_they_went_in(series):
-    for one, other in zip(series, unpack(pickle.loads(pickle.dumps(pack(series)))), strict=True):
+    for original, unpacked in zip(series, unpack(pickle.loads(pickle.dumps(pack(series)))), strict=True):
         for slot in Series.__slots__:
-            before, after = getattr(one, slot), getattr(other, slot)
+            before, after = getattr(original, slot), getattr(unpacked, slot)
             if isinstance(before, np.ndarray):
                 np.testing.assert_array_equal(after, before)
             elif slot != "_doubts":  # told when the series was read
@@ -123,8 +123,8 @@ def test_a_set_prepared_on_demand_is_the_set_prepared_at_once():
 def test_every_task_is_done_once_whatever_the_workers():
     for backend in ("threading", "loky", "multiprocessing"):
         with joblib.parallel_config(backend=backend, n_jobs=2):
-            found = list(Workers(load_of(), None, eager=True).run(squares, ((k,) for k in range(50)), 50))
-        assert sorted(found) == [(k, k * k) for k in range(50)], backend
+            squared = list(Workers(load_of(), None, eager=True).run(squares, ((k,) for k in range(50)), 50))
+        assert sorted(squared) == [(k, k * k) for k in range(50)], backend
 
 
 @pytest.fixture
@@ -274,6 +274,6 @@ def test_a_barycenter_does_not_depend_on_the_workers():
     alone = stotmetrics.barycenter(X, "softdtw", max_iter=5, init=8)
     for backend in ("threading", "loky"):
         with joblib.parallel_config(backend=backend):
-            found = stotmetrics.barycenter(X, "softdtw", max_iter=5, init=8, n_jobs=2)
-        np.testing.assert_array_equal(found.values, alone.values)
-        assert found.objective == alone.objective
+            center = stotmetrics.barycenter(X, "softdtw", max_iter=5, init=8, n_jobs=2)
+        np.testing.assert_array_equal(center.values, alone.values)
+        assert center.objective == alone.objective

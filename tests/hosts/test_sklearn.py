@@ -125,12 +125,12 @@ def test_grids_folds_pipelines_and_parameters(tmp_path, memory):
         "kneighborstimeseriesclassifier__n_neighbors": [1, 3],
         "kneighborstimeseriesclassifier__metric_params": [{"epsilon": 0.05}, {"epsilon": 0.1}],
     }
-    found = GridSearchCV(pipeline, grid, cv=3).fit(RAGGED, NAMES)
-    assert found.best_score_ == 1.0
+    search = GridSearchCV(pipeline, grid, cv=3).fit(RAGGED, NAMES)
+    assert search.best_score_ == 1.0
     assert (cross_val_score(model, RAGGED, NAMES, cv=3) == 1.0).all()
     assert clone(model).set_params(metric="dtw", n_neighbors=2).get_params()["metric"] == "dtw"
-    again = pickle.loads(pickle.dumps(found.best_estimator_))
-    np.testing.assert_array_equal(again.predict(RAGGED), found.predict(RAGGED))
+    again = pickle.loads(pickle.dumps(search.best_estimator_))
+    np.testing.assert_array_equal(again.predict(RAGGED), search.predict(RAGGED))
 
 
 def counting(seen):
@@ -150,9 +150,9 @@ def test_memory_lets_folds_and_grid_points_share_what_was_solved(tmp_path):
     model = KNeighborsTimeSeriesClassifier(metric=metric, memory=str(tmp_path))
     plain = KNeighborsTimeSeriesClassifier(metric="dtw")
     for k in (1, 2, 5):
-        found = cross_val_predict(model.set_params(n_neighbors=k), RAGGED, NAMES, cv=LeaveOneOut())
+        predicted = cross_val_predict(model.set_params(n_neighbors=k), RAGGED, NAMES, cv=LeaveOneOut())
         expected = cross_val_predict(plain.set_params(n_neighbors=k), RAGGED, NAMES, cv=LeaveOneOut())
-        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(predicted, expected)
     once = {frozenset(pair) for pair in seen}
     assert len(once) == len(seen) <= 24 * 23 // 2
     for memory in (str(tmp_path), joblib.Memory(tmp_path, verbose=0)):
@@ -241,9 +241,9 @@ def test_a_metric_without_a_gradient_has_no_means():
 @pytest.mark.parametrize("weights", [None, np.r_[np.ones(12), np.zeros(12)]])
 def test_a_series_without_weight_moves_no_mean(weights):
     model = TimeSeriesKMeans(1, metric="euclidean", init=[EQUAL[0]], max_iter_barycenter=300, tol=0.0)
-    found = model.fit(EQUAL, sample_weight=weights)
+    fitted = model.fit(EQUAL, sample_weight=weights)
     rest = clone(model).fit(EQUAL if weights is None else EQUAL[:12])
-    np.testing.assert_allclose(found.cluster_centers_[0], rest.cluster_centers_[0], atol=1e-5)
+    np.testing.assert_allclose(fitted.cluster_centers_[0], rest.cluster_centers_[0], atol=1e-5)
 
 
 def test_a_shifted_matrix_serves_what_refuses_negative_distances():
@@ -287,14 +287,14 @@ def test_isomap_takes_a_shifted_matrix():
 def test_density_clusters_of_scikit_learn_take_a_shifted_matrix():
     model = make_pipeline(clone(NEAR), HDBSCAN(min_cluster_size=5, metric="precomputed", copy=True))
     labels = model.fit_predict(RAGGED)
-    assert len({(one, name) for one, name in zip(labels, NAMES, strict=True) if one >= 0}) == 2
+    assert len({(label, name) for label, name in zip(labels, NAMES, strict=True) if label >= 0}) == 2
     assert (labels >= 0).mean() > 0.8
 
 
 def test_hdbscan_takes_a_shifted_matrix():
     hdbscan = pytest.importorskip("hdbscan")
     labels = hdbscan.HDBSCAN(min_cluster_size=5, metric="precomputed").fit_predict(NEAR.fit_transform(RAGGED))
-    assert len({(one, name) for one, name in zip(labels, NAMES, strict=True) if one >= 0}) == 2
+    assert len({(label, name) for label, name in zip(labels, NAMES, strict=True) if label >= 0}) == 2
 
 
 @pytest.mark.filterwarnings("ignore")  # numba and umap tell of threads, seeds and precomputed matrices
@@ -324,8 +324,8 @@ def test_a_later_distance_below_all_others_becomes_zero_and_says_so():
     # More equal times have more alignments: further below zero than anything in the training set.
     longer = np.repeat(RAGGED[0], 3)
     with pytest.warns(UserWarning, match="1 distances lie below all of the training set"):
-        found = step.transform([longer])
-    assert found.min() == 0.0
+        distances = step.transform([longer])
+    assert distances.min() == 0.0
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert step.transform([RAGGED[0]]).min() >= 0.0

@@ -74,11 +74,11 @@ def get(request):
 @pytest.mark.parametrize("metric", ["tiot", BOUND], ids=["name", "bound"])
 def test_classifier_predicts_what_our_search_finds(get, metric):
     model = clone(get("KNeighborsTimeSeriesClassifier")(n_neighbors=1, metric=metric)).fit(RAGGED[:10], LABELS[:10])
-    found = stotmetrics.kneighbors(RAGGED[:10], RAGGED[10:], metric=metric)
-    np.testing.assert_array_equal(model.predict(RAGGED[10:]), LABELS[:10][found.indices[:, 0]])
+    neighbors = stotmetrics.kneighbors(RAGGED[:10], RAGGED[10:], metric=metric)
+    np.testing.assert_array_equal(model.predict(RAGGED[10:]), LABELS[:10][neighbors.indices[:, 0]])
     distances, indices = model.kneighbors(RAGGED[10:])
-    np.testing.assert_array_equal(indices, found.indices)
-    np.testing.assert_array_equal(distances, found.distances)
+    np.testing.assert_array_equal(indices, neighbors.indices)
+    np.testing.assert_array_equal(distances, neighbors.distances)
     assert model.metric == metric and model.get_params()["metric"] == metric
     assert model.score(RAGGED[10:], LABELS[10:]) == 1.0
     np.testing.assert_array_equal(model.predict_proba(RAGGED[10:]).argmax(axis=1), model.predict(RAGGED[10:]))
@@ -86,8 +86,8 @@ def test_classifier_predicts_what_our_search_finds(get, metric):
 
 def test_parameters_of_the_metric_reach_it(get):
     model = get("KNeighborsTimeSeriesClassifier")(1, metric="tiot", metric_params={"p": 1, "n_jobs": 1})
-    found = model.fit(EQUAL[:10], LABELS[:10]).kneighbors(EQUAL[10:])[0]
-    np.testing.assert_array_equal(found, stotmetrics.kneighbors(EQUAL[:10], EQUAL[10:], "tiot", p=1).distances)
+    distances = model.fit(EQUAL[:10], LABELS[:10]).kneighbors(EQUAL[10:])[0]
+    np.testing.assert_array_equal(distances, stotmetrics.kneighbors(EQUAL[:10], EQUAL[10:], "tiot", p=1).distances)
 
 
 def test_negative_distances_are_no_trouble_to_neighbours(get):
@@ -153,8 +153,8 @@ def test_silhouette_of_any_metric(get):
     from sklearn.metrics import silhouette_score
 
     matrix = stotmetrics.pairwise(RAGGED, metric="tiot", p=1)
-    found = get("silhouette_score")(RAGGED, LABELS, metric="tiot", metric_params={"p": 1})
-    assert found == pytest.approx(silhouette_score(matrix, LABELS, metric="precomputed"))
+    score = get("silhouette_score")(RAGGED, LABELS, metric="tiot", metric_params={"p": 1})
+    assert score == pytest.approx(silhouette_score(matrix, LABELS, metric="precomputed"))
     with pytest.raises(InvalidParameterError, match="a silhouette needs distances >= 0"):
         get("silhouette_score")(RAGGED, LABELS, metric=stotmetrics.get_metric("softdtw"))
     own = get("silhouette_score")(RAGGED, LABELS, metric="dtw")
@@ -257,10 +257,10 @@ def cost_and_gradient():
 def test_under_the_patch_a_call_gives_what_tslearn_gives(name):
     expected = CALLS[name](None)
     with host.patched_tslearn():
-        found = CALLS[name](None)
-    assert type(found) is type(expected) or {type(found), type(expected)} <= {float, np.float64}
-    assert np.shape(found) == np.shape(expected)
-    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7)
+        result = CALLS[name](None)
+    assert type(result) is type(expected) or {type(result), type(expected)} <= {float, np.float64}
+    assert np.shape(result) == np.shape(expected)
+    np.testing.assert_allclose(result, expected, rtol=1e-6, atol=1e-7)
     np.testing.assert_array_equal(CALLS[name](None), expected)
 
 

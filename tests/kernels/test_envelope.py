@@ -23,16 +23,16 @@ def test_bound_equals_its_definition_and_is_below_hard_dtw(seed, radius, dim, ti
     rng = np.random.default_rng(seed)
     left, right = ([draw(rng, dim, ties) for _ in range(3)] for _ in "xy")
     rows, cols = np.indices((3, 3), dtype=np.intp).reshape(2, -1)
-    found = kernel.bounds(
+    bounds = kernel.bounds(
         *stack([as_series(x) for x in left]),
         *stack([as_series(y) for y in right]),
         *(rows, cols, -1 if radius is None else radius),
     )
     true = [reference.hard_bound(left[i], right[j], radius) for i, j in zip(rows, cols, strict=True)]
-    np.testing.assert_allclose(found, true, rtol=1e-13)
+    np.testing.assert_allclose(bounds, true, rtol=1e-13)
     costs = [reference.squared_euclidean(left[i], right[j]) for i, j in zip(rows, cols, strict=True)]
     values = np.array([reference.value(reference.banded(cost, radius), 0.0) for cost in costs])
-    assert (found <= values + 1e-13 * values).all()
+    assert (bounds <= values + 1e-13 * values).all()
 
 
 @settings(max_examples=3 * settings().max_examples)
@@ -50,8 +50,8 @@ def test_soft_bound_is_below_soft_dtw(seed, radius, gamma, ties):
 @pytest.mark.parametrize("n", [1, 2, 3, 17, 40])
 def test_log_paths_is_at_least_the_count_and_not_much_more(n, radius):
     lengths = np.arange(1, 42, 8)
-    found = log_paths(np.full(len(lengths), n), lengths, radius)
-    for m, bound in zip(lengths, found, strict=True):
+    bounds = log_paths(np.full(len(lengths), n), lengths, radius)
+    for m, bound in zip(lengths, bounds, strict=True):
         count = -reference.value(reference.banded(np.zeros((n, m)), radius), 1.0)
         assert count <= bound + 1e-12
         if radius is None:  # the walk comes by the last cell with a probability of order 1 / sqrt(length)

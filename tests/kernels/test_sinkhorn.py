@@ -70,8 +70,8 @@ def test_value_is_the_minimum_that_a_generic_solver_finds(seed):
         moved = 0.3 * (np.exp((f[:, None] + g[None, :] - M) / 0.3) - np.exp(-M / 0.3)).sum()
         return 0.8 * (x @ (np.exp(-f / 0.8) - 1) + y @ (np.exp(-g / 0.8) - 1)) + moved
 
-    found = minimize(dual, np.zeros(6), method="BFGS", options={"gtol": 1e-10})
-    assert case.value[0] == pytest.approx(-found.fun, abs=1e-9)
+    optimum = minimize(dual, np.zeros(6), method="BFGS", options={"gtol": 1e-10})
+    assert case.value[0] == pytest.approx(-optimum.fun, abs=1e-9)
 
 
 @given(SEEDS, st.sampled_from([1, 3, 7, 25, 200]), st.sampled_from([0.05, 0.5]), st.sampled_from([0.3, 3.0, np.inf]))

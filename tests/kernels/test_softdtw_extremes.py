@@ -157,9 +157,9 @@ def test_a_long_column_of_equal_costs_neither_underflows_nor_overflows_in_a_lane
     # The last column is entered at the end: by a diagonal step, or by one to the right.
     expected = (n - 1) * step + far**2 - np.log1p(np.exp(-step))
     zero = np.zeros(4, dtype=np.intp)
-    found = kernel.values(x, np.array([0, n]), y, np.array([0, 2]), zero, zero, np.ones(4))
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
-    assert kernel.pair_value(x, y, 1.0) == found[0]
+    values = kernel.values(x, np.array([0, n]), y, np.array([0, 2]), zero, zero, np.ones(4))
+    np.testing.assert_allclose(values, expected, rtol=1e-12)
+    assert kernel.pair_value(x, y, 1.0) == values[0]
 
 
 @pytest.mark.parametrize("gamma", [0.0, 1e-6, 1.0])

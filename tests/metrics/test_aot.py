@@ -22,7 +22,7 @@ def tree(seed, steps, paths, levels=3, d=1):
     """Paths whose values at each time are among a few levels, so that many share a past; with weights."""
     rng = np.random.default_rng(seed)
     places = np.cumsum(rng.uniform(0.2, 1.0, size=(steps, levels, d)), axis=1) - rng.normal(size=(steps, 1, d))
-    values = np.stack([one[rng.integers(levels, size=paths)] for one in places])
+    values = np.stack([level[rng.integers(levels, size=paths)] for level in places])
     return values, rng.uniform(0.1, 1.0, size=paths)
 
 
@@ -66,14 +66,14 @@ def transport(left, right, p):
 def test_value_is_the_linear_program_over_bicausal_couplings(pair, p):
     (X, a), (Y, b) = map(leaves, pair)
     truth = bicausal_program(X, a, Y, b, p)
-    found = adapted(*map(read, pair), p=p, root=False)
-    assert found == pytest.approx(truth, rel=1e-7, abs=1e-9)
+    value = adapted(*map(read, pair), p=p, root=False)
+    assert value == pytest.approx(truth, rel=1e-7, abs=1e-9)
 
 
 @given(pairs(), POWERS)
 def test_value_is_at_least_that_of_transport_that_may_look_ahead(pair, p):
-    found = adapted(*map(read, pair), p=p, root=False)
-    assert found >= transport(*pair, p) - 1e-9 * (1 + found)
+    value = adapted(*map(read, pair), p=p, root=False)
+    assert value >= transport(*pair, p) - 1e-9 * (1 + value)
 
 
 @pytest.mark.parametrize(("n", "m"), [(1, 7), (7, 1), (2, 2), (2, 31), (31, 2), (2, 40), (40, 2), (5, 6), (30, 50)])
@@ -140,8 +140,8 @@ def estimate(L, M, paths, seed, **params):
 @pytest.mark.parametrize("markovian", [False, True])
 def test_value_of_autoregressions_is_near_the_closed_form(steps, markovian):
     L, M = autoregression(0.2, steps), 1.5 * autoregression(0.9, steps)
-    found = np.mean([estimate(L, M, 1000, seed, markovian=markovian) for seed in range(3)])
-    assert found == pytest.approx(cholesky_distance(L, M), rel=0.04)
+    value = np.mean([estimate(L, M, 1000, seed, markovian=markovian) for seed in range(3)])
+    assert value == pytest.approx(cholesky_distance(L, M), rel=0.04)
 
 
 def test_the_estimate_converges_to_the_closed_form():
@@ -169,9 +169,9 @@ def test_time_consistency_the_value_is_transport_of_first_values_and_of_what_fol
         sides.append((firsts, rest, np.bincount(at, weights=weights) / weights.sum()))
     (u, after_u, a), (v, after_v, b) = sides
     cost = np.linalg.norm(u[:, None] - v, axis=-1) ** p
-    cost += np.array([[adapted(one, other, p=p, root=False) for other in after_v] for one in after_u])
-    found = adapted(*map(read, pair), p=p, root=False)
-    assert found == pytest.approx(transport_program(cost, a, b), rel=1e-7, abs=1e-9)
+    cost += np.array([[adapted(after_x, after_y, p=p, root=False) for after_y in after_v] for after_x in after_u])
+    value = adapted(*map(read, pair), p=p, root=False)
+    assert value == pytest.approx(transport_program(cost, a, b), rel=1e-7, abs=1e-9)
 
 
 @given(SEEDS, st.sampled_from([1, 2, 3]), POWERS)
@@ -199,10 +199,10 @@ def test_weights_are_repetitions(seed, quantizer, markovian, cells):
 def test_a_path_without_weight_takes_no_part():
     values, y = RNG.normal(size=(3, 5)), RNG.normal(size=(3, 4))
     weights = np.array([0.0, 1.0, 2.0, 0.0, 1.0])
-    found = stotmetrics.solve(as_paths(values, weights=weights), y, metric="aot", cells=None)
+    result = stotmetrics.solve(as_paths(values, weights=weights), y, metric="aot", cells=None)
     kept = as_paths(values[:, weights > 0], weights=weights[weights > 0])
-    assert found.value == adapted(kept, y)
-    assert (found.coupling.paths_x[:, weights == 0] == -1).all()
+    assert result.value == adapted(kept, y)
+    assert (result.coupling.paths_x[:, weights == 0] == -1).all()
 
 
 @given(SEEDS, st.floats(1e-3, 1e3), st.floats(-1e3, 1e3), st.sampled_from(["kmeans", "grid"]), st.sampled_from([1, 2]))
@@ -252,16 +252,16 @@ def test_large_exponents_settle_and_say_how_far_they_may_be_off(seed, p, d):
     """Where p is large, the pairs that are matched cost next to nothing beside the farthest, and rounding of those is
     what the gap is about."""
     x, y = (read(tree(seed + k, 3, 12, levels=6, d=d)) for k in range(2))
-    one, other = (stotmetrics.solve(*pair, metric="aot", cells=None, p=p) for pair in ((x, y), (y, x)))
-    assert one.converged and other.converged
-    assert abs(other.value - one.value) <= one.gap + other.gap + 1e-9 * one.value
+    forth, back = (stotmetrics.solve(*pair, metric="aot", cells=None, p=p) for pair in ((x, y), (y, x)))
+    assert forth.converged and back.converged
+    assert abs(back.value - forth.value) <= forth.gap + back.gap + 1e-9 * forth.value
     assert stotmetrics.solve(x, x, metric="aot", cells=None, p=p, root=False).value == 0.0
 
 
 def test_weights_beyond_each_other_are_no_weights():
     values = RNG.normal(size=(2, 4))
-    found = as_paths(values, weights=[1e300, 1e-320, 1e-30, 1e300])
-    assert adapted(found, values) == pytest.approx(adapted(as_paths(values[:, [0, 3]]), values), rel=1e-12)
+    paths = as_paths(values, weights=[1e300, 1e-320, 1e-30, 1e300])
+    assert adapted(paths, values) == pytest.approx(adapted(as_paths(values[:, [0, 3]]), values), rel=1e-12)
 
 
 @pytest.mark.parametrize("scale", [1e-300, 1e-160, 1e160, 1e300])
@@ -277,8 +277,8 @@ def test_no_unit_leaves_the_range_of_numbers(scale):
 @given(pairs(paths=(2, 4, 7)), POWERS, st.booleans())
 def test_the_plan_explains_the_value_and_does_not_look_ahead(pair, p, markovian):
     x, y = map(read, pair)
-    found = stotmetrics.solve(x, y, metric="aot", cells=None, p=p, markovian=markovian, root=False)
-    plan, steps = found.coupling, len(pair[0][0])
+    result = stotmetrics.solve(x, y, metric="aot", cells=None, p=p, markovian=markovian, root=False)
+    plan, steps = result.coupling, len(pair[0][0])
     assert len(plan.kernels) == len(plan.values_x) == len(plan.values_y) == steps
     total = 0.0
     for t, kernel in enumerate(plan.kernels):
@@ -293,7 +293,7 @@ def test_the_plan_explains_the_value_and_does_not_look_ahead(pair, p, markovian)
         apart = np.linalg.norm(plan.values_x[t][:, None] - plan.values_y[t], axis=-1)
         total += (joint * apart**p).sum()
         assert_moves_as_either_process_does(kernel, plan, t, x, y)
-    assert total == pytest.approx(found.value, rel=1e-9, abs=1e-12)
+    assert total == pytest.approx(result.value, rel=1e-9, abs=1e-12)
     np.testing.assert_array_equal(plan.first, plan.joint(0))
 
 
@@ -306,8 +306,8 @@ def assert_moves_as_either_process_does(kernel, plan, t, x, y):
             before = np.zeros(paths.shape[1], dtype=int) if t == 0 else paths[t - 1]
             weights = series.path_weights * (before == node)
             wanted = np.bincount(paths[t], weights=weights / weights.sum())
-            found = np.bincount(to[here], weights=kernel.probability[here], minlength=len(wanted))
-            np.testing.assert_allclose(found, wanted, atol=1e-12)
+            moved = np.bincount(to[here], weights=kernel.probability[here], minlength=len(wanted))
+            np.testing.assert_allclose(moved, wanted, atol=1e-12)
 
 
 def test_nodes_are_told_by_their_values():
@@ -321,11 +321,11 @@ def test_nodes_are_told_by_their_values():
 
 def test_result_says_how_far_it_may_be_from_the_truth():
     x, y = RNG.normal(size=(2, 4, 200))
-    found = stotmetrics.solve(x, y, metric="aot")
-    assert found.converged
-    assert 0 <= found.gap <= 1e-12 * found.value
-    assert found.n_iter > 4
-    assert found.available == ("coupling",)
+    result = stotmetrics.solve(x, y, metric="aot")
+    assert result.converged
+    assert 0 <= result.gap <= 1e-12 * result.value
+    assert result.n_iter > 4
+    assert result.available == ("coupling",)
 
 
 # --- what comes in ---
@@ -334,8 +334,8 @@ def test_result_says_how_far_it_may_be_from_the_truth():
 def test_more_times_than_paths_are_asked_about():
     x, y = RNG.normal(size=(2, 9, 4))
     with pytest.warns(stotmetrics.AxisWarning, match=r"pass x\.swapaxes\(0, 1\) where the paths are rows"):
-        found = stotmetrics.aot(x, y)
-    assert stotmetrics.aot(as_paths(x), as_paths(y)) == found
+        value = stotmetrics.aot(x, y)
+    assert stotmetrics.aot(as_paths(x), as_paths(y)) == value
     with pytest.warns(stotmetrics.AxisWarning, match="more times than paths"):
         stotmetrics.pairwise([x, y], metric="aot")
     with pytest.warns(stotmetrics.AxisWarning, match="more times than paths"):
@@ -346,8 +346,8 @@ def test_more_times_than_paths_are_asked_about():
 
 def test_the_number_of_paths_may_differ_and_that_of_times_not():
     x, y = RNG.normal(size=(3, 5)), RNG.normal(size=(3, 8))
-    found = stotmetrics.pairwise([x, y], metric="aot")
-    assert found[0, 1] == pytest.approx(stotmetrics.aot(x, y))
+    matrix = stotmetrics.pairwise([x, y], metric="aot")
+    assert matrix[0, 1] == pytest.approx(stotmetrics.aot(x, y))
     near = stotmetrics.kneighbors([x, y], [x + 1e-3], metric="aot")
     assert near.indices.tolist() == [[0]]
     with pytest.raises(stotmetrics.InvalidSeriesError, match="equal length; got x of length 3 and y of length 2"):
@@ -361,19 +361,19 @@ def test_the_number_of_paths_may_differ_and_that_of_times_not():
 def test_the_bound_of_marginals_is_that_of_transport_at_each_time():
     (x, a), (y, b) = tree(3, 3, 7), tree(4, 3, 5)
     metric = stotmetrics.get_metric("aot", cells=None, p=1.5, root=False)
-    prepared = [metric.prepare(read(one)) for one in ((x, a), (y, b))]
-    one, other = np.zeros(1, dtype=np.intp), np.ones(1, dtype=np.intp)
+    prepared = [metric.prepare(read(process)) for process in ((x, a), (y, b))]
+    process, other = np.zeros(1, dtype=np.intp), np.ones(1, dtype=np.intp)
     wanted = sum(transport((x[t : t + 1], a), (y[t : t + 1], b), 1.5) for t in range(3))
-    assert metric.lower_bounds(prepared, prepared, one, other)[0] == pytest.approx(wanted, rel=1e-9)
+    assert metric.lower_bounds(prepared, prepared, process, other)[0] == pytest.approx(wanted, rel=1e-9)
 
 
 def test_nearest_processes_are_those_of_brute_force():
     train = [RNG.normal(size=(3, n)) + shift for n, shift in ((20, 0.0), (30, 0.5), (25, 4.0), (20, 8.0))]
     queries = [RNG.normal(size=(3, 22)) + 0.2, RNG.normal(size=(3, 30)) + 7.0]
-    found = stotmetrics.kneighbors(train, queries, metric="aot")
+    neighbors = stotmetrics.kneighbors(train, queries, metric="aot")
     wanted = np.argmin(stotmetrics.pairwise(queries, train, metric="aot"), axis=1)
-    assert found.indices[:, 0].tolist() == wanted.tolist()
-    assert found.solved < len(train) * len(queries)
+    assert neighbors.indices[:, 0].tolist() == wanted.tolist()
+    assert neighbors.solved < len(train) * len(queries)
 
 
 def test_weights_are_those_of_paths():
@@ -397,13 +397,13 @@ def test_weights_are_those_of_paths():
 
 def test_weights_of_paths_are_part_of_a_series(tmp_path):
     values = RNG.normal(size=(3, 4))
-    one, other = (as_paths(values, weights=w) for w in ([1.0, 1.0, 1.0, 1.0], [1.0, 2.0, 3.0, 4.0]))
-    assert pickle.loads(pickle.dumps(other)).path_weights.tolist() == [1.0, 2.0, 3.0, 4.0]
+    equal, unequal = (as_paths(values, weights=w) for w in ([1.0, 1.0, 1.0, 1.0], [1.0, 2.0, 3.0, 4.0]))
+    assert pickle.loads(pickle.dumps(unequal)).path_weights.tolist() == [1.0, 2.0, 3.0, 4.0]
     with pytest.raises(AttributeError):
-        other.path_weights = None
-    stotmetrics.pairwise([one, values], metric="aot", out=tmp_path / "d.npy")
+        unequal.path_weights = None
+    stotmetrics.pairwise([equal, values], metric="aot", out=tmp_path / "d.npy")
     with pytest.raises(FileExistsError, match="a run with another series"):
-        stotmetrics.pairwise([other, values], metric="aot", out=tmp_path / "d.npy")
+        stotmetrics.pairwise([unequal, values], metric="aot", out=tmp_path / "d.npy")
 
 
 def test_an_index_keeps_the_weights_of_paths(tmp_path):
@@ -414,8 +414,8 @@ def test_an_index_keeps_the_weights_of_paths(tmp_path):
         index.save(tmp_path / "index.npz")
         again = stotmetrics.NeighborIndex.load(tmp_path / "index.npz")
         wanted = stotmetrics.pairwise(train, metric="aot")
-        for found in (index, again):
-            near = found.kneighbors(train, k=2)
+        for loaded in (index, again):
+            near = loaded.kneighbors(train, k=2)
             np.testing.assert_array_equal(np.take_along_axis(wanted, near.indices, axis=1), near.distances)
 
 
@@ -424,8 +424,8 @@ def test_workers_see_the_weights_of_paths(n_jobs):
     train = [as_paths(RNG.normal(size=(3, n)), weights=RNG.uniform(size=n)) for n in (5, 6, 7)]
     wanted = [[stotmetrics.aot(x, y) for y in train] for x in train]
     with joblib.parallel_config(backend="loky"):
-        found = stotmetrics.pairwise(train, metric="aot", n_jobs=n_jobs)
-    np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-12)
+        matrix = stotmetrics.pairwise(train, metric="aot", n_jobs=n_jobs)
+    np.testing.assert_allclose(matrix, wanted, rtol=1e-12, atol=1e-12)
 
 
 def test_more_pairs_than_memory_holds_are_refused_by_the_way_out(monkeypatch):

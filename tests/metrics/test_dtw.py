@@ -96,9 +96,9 @@ def test_lower_bounds_are_those_of_the_band(band, squared):
     metric = stotmetrics.get_metric("dtw", band=band, squared=squared)
     sets = [metric.prepare(stotmetrics.as_series(x)) for x in np.random.default_rng(3).normal(size=(3, 9))]
     only = np.arange(2, dtype=np.intp)
-    found = metric.spec.lower_bounds(sets, sets, only, only + 1, metric.params)
+    bounds = metric.spec.lower_bounds(sets, sets, only, only + 1, metric.params)
     wanted = [reference.hard_bound(sets[k].values, sets[k + 1].values, band) for k in only]
-    np.testing.assert_allclose(found, wanted if squared else np.sqrt(wanted), rtol=1e-12)
+    np.testing.assert_allclose(bounds, wanted if squared else np.sqrt(wanted), rtol=1e-12)
 
 
 @pytest.mark.parametrize("unit", [2.0**-1000, 2.0**-600, 2.0**600, 2.0**1000])

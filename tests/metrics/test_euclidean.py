@@ -13,8 +13,8 @@ def test_matrix_equals_scipy():
     X, Y = rng.normal(size=(70, 13, 2)), rng.normal(size=(9, 13, 2))
     expected = cdist(X.reshape(70, -1), Y.reshape(9, -1))
     np.testing.assert_allclose(stotmetrics.pairwise(X, Y, metric="euclidean"), expected, rtol=1e-14)
-    found = stotmetrics.kneighbors(X, Y, metric="euclidean", k=3)
-    np.testing.assert_array_equal(found.indices, np.argsort(expected, axis=0, kind="stable")[:3].T)
+    neighbors = stotmetrics.kneighbors(X, Y, metric="euclidean", k=3)
+    np.testing.assert_array_equal(neighbors.indices, np.argsort(expected, axis=0, kind="stable")[:3].T)
 
 
 @pytest.mark.parametrize("scale", [1e-200, 1e-160, 1.0, 1e160, 1e200])

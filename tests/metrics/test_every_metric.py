@@ -73,10 +73,10 @@ CLAIMS = [
 def test_claims_are_those_of_the_mathematics(name, params, claims):
     metric = stotmetrics.get_metric(name, **params)
     spec = metric.spec
-    found = spec.traits if isinstance(spec.traits, Traits) else spec.traits(metric.params)
-    assert found == metric.traits
+    traits = spec.traits if isinstance(spec.traits, Traits) else spec.traits(metric.params)
+    assert traits == metric.traits
     units = {"continuous": False, "value_invariant": False, "unit_free": False, "degree": None}
-    assert replace(found, **units) == Traits(**dict.fromkeys(claims, True))
+    assert replace(traits, **units) == Traits(**dict.fromkeys(claims, True))
 
 
 SHIFTS, SMOOTH, OWN_UNITS = {"value_invariant"}, {"continuous"}, {"unit_free"}
@@ -117,9 +117,9 @@ UNITS = [
 
 @pytest.mark.parametrize(("name", "params", "claims", "degree"), UNITS, ids=[f"{n}-{list(p)}" for n, p, _, _ in UNITS])
 def test_units_are_those_of_the_mathematics(name, params, claims, degree):
-    found = stotmetrics.get_metric(name, **params).traits
-    assert {claim for claim in SHIFTS | SMOOTH | OWN_UNITS if getattr(found, claim)} == claims
-    assert found.degree == degree
+    traits = stotmetrics.get_metric(name, **params).traits
+    assert {claim for claim in SHIFTS | SMOOTH | OWN_UNITS if getattr(traits, claim)} == claims
+    assert traits.degree == degree
 
 
 def test_every_built_in_metric_has_its_claims_listed():

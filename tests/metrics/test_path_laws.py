@@ -78,8 +78,8 @@ def test_a_grid_has_cells_of_equal_sides():
 
 def test_a_grid_of_the_plane_has_as_many_cells_on_every_axis():
     values = np.stack(np.meshgrid(np.arange(6.0), np.arange(6.0)), axis=-1).reshape(-1, 2)
-    for cells, found in ((4, 4), (8, 4), (9, 9), (3, 1)):
-        assert len(quantised(values, np.full(36, 1 / 36), cells, "grid")[1]) == found
+    for cells, count in ((4, 4), (8, 4), (9, 9), (3, 1)):
+        assert len(quantised(values, np.full(36, 1 / 36), cells, "grid")[1]) == count
 
 
 def test_values_that_are_few_stay_as_they_are():
@@ -122,5 +122,5 @@ def test_masses_of_any_scale_are_shares(weights):
     values = np.arange(5.0)[None]
     wanted = law_of_paths(as_paths(values, weights=weights), None, "kmeans", False).share
     for scale in (1e-310, 1e-200, 1e200, 1e307):
-        found = law_of_paths(as_paths(values, weights=scale * weights), None, "kmeans", False).share
-        np.testing.assert_allclose(found, wanted, rtol=1e-4 if scale < 1e-300 else 1e-12)
+        shares = law_of_paths(as_paths(values, weights=scale * weights), None, "kmeans", False).share
+        np.testing.assert_allclose(shares, wanted, rtol=1e-4 if scale < 1e-300 else 1e-12)

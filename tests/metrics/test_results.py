@@ -68,26 +68,26 @@ def relative_entropy(plan):
 def test_plan_and_potentials_explain_the_value(name, params, long, monkeypatch):
     if long:
         monkeypatch.setattr(etiot, "LONG", 4)
-    found = stotmetrics.solve(X, Y, metric=name, **params)
-    cost, epsilon = mixture(name, params, found), params.get("epsilon", 0.0)
-    assert found.converged
-    assert 0 <= found.gap <= 1e-8
-    assert found.n_iter >= 1
-    plan = found.plan
+    result = stotmetrics.solve(X, Y, metric=name, **params)
+    cost, epsilon = mixture(name, params, result), params.get("epsilon", 0.0)
+    assert result.converged
+    assert 0 <= result.gap <= 1e-8
+    assert result.n_iter >= 1
+    plan = result.plan
     np.testing.assert_allclose(plan.sum(axis=1), A, atol=1e-7)
     np.testing.assert_allclose(plan.sum(axis=0), B, atol=1e-7)
     assert (plan >= 0).all()
     moved = (plan[ON] * cost).sum()
     rooted = name != "taot"
-    assert moved == pytest.approx(found.value ** params.get("p", 2.0) if rooted else found.value, rel=1e-6)
-    assert found.objective == pytest.approx(moved + (epsilon * relative_entropy(plan) if epsilon else 0.0), rel=1e-6)
+    assert moved == pytest.approx(result.value ** params.get("p", 2.0) if rooted else result.value, rel=1e-6)
+    assert result.objective == pytest.approx(moved + (epsilon * relative_entropy(plan) if epsilon else 0.0), rel=1e-6)
     if name in ("taot", "tlp"):
-        np.testing.assert_allclose(found.cost[ON], cost, rtol=1e-12)
-        np.testing.assert_allclose(found.cost, mixture(name, params, found, every=True), rtol=1e-12)
+        np.testing.assert_allclose(result.cost[ON], cost, rtol=1e-12)
+        np.testing.assert_allclose(result.cost, mixture(name, params, result, every=True), rtol=1e-12)
     if name == "tlp":
         return
-    f, g = found.potentials
-    assert A @ f + B @ g == pytest.approx(found.objective, rel=1e-6)
+    f, g = result.potentials
+    assert A @ f + B @ g == pytest.approx(result.objective, rel=1e-6)
     slack = cost - f[A > 0][:, None] - g[B > 0]
     if epsilon:
         gibbs = np.outer(A, B)[ON] * np.exp(-slack / epsilon)
@@ -96,7 +96,7 @@ def test_plan_and_potentials_explain_the_value(name, params, long, monkeypatch):
         assert slack.min() >= -1e-9
         # Atoms without mass have potentials too: the largest ones that are feasible.
         assert np.isfinite(f).all() and np.isfinite(g).all()
-        everywhere = mixture(name, params, found, every=True)
+        everywhere = mixture(name, params, result, every=True)
         assert (f[:, None] + g <= everywhere + 1e-9).all()
         assert (f >= (everywhere - g).min(axis=1) - 1e-9)[A == 0].all()
 
@@ -104,25 +104,25 @@ def test_plan_and_potentials_explain_the_value(name, params, long, monkeypatch):
 def test_w_of_tiot_is_that_of_the_linear_program():
     of_values, of_times = cost_matrices(prepare_cloud(X, True), prepare_cloud(Y, True), 2.0)
     value, w, _ = tiot_program(of_values, of_times, A[A > 0], B[B > 0])
-    found = stotmetrics.solve(X, Y, metric="tiot")
+    result = stotmetrics.solve(X, Y, metric="tiot")
     assert 0 < w < 1
-    assert found.w == pytest.approx(w, abs=1e-9)
-    assert found.objective == pytest.approx(value, rel=1e-9)
+    assert result.w == pytest.approx(w, abs=1e-9)
+    assert result.objective == pytest.approx(value, rel=1e-9)
 
 
 def test_objective_of_opw_is_its_regularised_cost():
     x, y = (stotmetrics.as_series(s.values, weights=s.weights) for s in (X, Y))
-    found = stotmetrics.solve(x, y, metric="opw", moment=2.0, epsilon=0.5)
+    result = stotmetrics.solve(x, y, metric="opw", moment=2.0, epsilon=0.5)
     whole = reference.squared_euclidean(X.values, Y.values)
-    np.testing.assert_allclose(found.cost, whole, rtol=1e-12)
-    plan, values = found.plan[ON], whole[ON]
-    assert plan.sum() == pytest.approx(found.plan.sum(), rel=1e-12)
+    np.testing.assert_allclose(result.cost, whole, rtol=1e-12)
+    plan, values = result.plan[ON], whole[ON]
+    assert plan.sum() == pytest.approx(result.plan.sum(), rel=1e-12)
     i, j = (np.flatnonzero(A > 0)[:, None] + 1) / len(A), (np.flatnonzero(B > 0) + 1) / len(B)
     off, width = i - j, 1 / len(A) ** 2 + 1 / len(B) ** 2
     cost = values + 0.5 * off**2 / width / 2 + 2.0 * (1 - 1 / (off**2 + 1))
-    assert found.value == pytest.approx((plan * values).sum(), rel=1e-9)
+    assert result.value == pytest.approx((plan * values).sum(), rel=1e-9)
     entropy = (plan * np.log(plan / np.outer(A[A > 0], B[B > 0]))).sum()
-    assert found.objective == pytest.approx((plan * cost).sum() + 0.5 * entropy, rel=1e-6)
+    assert result.objective == pytest.approx((plan * cost).sum() + 0.5 * entropy, rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -132,19 +132,19 @@ def test_objective_of_opw_is_its_regularised_cost():
 def test_alignment_is_that_of_the_definition(name, gamma, band):
     params = {"band": band} if name == "dtw" else {"band": band, "gamma": gamma}
     # Backwards, the best path leaves the band.
-    found = stotmetrics.solve(X.values, Y.values[::-1], metric=name, **params)
+    result = stotmetrics.solve(X.values, Y.values[::-1], metric=name, **params)
     cost = reference.squared_euclidean(X.values, Y.values[::-1])
-    np.testing.assert_allclose(found.cost, cost, rtol=1e-12)
+    np.testing.assert_allclose(result.cost, cost, rtol=1e-12)
     number = float(np.median(cost)) if gamma == "median" else gamma
     _, expected = reference.enumerate_paths(reference.banded(cost, band), number)
-    np.testing.assert_allclose(found.alignment, expected, atol=1e-12)
+    np.testing.assert_allclose(result.alignment, expected, atol=1e-12)
 
 
 def test_alignment_and_cost_of_the_divergence_are_those_of_its_first_term():
-    found = stotmetrics.solve(X.values, Y.values, metric="softdtw_divergence", gamma=0.7)
+    result = stotmetrics.solve(X.values, Y.values, metric="softdtw_divergence", gamma=0.7)
     first = stotmetrics.solve(X.values, Y.values, metric="softdtw", gamma=0.7)
-    np.testing.assert_array_equal(found.alignment, first.alignment)
-    np.testing.assert_array_equal(found.cost, first.cost)
+    np.testing.assert_array_equal(result.alignment, first.alignment)
+    np.testing.assert_array_equal(result.cost, first.cost)
 
 
 SHORT = [
@@ -215,8 +215,8 @@ def test_atoms_without_mass_have_the_same_potentials_from_the_solver_without_mat
 
 def test_gap_of_opw_is_below_its_tolerance():
     x, y = (stotmetrics.as_series(s.values, weights=s.weights) for s in (X, Y))
-    found = stotmetrics.solve(x, y, metric="opw", tol=1e-7)
-    assert 0 <= found.gap <= 1e-7 * max(1.0, found.objective)
+    result = stotmetrics.solve(x, y, metric="opw", tol=1e-7)
+    assert 0 <= result.gap <= 1e-7 * max(1.0, result.objective)
 
 
 @pytest.mark.parametrize(("name", "matrices"), [("etiot", False), ("etiot_hbcd", True)])
@@ -238,8 +238,8 @@ def test_what_is_not_abandoned_says_what_its_result_says():
     for name in ("tiot", "etiot"):
         metric = stotmetrics.get_metric(name)
         x, y = metric.prepare(X), metric.prepare(Y)
-        whole, found = metric.pair(x, y), metric.block([x], [y], ONE, ONE, np.array([1e9]))
-        assert (found.values[0], found.gap[0], found.n_iter[0], found.converged[0], found.abandoned[0]) == (
+        whole, batch = metric.pair(x, y), metric.block([x], [y], ONE, ONE, np.array([1e9]))
+        assert (batch.values[0], batch.gap[0], batch.n_iter[0], batch.converged[0], batch.abandoned[0]) == (
             *(whole.value, whole.gap, whole.n_iter),
             *(True, False),
         )
@@ -288,8 +288,8 @@ def test_etiot_abandons_only_what_exact_transport_proves_too_far(seed, root):
     value, exact = metric(x, y), stotmetrics.tiot(x, y, root=root)
 
     def abandoned(metric, cutoff):
-        found = metric.block(sides[:1], sides[1:], ONE, ONE, np.array([cutoff])).abandoned
-        return found is not None and bool(found[0])
+        given_up = metric.block(sides[:1], sides[1:], ONE, ONE, np.array([cutoff])).abandoned
+        return given_up is not None and bool(given_up[0])
 
     assert not abandoned(metric, value * (1 + 1e-9))
     assert abandoned(metric, 0.98 * exact)
@@ -316,28 +316,28 @@ def test_lower_bounds_of_the_soft_family_are_those_of_the_band_less_the_self_ter
         metric = stotmetrics.get_metric(name, gamma=gamma, band=band)
         sides = [metric.prepare(s) for s in (x, y)]
         own = sum(stotmetrics.softdtw(s, s, gamma, band) for s in (x, y)) / 2 if name == "softdtw_divergence" else 0.0
-        found = metric.spec.lower_bounds(sides[:1], sides[1:], only, only, metric.params)
-        assert found[0] == pytest.approx(wanted - own, rel=1e-12)
+        bounds = metric.spec.lower_bounds(sides[:1], sides[1:], only, only, metric.params)
+        assert bounds[0] == pytest.approx(wanted - own, rel=1e-12)
 
 
 @pytest.mark.parametrize("name", ["tiot", "etiot", "etiot_hbcd"])
 @pytest.mark.parametrize("root", [True, False])
 def test_value_is_what_the_plan_costs_at_its_w(name, root):
     epsilon = {} if name == "tiot" else {"epsilon": 0.2}
-    found = stotmetrics.solve(X, Y, metric=name, p=3.0, root=root, **epsilon)
+    result = stotmetrics.solve(X, Y, metric=name, p=3.0, root=root, **epsilon)
     x, y = prepare_cloud(X, True), prepare_cloud(Y, True)
     A, B = powers(x.all_values, y.all_values, 3.0), powers(x.all_times[:, None], y.all_times[:, None], 3.0)
-    moved = float((found.plan * (found.w * A + (1 - found.w) * B)).sum())
-    assert (found.value**3 if root else found.value) == pytest.approx(moved, rel=1e-12)
+    moved = float((result.plan * (result.w * A + (1 - result.w) * B)).sum())
+    assert (result.value**3 if root else result.value) == pytest.approx(moved, rel=1e-12)
 
 
 def test_an_extra_beyond_the_range_of_a_double_says_so():
     x, y = np.array([0.0, 1e200]), np.array([1e200, -1e200])
-    found = stotmetrics.solve(x, x, metric="softdtw_divergence")
-    assert found.value == 0.0
-    for one in (found, pickle.loads(pickle.dumps(found))):
+    solved = stotmetrics.solve(x, x, metric="softdtw_divergence")
+    assert solved.value == 0.0
+    for result in (solved, pickle.loads(pickle.dumps(solved))):
         with pytest.raises(FloatingPointError, match="the cost of this result leaves the range of a double"):
-            one.cost  # noqa: B018
+            result.cost  # noqa: B018
     wide = stotmetrics.solve(x, y, metric="tiot", standardize=False)
     assert np.isfinite(wide.value) and np.isfinite(wide.plan).all()
     with pytest.raises(FloatingPointError, match="the objective of this result"):

@@ -58,14 +58,14 @@ def test_gradient_equals_finite_differences(gamma, band, shape):
     value, grad_x, grad_y = stotmetrics.value_and_grad(x, y, metric="softdtw", gamma=gamma, band=band)
     np.testing.assert_allclose(value, stotmetrics.softdtw(x, y, gamma, band), rtol=1e-12, atol=1e-12)
     step = 1e-5
-    for moved, found in ((x, grad_x), (y, grad_y)):
+    for moved, gradient in ((x, grad_x), (y, grad_y)):
         for index in np.ndindex(*moved.shape):
             ends = []
             for sign in (1, -1):
                 moved[index] += sign * step
                 ends.append(stotmetrics.softdtw(x, y, gamma, band))
                 moved[index] -= sign * step
-            np.testing.assert_allclose(found[index], (ends[0] - ends[1]) / (2 * step), rtol=1e-6, atol=1e-6)
+            np.testing.assert_allclose(gradient[index], (ends[0] - ends[1]) / (2 * step), rtol=1e-6, atol=1e-6)
 
 
 def test_median_gamma_is_the_median_cost_of_the_pair():

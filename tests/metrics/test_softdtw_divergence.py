@@ -87,14 +87,14 @@ def test_gradient_equals_finite_differences(metric, gamma, band):
     value, grad_x, grad_y = bound.value_and_grad(x, y)
     np.testing.assert_allclose(value, bound(x, y), rtol=1e-12)
     step = 1e-5
-    for moved, found in ((x, grad_x), (y, grad_y)):
+    for moved, gradient in ((x, grad_x), (y, grad_y)):
         for index in np.ndindex(*moved.shape):
             ends = []
             for sign in (1, -1):
                 moved[index] += sign * step
                 ends.append(bound(x, y))
                 moved[index] -= sign * step
-            np.testing.assert_allclose(found[index], (ends[0] - ends[1]) / (2 * step), rtol=1e-6, atol=1e-6)
+            np.testing.assert_allclose(gradient[index], (ends[0] - ends[1]) / (2 * step), rtol=1e-6, atol=1e-6)
 
 
 def test_divergence_has_no_slope_at_x_equals_y():

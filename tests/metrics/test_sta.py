@@ -48,10 +48,10 @@ def test_value_is_that_of_the_reference(seed, gamma, rho):
 
 @given(strategies.frames(max_length=4, shape=4), strategies.frames(max_length=4, shape=4))
 def test_divergence_is_symmetric_zero_at_equality_and_not_negative(x, y):
-    one, other = (stotmetrics.solve(*pair, metric="sta") for pair in ((x, y), (y, x)))
-    assert one.value == other.value
-    np.testing.assert_allclose(one.cost, other.cost.T, rtol=0, atol=2e-6)
-    assert one.cost.min() >= 0.0
+    forth, back = (stotmetrics.solve(*pair, metric="sta") for pair in ((x, y), (y, x)))
+    assert forth.value == back.value
+    np.testing.assert_allclose(forth.cost, back.cost.T, rtol=0, atol=2e-6)
+    assert forth.cost.min() >= 0.0
     np.testing.assert_array_equal(np.diag(cost(x, x)), 0.0)
 
 
@@ -74,8 +74,8 @@ def test_divergence_counts_the_masses_of_the_plans(seed):
         return reference.plan(*reference.potentials(a[0], b[0], M, epsilon, rho), M, epsilon).sum()
 
     expected = (epsilon + 2 * rho) * ((mass(x, x) + mass(y, y)) / 2 - mass(x, y))
-    found = cost(x, y, epsilon=epsilon, rho=rho, tol=1e-9)[0, 0]
-    assert found == pytest.approx(expected, abs=2e-9)
+    value = cost(x, y, epsilon=epsilon, rho=rho, tol=1e-9)[0, 0]
+    assert value == pytest.approx(expected, abs=2e-9)
 
 
 def test_published_divergences_of_the_cortex(shared):
@@ -205,11 +205,11 @@ def test_an_iteration_that_is_cut_short_says_so_and_its_gap_holds():
 
 def test_value_does_not_depend_on_the_batch_or_the_threads():
     X = [series(k, 3 + k % 2, 6, zeros=0.2) for k in range(5)]
-    one = stotmetrics.pairwise(X, metric="sta", n_jobs=1)
+    matrix = stotmetrics.pairwise(X, metric="sta", n_jobs=1)
     two = stotmetrics.pairwise(X, metric="sta", n_jobs=2)
-    np.testing.assert_array_equal(one, two)
-    np.testing.assert_array_equal(one[1:4, 1:4], stotmetrics.pairwise(X[1:4], metric="sta"))
-    assert one[0, 3] == pytest.approx(stotmetrics.sta(X[0], X[3]), abs=1e-6)
+    np.testing.assert_array_equal(matrix, two)
+    np.testing.assert_array_equal(matrix[1:4, 1:4], stotmetrics.pairwise(X[1:4], metric="sta"))
+    assert matrix[0, 3] == pytest.approx(stotmetrics.sta(X[0], X[3]), abs=1e-6)
 
 
 @pytest.mark.parametrize("signed", ["refuse", "abs"])
@@ -256,8 +256,8 @@ def test_gradient_where_there_is_no_mass_is_refused():
 def test_several_gammas_are_the_matrices_of_each():
     X = [series(k, 3 + k % 2, 6, zeros=0.2) for k in range(4)]
     gammas = [0.0, 0.1, 1.0]
-    found = stotmetrics.sta_over_gamma(X, gammas=gammas, n_jobs=2, rho=0.5)
-    for gamma, matrix in zip(gammas, found, strict=True):
+    matrices = stotmetrics.sta_over_gamma(X, gammas=gammas, n_jobs=2, rho=0.5)
+    for gamma, matrix in zip(gammas, matrices, strict=True):
         np.testing.assert_array_equal(matrix, stotmetrics.pairwise(X, metric="sta", gamma=gamma, rho=0.5))
     between = stotmetrics.sta_over_gamma(X[:1], X[1:], gammas=gammas[:1])
     np.testing.assert_array_equal(between[0], stotmetrics.pairwise(X[:1], X[1:], metric="sta", gamma=0.0))
@@ -295,8 +295,8 @@ def test_divergence_is_at_least_a_distance_between_the_scalings_of_the_self_term
 
     a, b = scalings(x), scalings(y)
     below = epsilon / 2 * np.array([[(u - v) @ K @ (u - v) for v in b] for u in a])
-    found = stotmetrics.solve(x, y, metric="sta", epsilon=epsilon, rho=rho, ground=Ground.from_cost(M), tol=1e-9).cost
-    assert (below <= found + 1e-6 * (1 + found)).all()
+    result = stotmetrics.solve(x, y, metric="sta", epsilon=epsilon, rho=rho, ground=Ground.from_cost(M), tol=1e-9).cost
+    assert (below <= result + 1e-6 * (1 + result)).all()
 
 
 def test_both_orders_of_a_pair_are_equal_to_the_last_digit():
@@ -309,20 +309,20 @@ def test_both_orders_of_a_pair_are_equal_to_the_last_digit():
 def test_gap_is_the_larger_side_of_what_the_errors_of_the_costs_allow():
     metric = stotmetrics.get_metric("sta", gamma=0.3, epsilon=0.05, tol=1e-10, max_iter=2)
     x, y = (metric.prepare(stotmetrics.as_series(series(seed))) for seed in (0, 1))
-    (found,) = costs_of(x, y)
-    value, gap = found.bounds(0.3)
-    low, high = (_softdtw.value(found.value + sign * found.error, 0.3) for sign in (-1.0, 1.0))
-    assert found.error.max() > 1e-6
-    assert value == pytest.approx(_softdtw.value(found.value, 0.3), rel=1e-12)
+    (cost,) = costs_of(x, y)
+    value, gap = cost.bounds(0.3)
+    low, high = (_softdtw.value(cost.value + sign * cost.error, 0.3) for sign in (-1.0, 1.0))
+    assert cost.error.max() > 1e-6
+    assert value == pytest.approx(_softdtw.value(cost.value, 0.3), rel=1e-12)
     assert gap == pytest.approx(max(high - value, value - low), rel=1e-9)
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.2])
 def test_alignment_is_that_of_the_cost(gamma):
-    found = stotmetrics.solve(series(0), series(1), metric="sta", gamma=gamma)
-    alone = stotmetrics.softdtw_from_cost(found.cost, gamma)
-    assert found.value == pytest.approx(alone.value, rel=1e-12)
-    np.testing.assert_allclose(found.alignment, alone.alignment, atol=1e-12)
+    result = stotmetrics.solve(series(0), series(1), metric="sta", gamma=gamma)
+    alone = stotmetrics.softdtw_from_cost(result.cost, gamma)
+    assert result.value == pytest.approx(alone.value, rel=1e-12)
+    np.testing.assert_allclose(result.alignment, alone.alignment, atol=1e-12)
 
 
 def test_a_tolerance_beyond_all_masses_asks_for_nothing_more():

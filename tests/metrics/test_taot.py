@@ -35,18 +35,18 @@ def test_uniform_equal_lengths_are_solved_by_a_permutation(seed, n, omega):
 def test_exact_value_equals_the_linear_program(pair, p, standardize, scale):
     x, y = pair
     truth = bind(SPEC, p=p, standardize=standardize, scale=scale, omega=0.7).reference(x, y).value
-    found = stotmetrics.solve(x, y, metric="taot", p=p, standardize=standardize, scale=scale, omega=0.7)
-    assert found.value == pytest.approx(truth, abs=1e-8 * max(1.0, truth))
-    assert found.gap <= 1e-12 * max(1.0, found.value)
-    assert found.converged
+    result = stotmetrics.solve(x, y, metric="taot", p=p, standardize=standardize, scale=scale, omega=0.7)
+    assert result.value == pytest.approx(truth, abs=1e-8 * max(1.0, truth))
+    assert result.gap <= 1e-12 * max(1.0, result.value)
+    assert result.converged
 
 
 @given(cloud_pairs(max_length=5), st.sampled_from([0.3, 1.0, 10.0]), st.sampled_from([None, "median"]))
 def test_entropic_value_equals_the_reference(pair, epsilon, scale):
     x, y = pair
-    found = stotmetrics.solve(x, y, metric="taot", epsilon=epsilon, scale=scale)
-    assert found.converged
-    assert found.value == pytest.approx(
+    result = stotmetrics.solve(x, y, metric="taot", epsilon=epsilon, scale=scale)
+    assert result.converged
+    assert result.value == pytest.approx(
         bind(SPEC, epsilon=epsilon, scale=scale).reference(x, y).value, rel=1e-7, abs=1e-9
     )
 
@@ -54,14 +54,14 @@ def test_entropic_value_equals_the_reference(pair, epsilon, scale):
 @given(cloud_pairs())
 def test_entropic_plan_has_the_marginals_and_the_potentials_explain_it(pair):
     x, y = pair
-    found = stotmetrics.solve(x, y, metric="taot", epsilon=0.05)
+    result = stotmetrics.solve(x, y, metric="taot", epsilon=0.05)
     a, b = x.weights / x.weights.sum(), y.weights / y.weights.sum()
-    np.testing.assert_allclose(found.plan.sum(1), a, atol=1e-7)
-    np.testing.assert_allclose(found.plan.sum(0), b, atol=1e-7)
-    f, g = found.potentials
+    np.testing.assert_allclose(result.plan.sum(1), a, atol=1e-7)
+    np.testing.assert_allclose(result.plan.sum(0), b, atol=1e-7)
+    f, g = result.potentials
     kept = np.ix_(a > 0, b > 0)
-    gibbs = np.outer(a, b)[kept] * np.exp((f[a > 0][:, None] + g[b > 0] - found.cost[kept]) / 0.05)
-    np.testing.assert_allclose(found.plan[kept], gibbs, atol=1e-6)
+    gibbs = np.outer(a, b)[kept] * np.exp((f[a > 0][:, None] + g[b > 0] - result.cost[kept]) / 0.05)
+    np.testing.assert_allclose(result.plan[kept], gibbs, atol=1e-6)
 
 
 @given(cloud_pairs())

@@ -54,37 +54,39 @@ def cloud_triples(draw):
 @given(cloud_pairs(), st.sampled_from([1.0, 2.0, 3.5]), st.booleans(), st.booleans())
 def test_value_equals_the_linear_program(pair, p, standardize, root):
     x, y = pair
-    found = stotmetrics.solve(x, y, metric="tiot", p=p, standardize=standardize, root=root)
+    result = stotmetrics.solve(x, y, metric="tiot", p=p, standardize=standardize, root=root)
     truth = stotmetrics.get_metric("tiot", p=p, standardize=standardize, root=False).reference(x, y).value
     scale = max(1.0, truth)
-    objective = found.value**p if root else found.value
+    objective = result.value**p if root else result.value
     assert objective == pytest.approx(truth, abs=1e-9 * scale)
 
 
 @given(cloud_pairs())
 def test_result_certifies_itself(pair):
     x, y = pair
-    found = stotmetrics.solve(x, y, metric="tiot", standardize=False, root=False)
-    assert found.converged
-    assert 0 <= found.gap <= 1e-12 * max(1.0, found.value)
-    assert 0 <= found.w <= 1
-    plan = found.plan
+    result = stotmetrics.solve(x, y, metric="tiot", standardize=False, root=False)
+    assert result.converged
+    assert 0 <= result.gap <= 1e-12 * max(1.0, result.value)
+    assert 0 <= result.w <= 1
+    plan = result.plan
     a, b = x.weights / x.weights.sum(), y.weights / y.weights.sum()
     np.testing.assert_allclose(plan.sum(1), a, atol=1e-14)
     np.testing.assert_allclose(plan.sum(0), b, atol=1e-14)
     assert plan.min() >= 0
     A = ((x.values[:, None] - y.values[None]) ** 2).sum(-1)
     B = (x.times[:, None] - y.times) ** 2
-    C = found.w * A + (1 - found.w) * B
+    C = result.w * A + (1 - result.w) * B
     scale = max(1.0, C.max())
-    assert (C * plan).sum() == pytest.approx(found.value, abs=1e-12 * scale)
+    assert (C * plan).sum() == pytest.approx(result.value, abs=1e-12 * scale)
     # The saddle point: no other w makes the plan cost more.
-    assert max((A * plan).sum(), (B * plan).sum()) == pytest.approx(found.value, abs=1e-12 * max(A.max(), B.max(), 1.0))
-    f, g = found.potentials
+    assert max((A * plan).sum(), (B * plan).sum()) == pytest.approx(
+        result.value, abs=1e-12 * max(A.max(), B.max(), 1.0)
+    )
+    f, g = result.potentials
     assert f.shape == a.shape
     assert g.shape == b.shape
     assert (C - f[:, None] - g).min() >= -1e-12 * scale
-    assert a @ f + b @ g == pytest.approx(found.value, abs=1e-12 * scale)
+    assert a @ f + b @ g == pytest.approx(result.value, abs=1e-12 * scale)
 
 
 @given(cloud_pairs())
@@ -185,10 +187,10 @@ def test_an_atom_of_weight_zero_takes_no_part():
     x = as_series([5.0, 1.0, 2.0], times=[0, 1, 2], weights=[0.0, 0.5, 0.5])
     y = as_series([1.0, 3.0], times=[1, 2])
     without = as_series([1.0, 2.0], times=[1, 2])
-    found = stotmetrics.solve(x, y, metric="tiot", standardize=False)
-    assert found.value == stotmetrics.distance(without, y, metric="tiot", standardize=False)
-    assert found.plan.shape == (3, 2)
-    assert (found.plan[0] == 0).all()
+    result = stotmetrics.solve(x, y, metric="tiot", standardize=False)
+    assert result.value == stotmetrics.distance(without, y, metric="tiot", standardize=False)
+    assert result.plan.shape == (3, 2)
+    assert (result.plan[0] == 0).all()
 
 
 @pytest.mark.parametrize(("x", "y", "truth"), [([3.0], [7.0], 4.0), ([0.0], [0.0, 0.0], math.sqrt(0.5))])

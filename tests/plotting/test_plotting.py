@@ -102,13 +102,13 @@ def test_a_result_that_was_pickled_draws_the_same(ax):
 
 @pytest.mark.parametrize(("metric", "params"), [("tiot", {}), ("tiot", {"p": 1.0}), ("etiot", {"epsilon": 0.1})])
 def test_the_curve_of_weights_is_concave_and_its_top_is_the_objective(ax, metric, params):
-    found = stotmetrics.solve(X, Y, metric=metric, **params)
+    result = stotmetrics.solve(X, Y, metric=metric, **params)
     plotting.plot_weight(X, Y, metric, ax=ax, **params)
     w, heights = ax.lines[0].get_data()
-    assert heights.max() == pytest.approx(found.objective, rel=1e-7)
+    assert heights.max() == pytest.approx(result.objective, rel=1e-7)
     slopes = np.diff(heights) / np.diff(w)
     assert (np.diff(slopes) <= 1e-6).all()
-    assert ax.lines[1].get_xdata()[0] == pytest.approx(found.w)
+    assert ax.lines[1].get_xdata()[0] == pytest.approx(result.w)
 
 
 def order_of(ax):

@@ -41,9 +41,9 @@ def test_plan_is_that_of_pot(seed, epsilon):
     rows, columns = transport.a > 0, transport.b > 0
     a, b, C = transport.a[rows], transport.b[columns], transport.C[np.ix_(rows, columns)]
     peer = ot.sinkhorn(a, b, C, epsilon, method="sinkhorn_log", stopThr=1e-14, numItermax=100_000)
-    found = transport.coupling(*transport.potentials(epsilon), epsilon)
-    np.testing.assert_allclose(found[np.ix_(rows, columns)], peer, rtol=0, atol=1e-11)
-    assert found.sum() == pytest.approx(peer.sum())
+    plan = transport.coupling(*transport.potentials(epsilon), epsilon)
+    np.testing.assert_allclose(plan[np.ix_(rows, columns)], peer, rtol=0, atol=1e-11)
+    assert plan.sum() == pytest.approx(peer.sum())
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.01, 0.3, 5.0]))
@@ -51,10 +51,10 @@ def test_reference_for_the_saddle_point_certifies_it(seed, epsilon):
     transport = problem(seed, 1.0)
     rows, columns = transport.a > 0, transport.b > 0
     A = transport.C[np.ix_(rows, columns)]
-    found = EntropicProblem(A, A.T.sum() / (1 + A), transport.a[rows], transport.b[columns]).solve(epsilon)
-    scale = max(1.0, found.value, epsilon)
-    assert -1e-10 * scale <= found.gap <= 1e-10 * scale
-    assert 0 <= found.w <= 1
-    assert found.value <= found.objective + 1e-10 * scale
-    assert len(found.f) == rows.sum() and len(found.g) == columns.sum()
-    np.testing.assert_allclose(found.plan.sum(1), transport.a[rows], rtol=0, atol=1e-14)
+    saddle = EntropicProblem(A, A.T.sum() / (1 + A), transport.a[rows], transport.b[columns]).solve(epsilon)
+    scale = max(1.0, saddle.value, epsilon)
+    assert -1e-10 * scale <= saddle.gap <= 1e-10 * scale
+    assert 0 <= saddle.w <= 1
+    assert saddle.value <= saddle.objective + 1e-10 * scale
+    assert len(saddle.f) == rows.sum() and len(saddle.g) == columns.sum()
+    np.testing.assert_allclose(saddle.plan.sum(1), transport.a[rows], rtol=0, atol=1e-14)

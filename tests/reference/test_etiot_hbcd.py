@@ -22,12 +22,12 @@ def problem(seed, n=20, m=15):
 def test_kernel_equals_the_reference(seed, epsilon):
     x, y, (A, B, a, b) = problem(seed)
     *_, last = hbcd(A, B, a, b, epsilon)
-    found = stotmetrics.solve(x, y, metric="etiot_hbcd", epsilon=epsilon, root=False)
+    result = stotmetrics.solve(x, y, metric="etiot_hbcd", epsilon=epsilon, root=False)
     C = last.w * A + (1 - last.w) * B
-    assert found.converged
-    assert found.w == pytest.approx(last.w, abs=1e-9)
-    assert found.value == pytest.approx((C * last.plan).sum(), rel=1e-8)
-    assert found.objective == pytest.approx(last.dual, rel=1e-8)
+    assert result.converged
+    assert result.w == pytest.approx(last.w, abs=1e-9)
+    assert result.value == pytest.approx((C * last.plan).sum(), rel=1e-8)
+    assert result.objective == pytest.approx(last.dual, rel=1e-8)
 
 
 def test_kernel_equals_the_reference_where_the_sweeps_run_out():

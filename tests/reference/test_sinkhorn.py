@@ -20,8 +20,10 @@ def test_value_is_the_minimum_that_a_generic_solver_finds(seed, epsilon, rho):
     def objective(log_plan):
         return sinkhorn.primal(np.exp(log_plan).reshape(M.shape), x, y, M, epsilon, rho)
 
-    found = minimize(objective, np.log(np.outer(x, y)).ravel(), method="BFGS", options={"gtol": 1e-9, "maxiter": 2000})
-    assert sinkhorn.value(x, y, M, epsilon, rho) == pytest.approx(found.fun, abs=1e-7)
+    optimum = minimize(
+        objective, np.log(np.outer(x, y)).ravel(), method="BFGS", options={"gtol": 1e-9, "maxiter": 2000}
+    )
+    assert sinkhorn.value(x, y, M, epsilon, rho) == pytest.approx(optimum.fun, abs=1e-7)
 
 
 def test_value_at_the_optimum_has_its_closed_form():
@@ -60,5 +62,5 @@ def test_value_between_single_points_has_its_closed_form_at_a_mass_of_one_too(x,
     """One potential may be right at once, and the other not."""
     rho, moved = 1.0, (x * y) ** (1.0 / (2.0 + epsilon))
     wanted = -(epsilon + 2 * rho) * moved + rho * (x + y) + epsilon
-    found = sinkhorn.value(np.array([x]), np.array([y]), np.zeros((1, 1)), epsilon, rho)
-    assert found == pytest.approx(wanted, abs=1e-10)
+    value = sinkhorn.value(np.array([x]), np.array([y]), np.zeros((1, 1)), epsilon, rho)
+    assert value == pytest.approx(wanted, abs=1e-10)

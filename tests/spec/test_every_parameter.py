@@ -79,7 +79,7 @@ def test_numbers_of_numpy_are_those_of_python(name, key):
     forms = {bool: (np.bool_,), int: (np.int8, np.uint64, np.array), float: (np.float64, np.array), str: (np.str_,)}
     for form in forms.get(type(default), ()):
         value = 3 if type(default) is int else default
-        given, plain = (stotmetrics.get_metric(name, **{key: one}) for one in (form(value), value))
+        given, plain = (stotmetrics.get_metric(name, **{key: setting}) for setting in (form(value), value))
         assert given == plain and hash(given) == hash(plain)
         assert type(getattr(given.params, key)) is type(default)
         assert given.config() == plain.config()

@@ -39,9 +39,9 @@ class Parameters:
     ],
 )
 def test_legal_values_become_plain_python(name, value, kept):
-    found = getattr(make("m", Parameters, {name: value}), name)
-    assert found == kept
-    assert type(found) is type(kept)
+    got = getattr(make("m", Parameters, {name: value}), name)
+    assert got == kept
+    assert type(got) is type(kept)
 
 
 @pytest.mark.parametrize(

@@ -43,11 +43,11 @@ def jitter(x, y, params):
 
 
 def negating_prepare(series, params):
-    found = prepare(series, params)
+    prepared = prepare(series, params)
     # As compiled code can, whatever NumPy says about the array.
     memory = (ctypes.c_double * series.values.size).from_address(series.values.ctypes.data)
     np.frombuffer(memory)[...] *= -1
-    return found
+    return prepared
 
 
 def float32_mean_gap(x, y, params):
@@ -242,7 +242,7 @@ def strictest_cutoff(left, right, rows, cols, params, cutoff=None):
 
 def first_takes_long(x, y, params):
     """Looks at every two samples of x, and at each of y once."""
-    count = sum(1 for one in x.values for other in x.values if one[0] <= other[0])
+    count = sum(1 for earlier in x.values for later in x.values if earlier[0] <= later[0])
     return mean_gap(x, y, params) + 0.0 * count
 
 
@@ -278,10 +278,10 @@ class Carries:
     make: Any
 
     def __call__(self, x, y, params):
-        found = pair(x, y, params)
-        kept = {name: partial(getattr, found, name) for name in found.available}
-        other = partial(self.make, found.value, len(x.series), len(y.series))
-        return Result(found.value, extras={**kept, self.name: other})
+        result = pair(x, y, params)
+        kept = {name: partial(getattr, result, name) for name in result.available}
+        other = partial(self.make, result.value, len(x.series), len(y.series))
+        return Result(result.value, extras={**kept, self.name: other})
 
 
 def carries(name, make):

@@ -45,19 +45,19 @@ class Tslearn:
     similarity: bool = False
 
     def __call__(self, x, y, params):
-        found = float(importlib.import_module("tslearn.metrics").__dict__[self.name](x.values, y.values))
-        return 1.0 - found if self.similarity else found
+        value = float(importlib.import_module("tslearn.metrics").__dict__[self.name](x.values, y.values))
+        return 1.0 - value if self.similarity else value
 
 
 def of_aeon():
     """Every distance of aeon between series, with the claims that aeon makes of it."""
     distances = importlib.import_module("aeon.distances._distance").DISTANCES
-    for one in distances:
-        name = one["name"]
+    for entry in distances:
+        name = entry["name"]
         if name not in SYMBOLIC:
             traits = Traits(
-                symmetric=one["symmetric"],
-                unequal_length=one["unequal_support"],
+                symmetric=entry["symmetric"],
+                unequal_length=entry["unequal_support"],
                 multivariate=True,
                 zero_self=name not in SOFT,
                 nonnegative=name not in SOFT,
@@ -133,11 +133,11 @@ def updated(page, rows):
     parts = page.split("\n## ")
     for k, part in enumerate(parts):
         host = part.split("\n", 1)[0].split(" ")[0]
-        found = [line for name, line in rows.items() if name.startswith(f"{host}_")]
-        if found:
+        own = [line for name, line in rows.items() if name.startswith(f"{host}_")]
+        if own:
             lines = [line for line in part.splitlines() if not line.startswith("| `")]
             rule = lines.index("|---|---|---|---|")
-            parts[k] = "\n".join([*lines[: rule + 1], *found, *lines[rule + 1 :], ""])
+            parts[k] = "\n".join([*lines[: rule + 1], *own, *lines[rule + 1 :], ""])
     return "\n## ".join(parts)
 
 

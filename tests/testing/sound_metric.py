@@ -50,7 +50,7 @@ def norm(gap, params):
 
 def pair(x, y, params):
     value = norm(x.mean - y.mean, params)
-    shape, w = (len(x.series), len(y.series)), [one.series.weights / one.series.weights.sum() for one in (x, y)]
+    shape, w = (len(x.series), len(y.series)), [side.series.weights / side.series.weights.sum() for side in (x, y)]
     extras = {
         "plan": lambda: np.outer(*w),
         "cost": lambda: np.full(shape, value),

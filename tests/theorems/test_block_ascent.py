@@ -126,7 +126,7 @@ def test_each_block_of_the_dual_is_smooth_and_strongly_concave_between_bounded_i
         for block, (start, end, curvature) in enumerate(blocks):
             plans = [problem.plan(*point, epsilon) for point in (start, end)]
             densities = [plan / np.outer(a, b) for plan in plans]
-            low, high = min(one.min() for one in densities), max(one.max() for one in densities)
+            low, high = min(density.min() for density in densities), max(density.max() for density in densities)
             slope = (a - plans[0].sum(1), b - plans[0].sum(0), (D * plans[0]).sum())[block]
             step = np.subtract(end[block], start[block])
             linear = problem.dual(*start, epsilon) + np.sum(slope * step)

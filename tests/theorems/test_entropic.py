@@ -35,7 +35,7 @@ def relative_entropy(P, Q):
     return float((P * np.log(np.where(P > 0, P / Q, 1.0)) + Q - P).sum())
 
 
-def couplings(rng, problem, found):
+def couplings(rng, problem, result):
     """Some couplings: independent, nearly greedy in a random order, and mixed with the entropic plan."""
     a, b = problem.a, problem.b
     left, right, P = a.copy(), b.copy(), np.zeros((len(a), len(b)))
@@ -43,51 +43,51 @@ def couplings(rng, problem, found):
         i, j = divmod(int(k), len(b))
         P[i, j] = min(left[i], right[j])
         left[i], right[j] = left[i] - P[i, j], right[j] - P[i, j]
-    return [np.outer(a, b), P, 0.9 * found.plan + 0.1 * P]
+    return [np.outer(a, b), P, 0.9 * result.plan + 0.1 * P]
 
 
 @given(SEEDS, EPSILONS)
 def test_entropic_max_min_is_min_max(seed, epsilon):
     """At the saddle point no weight earns more against the plan; any other coupling lets some weight earn more."""
     rng, x, y, problem = draw(seed)
-    found = stotmetrics.solve(x, y, metric="etiot", epsilon=epsilon, **EXACT)
+    result = stotmetrics.solve(x, y, metric="etiot", epsilon=epsilon, **EXACT)
     independent = np.outer(problem.a, problem.b)
 
     def largest(P):
         return max((problem.A * P).sum(), (problem.B * P).sum()) + epsilon * relative_entropy(P, independent)
 
-    assert largest(found.plan) == pytest.approx(found.objective, abs=1e-9)
-    for P in couplings(rng, problem, found):
-        assert largest(P) >= found.objective - 1e-9
+    assert largest(result.plan) == pytest.approx(result.objective, abs=1e-9)
+    for P in couplings(rng, problem, result):
+        assert largest(P) >= result.objective - 1e-9
 
 
 @given(SEEDS, EPSILONS)
 def test_entropic_plan_is_unique(seed, epsilon):
     """Any other coupling exceeds the least objective by epsilon KL to the plan, which is zero at the plan alone."""
     rng, x, y, problem = draw(seed)
-    found = stotmetrics.solve(x, y, metric="etiot", epsilon=epsilon, **EXACT)
-    C, independent = problem.cost(found.w), np.outer(problem.a, problem.b)
-    f, g = found.potentials
+    result = stotmetrics.solve(x, y, metric="etiot", epsilon=epsilon, **EXACT)
+    C, independent = problem.cost(result.w), np.outer(problem.a, problem.b)
+    f, g = result.potentials
     # The density of the plan by its logarithm: its least entries are below the smallest number.
     exponents = (f[:, None] + g - C) / epsilon
-    np.testing.assert_allclose(found.plan, independent * np.exp(exponents), atol=1e-7)
-    for P in couplings(rng, problem, found):
+    np.testing.assert_allclose(result.plan, independent * np.exp(exponents), atol=1e-7)
+    for P in couplings(rng, problem, result):
         to_independent = relative_entropy(P, independent)
         above = epsilon * (to_independent - (P * exponents).sum())
-        excess = (C * P).sum() + epsilon * to_independent - found.objective
+        excess = (C * P).sum() + epsilon * to_independent - result.objective
         assert excess == pytest.approx(above, abs=1e-8 * max(1.0, above))
-        assert excess >= 0.5 * epsilon * np.abs(P - found.plan).sum() ** 2 - 1e-8
+        assert excess >= 0.5 * epsilon * np.abs(P - result.plan).sum() ** 2 - 1e-8
 
 
 @pytest.mark.parametrize("epsilon", [0.5, 5.0])
 @pytest.mark.parametrize("seed", range(3))
 def test_every_route_ends_at_the_same_plan(seed, epsilon):
     _, x, y, problem = draw(seed)
-    found = stotmetrics.solve(x, y, metric="etiot", epsilon=epsilon, **EXACT)
+    result = stotmetrics.solve(x, y, metric="etiot", epsilon=epsilon, **EXACT)
     turned = stotmetrics.solve(y, x, metric="etiot", epsilon=epsilon, **EXACT)
     *_, swept = hbcd(problem.A, problem.B, problem.a, problem.b, epsilon, tol=1e-10, sweeps=400)
-    np.testing.assert_allclose(turned.plan.T, found.plan, atol=1e-6)
-    np.testing.assert_allclose(swept.plan, found.plan, atol=1e-4)
+    np.testing.assert_allclose(turned.plan.T, result.plan, atol=1e-6)
+    np.testing.assert_allclose(swept.plan, result.plan, atol=1e-4)
 
 
 @given(SEEDS, EPSILONS, st.floats(0, 1), st.floats(0, 1))
@@ -105,20 +105,20 @@ def test_entropic_transport_is_concave_and_smooth_in_the_weight(seed, epsilon, u
 @given(SEEDS, EPSILONS, st.floats(0, 1))
 def test_dual_is_jointly_concave_and_its_maximum_is_the_entropic_objective(seed, epsilon, t):
     rng, x, y, problem = draw(seed)
-    found = stotmetrics.solve(x, y, metric="etiot", epsilon=epsilon, **EXACT)
-    f, g = found.potentials
-    assert problem.dual(f, g, found.w, epsilon) == pytest.approx(found.objective, abs=1e-8)
+    result = stotmetrics.solve(x, y, metric="etiot", epsilon=epsilon, **EXACT)
+    f, g = result.potentials
+    assert problem.dual(f, g, result.w, epsilon) == pytest.approx(result.objective, abs=1e-8)
     points = [
         (f + scale * rng.normal(size=len(f)), g + scale * rng.normal(size=len(g)), rng.uniform())
         for scale in epsilon * rng.uniform(0, 2, 2)
     ]
-    between = tuple(t * one + (1 - t) * other for one, other in zip(*points, strict=True))
+    between = tuple(t * start + (1 - t) * end for start, end in zip(*points, strict=True))
     ends = [problem.dual(*point, epsilon) for point in points]
     # Far from the maximum the dual overflows to -inf, of which the law says nothing.
     assume(np.isfinite(ends).all())
     slack = 1e-9 * max(1.0, *np.abs(ends))
     assert problem.dual(*between, epsilon) >= t * ends[0] + (1 - t) * ends[1] - slack
-    assert max(*ends, problem.dual(*between, epsilon)) <= found.objective + slack
+    assert max(*ends, problem.dual(*between, epsilon)) <= result.objective + slack
 
 
 @given(SEEDS)
@@ -126,10 +126,10 @@ def test_value_is_nondecreasing_in_epsilon_and_never_below_tiot(seed):
     """As the plan minimises max_w <C_w, P> + epsilon KL, and <C_w, P> at the saddle point is that maximum."""
     _, x, y, problem = draw(seed)
     exact = stotmetrics.distance(x, y, metric="tiot", standardize=False, root=False)
-    found = [stotmetrics.solve(x, y, metric="etiot", epsilon=e, **EXACT) for e in (1e-3, 0.01, 0.1, 1.0, 10.0)]
+    results = [stotmetrics.solve(x, y, metric="etiot", epsilon=e, **EXACT) for e in (1e-3, 0.01, 0.1, 1.0, 10.0)]
     slack = 1e-8 * max(1.0, problem.A.max(), problem.B.max())
-    for smaller, larger in pairwise([exact, *(one.value for one in found)]):
+    for smaller, larger in pairwise([exact, *(result.value for result in results)]):
         assert smaller <= larger + slack
-    for one in found:
-        largest = max((problem.A * one.plan).sum(), (problem.B * one.plan).sum())
-        assert one.value == pytest.approx(largest, abs=10 * slack)
+    for result in results:
+        largest = max((problem.A * result.plan).sum(), (problem.B * result.plan).sum())
+        assert result.value == pytest.approx(largest, abs=10 * slack)

@@ -30,7 +30,7 @@ def least_largest(A, B, a, b):
     marginals = sparse.vstack(
         [sparse.kron(sparse.eye(n), np.ones((1, m))), sparse.kron(np.ones((1, n)), sparse.eye(m))]
     )
-    found = linprog(
+    optimum = linprog(
         np.concatenate([np.zeros(n * m), [1.0]]),
         A_ub=np.column_stack([np.stack([A.ravel(), B.ravel()]) / scale, [-1.0, -1.0]]),
         b_ub=[0.0, 0.0],
@@ -39,23 +39,23 @@ def least_largest(A, B, a, b):
         b_eq=np.concatenate([a, b])[:-1],
         method="highs",
     )
-    assert found.status == 0
-    return found.fun * scale, found.x[:-1].reshape(n, m)
+    assert optimum.status == 0
+    return optimum.fun * scale, optimum.x[:-1].reshape(n, m)
 
 
 @given(PAIRS, POWERS, st.integers(0, 10))
 def test_a_worst_weight_and_an_optimal_plan_exist(pair, p, tenth):
     x, y = (read(cloud) for cloud in pair)
-    found = stotmetrics.solve(x, y, metric="tiot", p=p, standardize=False, root=False)
+    result = stotmetrics.solve(x, y, metric="tiot", p=p, standardize=False, root=False)
     A, B = cost_matrices(prepare_cloud(x, False), prepare_cloud(y, False), p)
-    plan = found.plan[np.ix_(x.weights > 0, y.weights > 0)]
+    plan = result.plan[np.ix_(x.weights > 0, y.weights > 0)]
     slack = 1e-9 * max(1.0, A.max(), B.max())
-    assert 0 <= found.w <= 1
+    assert 0 <= result.w <= 1
     np.testing.assert_allclose(plan.sum(1), prepare_cloud(x, False).weights, atol=1e-12)
     np.testing.assert_allclose(plan.sum(0), prepare_cloud(y, False).weights, atol=1e-12)
-    assert ((found.w * A + (1 - found.w) * B) * plan).sum() == pytest.approx(found.value, abs=slack)
-    assert transport(x, y, found.w, p) == pytest.approx(found.value, abs=slack)
-    assert transport(x, y, tenth / 10, p) <= found.value + slack
+    assert ((result.w * A + (1 - result.w) * B) * plan).sum() == pytest.approx(result.value, abs=slack)
+    assert transport(x, y, result.w, p) == pytest.approx(result.value, abs=slack)
+    assert transport(x, y, tenth / 10, p) <= result.value + slack
 
 
 @given(PAIRS, POWERS)
@@ -63,14 +63,14 @@ def test_max_min_is_min_max_and_both_have_a_saddle_point(pair, p):
     x, y = (read(cloud) for cloud in pair)
     cx, cy = prepare_cloud(x, False), prepare_cloud(y, False)
     A, B = cost_matrices(cx, cy, p)
-    found = stotmetrics.solve(x, y, metric="tiot", p=p, standardize=False, root=False)
+    result = stotmetrics.solve(x, y, metric="tiot", p=p, standardize=False, root=False)
     least, plan = least_largest(A, B, cx.weights, cy.weights)
     slack = 1e-7 * max(1.0, A.max(), B.max())
-    assert found.value == pytest.approx(least, abs=slack)
+    assert result.value == pytest.approx(least, abs=slack)
     # Against this plan no weight earns more, and against this weight no plan costs less.
-    assert max((A * plan).sum(), (B * plan).sum()) <= found.value + slack
-    assert ((found.w * A + (1 - found.w) * B) * plan).sum() == pytest.approx(found.value, abs=slack)
-    assert transport(x, y, found.w, p) == pytest.approx(found.value, abs=slack)
+    assert max((A * plan).sum(), (B * plan).sum()) <= result.value + slack
+    assert ((result.w * A + (1 - result.w) * B) * plan).sum() == pytest.approx(result.value, abs=slack)
+    assert transport(x, y, result.w, p) == pytest.approx(result.value, abs=slack)
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1.0, 2.0]), st.sampled_from([1.0, 0.1, 1e-3, 1e-6]))

@@ -38,17 +38,17 @@ def test_theorem_2_9_the_entropic_value_tends_to_the_exact_one(pair, p):
     """0 <= KL(P | a b') <= H bounds the distance from the limit by epsilon H at every epsilon."""
     _, _, exact, entropic, most = solutions(pair, p)
     scale = 1e-8 * max(1.0, exact.value)
-    for epsilon, found in zip(EPSILONS, entropic, strict=True):
-        assert exact.value - scale <= found.objective <= exact.value + epsilon * most + scale
-        assert abs(found.value - exact.value) <= epsilon * most + scale
+    for epsilon, result in zip(EPSILONS, entropic, strict=True):
+        assert exact.value - scale <= result.objective <= exact.value + epsilon * most + scale
+        assert abs(result.value - exact.value) <= epsilon * most + scale
 
 
 @given(PAIRS, POWERS)
 def test_theorem_2_9_the_entropic_weight_tends_to_the_exact_ones(pair, p):
     """w of epsilon is epsilon H-optimal for the exact problem, so it tends to w* where that is unique."""
     x, y, exact, entropic, most = solutions(pair, p)
-    for epsilon, found in zip(EPSILONS, entropic, strict=True):
-        at_w = stotmetrics.distance(x, y, metric="taot", w=float(found.w), p=p, standardize=False)
+    for epsilon, result in zip(EPSILONS, entropic, strict=True):
+        at_w = stotmetrics.distance(x, y, metric="taot", w=float(result.w), p=p, standardize=False)
         assert at_w >= exact.value - epsilon * most - 1e-8 * max(1.0, exact.value)
 
 
@@ -60,8 +60,8 @@ def test_theorem_2_9_the_entropic_plan_tends_to_optimal_ones(pair, p):
         np.linalg.norm(x.values[:, None] - y.values, axis=2) ** p,
         np.abs(x.times[:, None] - y.times) ** p,
     )
-    for epsilon, found in zip(EPSILONS, entropic, strict=True):
-        worst = max((A * found.plan).sum(), (B * found.plan).sum())
+    for epsilon, result in zip(EPSILONS, entropic, strict=True):
+        worst = max((A * result.plan).sum(), (B * result.plan).sum())
         scale = 1e-8 * max(1.0, exact.value)
         assert exact.value - scale <= worst <= exact.value + epsilon * most + scale
 
@@ -80,7 +80,7 @@ def test_theorem_2_9_the_plan_tends_to_the_independent_one_as_epsilon_grows(pair
 @given(PAIRS, POWERS)
 def test_the_regularised_objective_is_nondecreasing_in_epsilon(pair, p):
     _, _, exact, entropic, _ = solutions(pair, p)
-    objectives = [found.objective for found in entropic]
+    objectives = [result.objective for result in entropic]
     for larger, smaller in pairwise(objectives):
         assert smaller <= larger + 1e-8 * max(1.0, exact.value)
 

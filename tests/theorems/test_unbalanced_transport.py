@@ -82,8 +82,8 @@ def mass_of_plan(x, y, M, epsilon, rho):
 def divergence(x, y, M, epsilon, rho):
     """S of two histograms as the package has it: that of single frames."""
     params = {"ground": Ground.from_cost(M), "epsilon": epsilon, "rho": rho, "tol": 1e-11, "gamma": 0.0}
-    found = stotmetrics.get_metric("sta", **params).solve(x[None], y[None])
-    return found.cost[0, 0], found.gap
+    result = stotmetrics.get_metric("sta", **params).solve(x[None], y[None])
+    return result.cost[0, 0], result.gap
 
 
 @pytest.mark.filterwarnings("ignore::stotmetrics.ConvergenceWarning")

@@ -132,8 +132,10 @@ def test_entropic_gradients_tend_to_the_exact_one(seed):
     scale = 1.0 + np.abs(exact).max()
     errors = []
     for epsilon in (1e-2, 1e-4):
-        _, found, _ = stotmetrics.value_and_grad(x, y, metric="etiot", epsilon=epsilon, standardize=False, root=False)
-        errors.append(np.abs(found - exact).max() / scale)
+        _, gradient, _ = stotmetrics.value_and_grad(
+            x, y, metric="etiot", epsilon=epsilon, standardize=False, root=False
+        )
+        errors.append(np.abs(gradient - exact).max() / scale)
     # Two plans may be nearly as good as each other, and then a smaller epsilon is needed.
     assert errors[1] <= max(errors[0], 1e-6) + 1e-6 or stotmetrics.solve(
         x, y, metric="tiot", standardize=False, root=False
@@ -176,8 +178,8 @@ def test_long_series_have_the_gradient_of_short_ones(monkeypatch):
             patch.setattr(etiot, "LONG", 0)
             long = metric.value_and_grad(x, y)
         assert long[0] == pytest.approx(short[0], rel=1e-7)
-        for one, other in zip(long[1:], short[1:], strict=True):
-            np.testing.assert_allclose(one, other, atol=1e-6)
+        for of_long, of_short in zip(long[1:], short[1:], strict=True):
+            np.testing.assert_allclose(of_long, of_short, atol=1e-6)
 
 
 def test_a_median_of_zero_divides_nothing_and_moves_nothing():
@@ -187,8 +189,8 @@ def test_a_median_of_zero_divides_nothing_and_moves_nothing():
     for epsilon in (0.0, 0.1):
         plain = stotmetrics.value_and_grad(x, y, metric="taot", epsilon=epsilon, **params)
         scaled = stotmetrics.value_and_grad(x, y, metric="taot", scale="median", epsilon=epsilon, **params)
-        for one, other in zip(plain, scaled, strict=True):
-            np.testing.assert_array_equal(one, other)
+        for unscaled, divided in zip(plain, scaled, strict=True):
+            np.testing.assert_array_equal(unscaled, divided)
 
 
 def test_offsets_cost_the_gradient_no_digits():
@@ -205,24 +207,24 @@ def test_a_gradient_that_is_not_solved_says_so():
     metric = get_metric("etiot", epsilon=1e-3, max_iter=1)
     with pytest.warns(stotmetrics.ConvergenceWarning, match="etiot did not converge to a gradient, error at most"):
         metric.value_and_grad(x, y)
-    one = np.zeros(1, dtype=np.intp)
-    batch = metric.gradients([metric.prepare(x)], [metric.prepare(y)], one, one)
+    first = np.zeros(1, dtype=np.intp)
+    batch = metric.gradients([metric.prepare(x)], [metric.prepare(y)], first, first)
     assert not batch.converged[0]
     assert batch.gap[0] > 1e-9
     solved = get_metric("etiot", epsilon=1e-3)
-    batch = solved.gradients([solved.prepare(x)], [solved.prepare(y)], one, one)
+    batch = solved.gradients([solved.prepare(x)], [solved.prepare(y)], first, first)
     assert batch.converged[0]
     assert abs(batch.values[0] - solved(x, y)) <= batch.gap[0] + solved.solve(x, y).gap + 1e-12
 
 
 def test_gradients_of_one_side_are_those_of_both():
     (x, y), _ = draw(1)
-    one = np.zeros(1, dtype=np.intp)
+    first = np.zeros(1, dtype=np.intp)
     for name, params in METRICS:
         metric = get_metric(name, **params)
         prepared = [metric.prepare(x)], [metric.prepare(y)]
-        both = metric.gradients(*prepared, one, one, "both")
-        left, right = (metric.gradients(*prepared, one, one, side) for side in ("left", "right"))
+        both = metric.gradients(*prepared, first, first, "both")
+        left, right = (metric.gradients(*prepared, first, first, side) for side in ("left", "right"))
         assert left.right is None and right.left is None
         np.testing.assert_array_equal(left.left[0], both.left[0])
         np.testing.assert_array_equal(right.right[0], both.right[0])

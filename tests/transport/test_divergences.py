@@ -55,12 +55,12 @@ def test_errors_of_three_terms_add_up():
     rng = np.random.default_rng(0)
     frames = rng.random((2, 3, 30)) ** 4
     loose, strict = make(ground, 0.02, tol=1e-3), make(ground, 0.02, tol=1e-11)
-    found = []
+    divergences = []
     for problem in (loose, strict):
         x, y = (self_terms(problem, part) for part in frames)
-        found.append(divergence(x, y, cross_terms(problem, x, y), positive=False))
-    assert (abs(found[0][0] - found[1][0]) <= found[0][1] + found[1][1]).all()
-    assert (found[0][1] <= 2e-3 * frames.sum(2).max()).all() and found[0][1].max() > 1e-6
+        divergences.append(divergence(x, y, cross_terms(problem, x, y), positive=False))
+    assert (abs(divergences[0][0] - divergences[1][0]) <= divergences[0][1] + divergences[1][1]).all()
+    assert (divergences[0][1] <= 2e-3 * frames.sum(2).max()).all() and divergences[0][1].max() > 1e-6
 
 
 def test_divergence_of_a_batch_is_that_of_each_pair_to_the_last_digit_for_few_frames():

@@ -182,14 +182,14 @@ def one_of_many(seed):
 
 
 def test_many_problems_are_within_their_gaps_and_their_thresholds():
-    found = [one_of_many(seed) for seed in range(FIRST, FIRST + PROBLEMS)]
-    errors, missed, sweeps, plain = zip(*found, strict=True)
+    problems = [one_of_many(seed) for seed in range(FIRST, FIRST + PROBLEMS)]
+    errors, missed, sweeps, plain = zip(*problems, strict=True)
     both = [(ours, theirs) for ours, theirs in zip(sweeps, plain, strict=True) if theirs is not None]
     more = sum(ours > theirs for ours, theirs in both)
     print(
         f"{PROBLEMS} problems from {FIRST}: largest error / gap {max(errors):.3g}, of a marginal / stopThr "
         f"{max(missed):.3g}; sweeps {sum(ours for ours, _ in both)} beside {sum(theirs for _, theirs in both)} plain "
-        f"ones, {len(found) - len(both)} that 300 plain sweeps do not solve, {more} with more than plain"
+        f"ones, {len(problems) - len(both)} that 300 plain sweeps do not solve, {more} with more than plain"
     )
     assert max(errors) <= 1
     assert max(missed) <= 1

@@ -24,7 +24,7 @@ def _clouds(seed, features, mixed):
             weights[0] = 0.0
         values = rng.normal(size=(length, features)) * 10.0 ** rng.integers(-2, 3)
         series.append(Series(values, times=np.sort(rng.random(length) * 9) + np.arange(length), weights=weights))
-    return series, [prepare_cloud(one, standardize=False) for one in series]
+    return series, [prepare_cloud(member, standardize=False) for member in series]
 
 
 def _pairs(n):

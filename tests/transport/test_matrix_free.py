@@ -35,14 +35,14 @@ def test_equals_the_solver_that_stores_the_plan(n, m, d, p, weighted, epsilon):
     )
     assert status == 0
     problem = LongProblem(x, y, p, epsilon)
-    found = problem.solve(1e-9, 100)
-    assert found.status == 0
-    assert -1e-12 <= found.gap <= 1e-9 * max(1.0, abs(objective))
-    assert found.objective == pytest.approx(objective, abs=2e-9 * max(1.0, abs(objective)))
-    assert found.value == pytest.approx(value, abs=1e-6)
+    result = problem.solve(1e-9, 100)
+    assert result.status == 0
+    assert -1e-12 <= result.gap <= 1e-9 * max(1.0, abs(objective))
+    assert result.objective == pytest.approx(objective, abs=2e-9 * max(1.0, abs(objective)))
+    assert result.value == pytest.approx(value, abs=1e-6)
     if m > 1:  # otherwise every w is as good, once both series are standardised
-        assert found.w == pytest.approx(w, abs=1e-5)
-    plan = problem.dense_plan(found)
+        assert result.w == pytest.approx(w, abs=1e-5)
+    plan = problem.dense_plan(result)
     np.testing.assert_allclose(plan.sum(1), x.weights, atol=1e-6)
     np.testing.assert_allclose(plan.sum(0), y.weights, atol=1e-6)
 

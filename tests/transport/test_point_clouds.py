@@ -14,11 +14,11 @@ from stotmetrics.transport.point_clouds import powers, zscore
 
 def exact_zscore(column):
     """In rational numbers, but for the root."""
-    numbers = [Fraction(float(one)) for one in column]
+    numbers = [Fraction(float(number)) for number in column]
     mean = sum(numbers) / len(numbers)
-    variance = sum((one - mean) ** 2 for one in numbers) / len(numbers)
+    variance = sum((number - mean) ** 2 for number in numbers) / len(numbers)
     # Divided before the root: the variance itself may leave the range of a double.
-    return [float((one - mean) ** 2 / variance) ** 0.5 * (1 if one >= mean else -1) for one in numbers]
+    return [float((number - mean) ** 2 / variance) ** 0.5 * (1 if number >= mean else -1) for number in numbers]
 
 
 @given(
@@ -59,8 +59,8 @@ def test_distances_have_the_range_of_a_double_and_their_squares_need_not(dims, s
     rng = np.random.default_rng(dims)
     x, y = rng.normal(size=(4, dims)), rng.normal(size=(3, dims))
     with np.errstate(all="raise"):
-        found = powers(x * scale, y * scale, 1.0)
-    np.testing.assert_allclose(found, powers(x, y, 1.0) * scale, rtol=1e-12)
+        costs = powers(x * scale, y * scale, 1.0)
+    np.testing.assert_allclose(costs, powers(x, y, 1.0) * scale, rtol=1e-12)
 
 
 def test_a_power_beyond_the_range_is_infinite_and_one_below_it_zero():

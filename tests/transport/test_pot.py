@@ -80,8 +80,8 @@ def test_value_is_the_whole_objective_where_pot_drops_the_masses(reg_type):
     def at(z):
         return objective(np.exp(z).reshape(M.shape), a, b, M, reg, reg_m, reg_type)
 
-    found = minimize(at, np.log(np.outer(a, b)).ravel(), method="BFGS", options={"gtol": 1e-8})
-    assert total == pytest.approx(found.fun, abs=1e-7)
+    optimum = minimize(at, np.log(np.outer(a, b)).ravel(), method="BFGS", options={"gtol": 1e-8})
+    assert total == pytest.approx(optimum.fun, abs=1e-7)
     plan, log = transport.sinkhorn_unbalanced(a, b, M, reg, reg_m, reg_type=reg_type, log=True)
     assert log["value"] == pytest.approx(total)
     assert log["value"] == pytest.approx(log["value_linear"] + log["value_reg"] + log["value_mass"])

@@ -64,12 +64,12 @@ def test_stops_soon_where_rounding_keeps_it_from_its_tolerance(solve):
     limits = {"epsilon": 0.1, "rho": 1.0, "spread": float(np.ptp(M)), "tol": np.inf, "stop": 1e-300, "max_iter": 10_000}
     if solve == "pair":
         zero = np.zeros(1, dtype=np.intp)
-        found = _sinkhorn.solve(*kernels, x, log_x, x[:, ::-1].copy(), log_x[:, ::-1].copy(), zero, zero,
+        state = _sinkhorn.solve(*kernels, x, log_x, x[:, ::-1].copy(), log_x[:, ::-1].copy(), zero, zero,
                                 np.zeros((1, 30)), **limits)  # fmt: skip
     else:
-        found = _sinkhorn.solve_symmetric(*kernels, x, log_x, np.zeros((1, 30)), **limits)
-    assert found[-2][0] < 1000 and not found[-1][0]
-    assert found[-3][0] < 1e-12
+        state = _sinkhorn.solve_symmetric(*kernels, x, log_x, np.zeros((1, 30)), **limits)
+    assert state[-2][0] < 1000 and not state[-1][0]
+    assert state[-3][0] < 1e-12
 
 
 def test_a_threshold_of_nought_is_a_number_of_sweeps():

@@ -80,8 +80,8 @@ def test_without_mass_nothing_moves_and_the_other_side_pays(reg_type, value):
 @pytest.mark.parametrize("unit", [1e-13, 1.0, 1e6])
 def test_sta_is_certified_in_the_unit_of_its_data(unit):
     x, y = np.random.default_rng(0).random((2, 3, 20)) * unit
-    found = stotmetrics.solve(x, y, metric="sta", gamma=0.0)
-    assert found.converged and found.gap <= 3e-6 * 20 * unit
+    result = stotmetrics.solve(x, y, metric="sta", gamma=0.0)
+    assert result.converged and result.gap <= 3e-6 * 20 * unit
 
 
 @pytest.mark.parametrize("sigma", [1e-3, 1e-155, 1e-200, 5e-324])
@@ -94,9 +94,9 @@ def test_gak_of_a_tiny_sigma_tells_different_series_apart(sigma):
 def test_etiot_of_a_short_and_a_long_series_is_that_of_the_long_and_the_short_one():
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal(5), rng.standard_normal(300)
-    one, other = (stotmetrics.solve(*pair, metric="etiot") for pair in ((x, y), (y, x)))
-    assert one.value == other.value
-    np.testing.assert_array_equal(one.plan, other.plan.T)
+    forth, back = (stotmetrics.solve(*pair, metric="etiot") for pair in ((x, y), (y, x)))
+    assert forth.value == back.value
+    np.testing.assert_array_equal(forth.plan, back.plan.T)
 
 
 @pytest.mark.parametrize(

@@ -67,19 +67,19 @@ def worst(lines):
 def test_tiot_and_tlp_are_those_of_all_permutations(p, scale):
     x, y = pair(int(p), n=4, spread=3.0 if p == 7.0 else 0.0)
     lines = list(plans(x, y, p))
-    for found, exact in (
+    for result, exact in (
         (stotmetrics.solve(in_unit(x, scale), in_unit(y, scale), "tiot", p=p, standardize=False), worst(lines)),
         (
             stotmetrics.solve(in_unit(x, scale), in_unit(y, scale), "tlp", p=p, lam=4.0),
             min(a + b / 4 for a, b in lines),
         ),
     ):
-        assert found.value == pytest.approx(root(exact, p) * scale, rel=1e-9)
-        assert found.converged and found.gap <= 1e-6 * found.value
-        rows = found.plan.sum(axis=1)
+        assert result.value == pytest.approx(root(exact, p) * scale, rel=1e-9)
+        assert result.converged and result.gap <= 1e-6 * result.value
+        rows = result.plan.sum(axis=1)
         np.testing.assert_allclose(rows, 0.25, atol=1e-12)
     (batch,) = stotmetrics.pairwise([in_unit(x, scale)], [in_unit(y, scale)], "tlp", p=p, lam=4.0)
-    assert batch == found.value
+    assert batch == result.value
 
 
 @pytest.mark.parametrize("p", [20.0, 200.0])
@@ -106,8 +106,8 @@ def test_a_cost_over_its_median_has_no_unit(p):
 @pytest.mark.parametrize("p", [2.0, 300.0])
 def test_equal_series_are_at_distance_zero(name, p):
     x, _ = pair(5, n=6)
-    found = stotmetrics.solve(x, x, name, p=p, standardize=False)
-    assert found.value == 0.0 and found.converged
+    result = stotmetrics.solve(x, x, name, p=p, standardize=False)
+    assert result.value == 0.0 and result.converged
 
 
 @pytest.mark.parametrize("ratio", [0.01, 0.3, 30.0])
@@ -116,40 +116,40 @@ def test_etiot_is_at_its_saddle_point(p, ratio):
     x, y = pair(6, n=4)
     A, B = power_costs(x, y, p)
     epsilon = ratio * stotmetrics.tiot(x, y, p=p, standardize=False, root=False)
-    found = stotmetrics.solve(x, y, "etiot", p=p, epsilon=epsilon, standardize=False)
-    assert found.converged
+    result = stotmetrics.solve(x, y, "etiot", p=p, epsilon=epsilon, standardize=False)
+    assert result.converged
     # No plan is better at this w: it is a Gibbs plan with the right marginals.
-    f, g = (one.astype(LONG) for one in found.potentials)
-    C = LONG(found.w) * A + (1 - LONG(found.w)) * B
+    f, g = (potential.astype(LONG) for potential in result.potentials)
+    C = LONG(result.w) * A + (1 - LONG(result.w)) * B
     gibbs = np.exp((f[:, None] + g - C) / LONG(epsilon)) / 16
-    np.testing.assert_allclose(np.asarray(gibbs, dtype=float), found.plan, atol=1e-8)
-    np.testing.assert_allclose(found.plan.sum(axis=0), 0.25, atol=1e-9)
-    np.testing.assert_allclose(found.plan.sum(axis=1), 0.25, atol=1e-9)
+    np.testing.assert_allclose(np.asarray(gibbs, dtype=float), result.plan, atol=1e-8)
+    np.testing.assert_allclose(result.plan.sum(axis=0), 0.25, atol=1e-9)
+    np.testing.assert_allclose(result.plan.sum(axis=1), 0.25, atol=1e-9)
     # And no w is worse for this plan.
     of_values, of_times = (gibbs * A).sum(), (gibbs * B).sum()
-    if 0 < found.w < 1:
+    if 0 < result.w < 1:
         assert float(abs(of_values / of_times - 1)) < 1e-6
     else:
-        assert (of_values > of_times) == (found.w == 1)
-    assert found.value == pytest.approx(root(max(of_values, of_times), p), rel=1e-7)
+        assert (of_values > of_times) == (result.w == 1)
+    assert result.value == pytest.approx(root(max(of_values, of_times), p), rel=1e-7)
 
 
 @pytest.mark.parametrize(("p", "epsilon"), [(200.0, 1e10), (200.0, 1e-10), (700.0, 1.0)])
 def test_far_below_the_costs_epsilon_is_nothing(p, epsilon):
     x, y = pair(6, n=3)
-    found = stotmetrics.solve(x, y, "etiot", p=p, epsilon=epsilon, standardize=False)
-    assert found.converged
-    assert found.value == pytest.approx(root(worst(plans(x, y, p)), p), rel=1e-9)
+    result = stotmetrics.solve(x, y, "etiot", p=p, epsilon=epsilon, standardize=False)
+    assert result.converged
+    assert result.value == pytest.approx(root(worst(plans(x, y, p)), p), rel=1e-9)
 
 
 @pytest.mark.parametrize("scale", [2.0**-600, 2.0**-40, 2.0**600])
 def test_etiot_does_not_depend_on_the_unit(scale):
     x, y = pair(7, n=6)
-    one = stotmetrics.solve(x, y, "etiot", epsilon=0.3, p=1.0, standardize=False)
+    plain = stotmetrics.solve(x, y, "etiot", epsilon=0.3, p=1.0, standardize=False)
     other = stotmetrics.solve(
         in_unit(x, scale), in_unit(y, scale), "etiot", epsilon=0.3 * scale, p=1.0, standardize=False
     )
-    assert other.value == pytest.approx(one.value * scale, rel=1e-6)
+    assert other.value == pytest.approx(plain.value * scale, rel=1e-6)
     huge = stotmetrics.solve(in_unit(x, 2.0**600), in_unit(y, 2.0**600), "etiot", epsilon=0.3, standardize=False)
     assert huge.value == pytest.approx(2.0**600 * stotmetrics.tiot(x, y, standardize=False), rel=1e-9)
     tiny = stotmetrics.solve(in_unit(x, 2.0**-600), in_unit(y, 2.0**-600), "etiot", epsilon=0.3, standardize=False)
@@ -162,20 +162,20 @@ def test_etiot_does_not_depend_on_the_unit(scale):
 @pytest.mark.parametrize("scale", [None, "median"])
 def test_a_weight_of_the_times_beyond_all_costs_leaves_the_value_right(omega, scale):
     x, y = pair(8, n=4)
-    found = stotmetrics.taot(x, y, omega=omega, scale=scale, p=1.0, standardize=False)
+    value = stotmetrics.taot(x, y, omega=omega, scale=scale, p=1.0, standardize=False)
     A, B = power_costs(x, y, 1.0)
     exact = min(a + LONG(omega) * b for a, b in plans(x, y, 1.0))
     unit = LONG(1) if scale is None else np.median(A + LONG(omega) * B)
-    assert found == pytest.approx(float(exact / unit), rel=1e-9)
+    assert value == pytest.approx(float(exact / unit), rel=1e-9)
 
 
 @pytest.mark.parametrize("p", [100.0, 1000.0])
 def test_an_optimum_that_vanishes_beside_the_largest_cost_is_found(p):
     # Times that meet but for the last two, between which 13 lies from end to end.
     x, y = Series(np.zeros((12, 1))), Series(np.zeros((14, 1)))
-    found = stotmetrics.solve(x, y, "tiot", p=p, standardize=False)
-    assert 1.9 < found.value <= 2.0 and found.gap <= 1e-9
-    assert found.value >= stotmetrics.tiot(x, y, p=p / 2, standardize=False)
+    result = stotmetrics.solve(x, y, "tiot", p=p, standardize=False)
+    assert 1.9 < result.value <= 2.0 and result.gap <= 1e-9
+    assert result.value >= stotmetrics.tiot(x, y, p=p / 2, standardize=False)
 
 
 def test_what_does_not_count_may_leave_the_range_of_a_double():
@@ -193,8 +193,8 @@ def test_gradients_of_roots_have_no_unit(name, params):
     value, *here = stotmetrics.value_and_grad(x, y, name, standardize=name == "none", **params)
     large, *there = stotmetrics.value_and_grad(in_unit(x, c), in_unit(y, c), name, standardize=False, **scaled)
     assert large == pytest.approx(c * value, rel=1e-9)
-    for one, other in zip(here, there, strict=True):
-        np.testing.assert_allclose(other, one, rtol=1e-5, atol=1e-7)
+    for near, far in zip(here, there, strict=True):
+        np.testing.assert_allclose(far, near, rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize(("name", "params"), [("tiot", {}), ("tlp", {}), ("etiot", {"epsilon": 1e30})])
