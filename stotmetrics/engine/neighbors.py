@@ -170,7 +170,7 @@ class NeighborIndex:
         check_sets(queries, list(self._series[:1]), traits, name, ("X_query", "X_train"))
         load = Workload(self._metric, self._series, queries)
         load.keep(0, self._prepare(n_jobs))
-        return _found(load, int(k), n_jobs, progress)
+        return _answer(load, int(k), n_jobs, progress)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the index to an ``.npz`` file that is read without pickle.
@@ -293,7 +293,7 @@ def kneighbors(
     train, queries = (read_set(X, name, bound.traits) for X, name in ((X_train, "X_train"), (X_query, "X_query")))
     _check_k(k, len(train))
     check_sets(queries, train, bound.traits, bound.name, ("X_query", "X_train"))
-    return _found(Workload(bound, train, queries), int(k), n_jobs, progress)
+    return _answer(Workload(bound, train, queries), int(k), n_jobs, progress)
 
 
 def _check_k(k: Any, most: int) -> None:
@@ -303,7 +303,7 @@ def _check_k(k: Any, most: int) -> None:
         )
 
 
-def _found(load: Workload, k: int, n_jobs: int | None, progress: Progress) -> Neighbors:
+def _answer(load: Workload, k: int, n_jobs: int | None, progress: Progress) -> Neighbors:
     """The neighbours of the second set of series in the first, and one warning for all of them."""
     nearest = _nearest(load, k, n_jobs, progress)
     name = load.metric.name

@@ -85,7 +85,7 @@ class BoundMetric:
         """The value and its gradients in the values of x and of y, each shaped (T, d)."""
         self.require_gradient()
         left, right = self.accept_pair(x, y)
-        batch = self.gradients([self.prepare(left)], [self.prepare(right)], _ONE, _ONE)
+        batch = self.gradients([self.prepare(left)], [self.prepare(right)], _FIRST, _FIRST)
         assert batch.left is not None
         assert batch.right is not None
         if batch.converged is not None and not batch.converged[0]:
@@ -295,7 +295,7 @@ class FlatMetric:
 
 Metric = str | MetricSpec | BoundMetric | Callable[[Any, Any], float]
 
-_ONE = np.zeros(1, dtype=np.intp)
+_FIRST = np.zeros(1, dtype=np.intp)
 
 
 def bind(spec: MetricSpec, /, **params: Any) -> BoundMetric:

@@ -16,10 +16,10 @@ from .check import check, evaluate, fresh, require, slack
 from .checks_values import pair
 from .inputs import alike
 
-_ONE = np.zeros(1, dtype=np.intp)
+_FIRST = np.zeros(1, dtype=np.intp)
 
 
-def _one(metric: BoundMetric, max_length: int) -> SearchStrategy[tuple[Series, ...]]:
+def _single(metric: BoundMetric, max_length: int) -> SearchStrategy[tuple[Series, ...]]:
     return alike(metric, 1, max_length)
 
 
@@ -107,7 +107,7 @@ def symmetry(metric: BoundMetric, x: Series, y: Series) -> None:
     require(abs(forth.value - back.value) <= allowed, f"d(x, y) = {forth.value!r}, d(y, x) = {back.value!r}")
 
 
-@check(_one, trait="zero_self")
+@check(_single, trait="zero_self")
 def zero_on_the_diagonal(metric: BoundMetric, x: Series) -> None:
     """d(x, x) = 0, for the same object and for a copy.
 
@@ -207,7 +207,7 @@ def abandons_only_what_is_too_far(metric: BoundMetric, x: Series, y: Series, sha
     """
     result = evaluate(metric, x, y)
     cutoff = share * result.value
-    batch = metric.block([metric.prepare(fresh(x))], [metric.prepare(fresh(y))], _ONE, _ONE, np.array([cutoff]))
+    batch = metric.block([metric.prepare(fresh(x))], [metric.prepare(fresh(y))], _FIRST, _FIRST, np.array([cutoff]))
     if batch.abandoned is not None and batch.abandoned[0]:
         require(result.value >= cutoff - slack(x, y, result), f"abandoned at {cutoff!r}, the value is {result.value!r}")
     elif batch.converged is None or batch.converged[0]:
@@ -270,7 +270,7 @@ def a_parameter_raises(metric: BoundMetric, x: Series, y: Series, factor: float)
 
 
 def _bound_alone(metric: BoundMetric, x: Any, y: Any) -> float:
-    return float(metric.lower_bounds([x], [y], _ONE, _ONE)[0])
+    return float(metric.lower_bounds([x], [y], _FIRST, _FIRST)[0])
 
 
 CHECKS = (

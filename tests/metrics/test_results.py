@@ -34,7 +34,7 @@ CLOUDS = [
     ("tlp", {"lam": 3.0}),
 ]
 
-ONE = np.zeros(1, dtype=np.intp)
+FIRST = np.zeros(1, dtype=np.intp)
 
 
 def mixture(name, params, result, every=False):
@@ -238,7 +238,7 @@ def test_what_is_not_abandoned_says_what_its_result_says():
     for name in ("tiot", "etiot"):
         metric = stotmetrics.get_metric(name)
         x, y = metric.prepare(X), metric.prepare(Y)
-        whole, batch = metric.pair(x, y), metric.block([x], [y], ONE, ONE, np.array([1e9]))
+        whole, batch = metric.pair(x, y), metric.block([x], [y], FIRST, FIRST, np.array([1e9]))
         assert (batch.values[0], batch.gap[0], batch.n_iter[0], batch.converged[0], batch.abandoned[0]) == (
             *(whole.value, whole.gap, whole.n_iter),
             *(True, False),
@@ -252,7 +252,7 @@ def test_lower_bound_of_taot_is_exact_where_both_lines_agree():
     for params in ({}, {"w": 0.3}, {"scale": "median"}):
         metric = stotmetrics.get_metric("taot", standardize=False, **params)
         sides = [metric.prepare(s) for s in (x, y)]
-        (bound,) = metric.lower_bounds(sides[:1], sides[1:], ONE, ONE)
+        (bound,) = metric.lower_bounds(sides[:1], sides[1:], FIRST, FIRST)
         assert bound == pytest.approx(metric(x, y), rel=1e-11)
         assert bound < metric(x, y)
 
@@ -288,7 +288,7 @@ def test_etiot_abandons_only_what_exact_transport_proves_too_far(seed, root):
     value, exact = metric(x, y), stotmetrics.tiot(x, y, root=root)
 
     def abandoned(metric, cutoff):
-        given_up = metric.block(sides[:1], sides[1:], ONE, ONE, np.array([cutoff])).abandoned
+        given_up = metric.block(sides[:1], sides[1:], FIRST, FIRST, np.array([cutoff])).abandoned
         return given_up is not None and bool(given_up[0])
 
     assert not abandoned(metric, value * (1 + 1e-9))
