@@ -53,13 +53,13 @@ class BuildKernels(build_ext):
         if not self.compiler.initialized:
             self.compiler.initialize()
         beside = Path(os.environ.get("VCINSTALLDIR", ""), "Tools", "Llvm", "x64", "bin", "clang-cl.exe")
-        found = shutil.which("clang-cl") or (str(beside) if beside.is_file() else None)
-        if found is None:
+        compiler = shutil.which("clang-cl") or (str(beside) if beside.is_file() else None)
+        if compiler is None:
             raise CompileError(
                 "the kernels need clang-cl, since Microsoft's compiler has no vector types: install the component "
                 "'C++ Clang tools for Windows' of Visual Studio, or LLVM, or build with --compiler=mingw32"
             )
-        self.compiler.cc = found
+        self.compiler.cc = compiler
 
 
 def extensions() -> list[Extension]:

@@ -1,5 +1,6 @@
 """What a user asks for says what it takes, gives and raises, where it comes from, and shows it in a line that runs."""
 
+import ast
 import inspect
 from types import FunctionType
 
@@ -51,3 +52,28 @@ def test_docstring_has_every_section_that_applies(function):
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.__name__)
 def test_docstring_of_a_metric_names_its_source(metric):
     assert has(metric, "References")
+
+
+def entries(docstring):
+    """Name -> what stands behind its colon in the section "Parameters"."""
+    section = inspect.cleandoc(docstring).partition("\nParameters\n----------\n")[2].partition("\n\n")[0]
+    heads = [line.partition(" : ") for line in section.split("\n") if not line.startswith(" ")]
+    return {name: told for names, _, told in heads for name in names.split(", ")}
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.__name__)
+def test_function_docstring_and_spec_of_a_metric_agree_on_its_parameters(metric):
+    spec = registry.find(metric.__name__)
+    signature = {name: p.default for name, p in list(inspect.signature(metric).parameters.items())[2:]}
+    assert signature == {name: getattr(spec.params, name) for name in spec.parameters}
+    told = entries(metric.__doc__)
+    assert list(told) == ["x", "y", *signature]
+    for name, default in signature.items():
+        words = told[name].rpartition("default ")[2]
+        assert default is None if words.endswith("optional") else ast.literal_eval(words) == default
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_every_parameter_has_a_meaning_in_one_plain_sentence(name):
+    for parameter in registry.find(name).parameters.values():
+        assert parameter.doc and not set("`\\\n") & set(parameter.doc) and not parameter.doc.endswith(".")

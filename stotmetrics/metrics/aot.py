@@ -26,18 +26,16 @@ ROUNDING = 1e-14
 class Parameters:
     """Parameters of aot."""
 
-    p: float = parameter(2.0, doc="exponent of the ground cost", low=1.0)
+    p: float = parameter(2.0, low=1.0)
     cells: int | str | None = parameter(
         "auto",
-        doc="cells that the values at each time are quantised to; 'auto' grows with the number of paths; "
-        "None leaves the paths as they are",
         kind=int,
         low=1,
         allow=("auto", None),
     )
-    quantizer: str = parameter("kmeans", doc="how the cells are made", choices=("kmeans", "grid"))
-    markovian: bool = parameter(False, doc="know the current cell only, and not all cells so far")
-    root: bool = parameter(True, doc="take the p-th root, which makes it a metric between laws")
+    quantizer: str = parameter("kmeans", choices=("kmeans", "grid"))
+    markovian: bool = parameter(False)
+    root: bool = parameter(True)
 
 
 def _prepare(series: Series, params: Parameters) -> PathLaw:
@@ -203,9 +201,10 @@ def aot(
         the published rate: ``N ** (1 / (T + 1))``, rounded up, for one value at each time, with 2 in the place of T
         where ``markovian``. None takes the paths as they are, as the leaves of a scenario tree.
     quantizer : {"kmeans", "grid"}, default "kmeans"
-        "kmeans": the least sum of squares within cells, exact for one value at each time, else Lloyd's method from
-        seeds far apart. "grid": cells of equal sides over the range of the values, ``floor(cells ** (1 / d))`` on each
-        axis. Either depends on the one process alone, and not on the order of its paths.
+        How the cells are made: "kmeans" by the least sum of squares within them, "grid" with equal sides. The former
+        is exact for one value at each time, else Lloyd's method from seeds far apart; the latter cuts the range of the
+        values into ``floor(cells ** (1 / d))`` on each axis. Either depends on the one process alone, and not on the
+        order of its paths.
     markovian : bool, default False
         Whether a process knows its current cell only, as a Markov chain with the observed transitions. By default it
         knows all cells so far.

@@ -17,15 +17,15 @@ from ..spec.result import Batch, Result
 from ..spec.traits import Traits
 from . import value_costs as costs
 from .dtw_bounds import LANES, hard_bounds, radius_of
-from .softdtw import BAND_DOC, values
+from .softdtw import values
 
 
 @dataclass(frozen=True)
 class Parameters:
     """Parameters of DTW."""
 
-    squared: bool = parameter(True, doc="the sum of squared differences along the path; False: its square root")
-    band: int | None = parameter(None, doc=BAND_DOC, kind=int, low=0, allow=(None,))
+    squared: bool = parameter(True)
+    band: int | None = parameter(None, kind=int, low=0, allow=(None,))
 
 
 # A sum of squares outside loses digits, all of them at worst: there series are scaled before they are aligned.

@@ -29,14 +29,12 @@ from . import tiot
 class Parameters:
     """Parameters of etiot."""
 
-    epsilon: float = parameter(
-        0.01, doc="entropic regularisation, in units of the costs", low=0.0, low_open=True, raises=True
-    )
-    p: float = parameter(2.0, doc="exponent of the ground costs", low=1.0)
-    standardize: bool = parameter(True, doc="z-score the values (per feature) and the times of each series")
-    root: bool = parameter(True, doc="take the p-th root of the value")
-    tol: float = parameter(1e-9, doc="bound on the certified gap, relative where the objective exceeds 1", low=0.0)
-    max_iter: int = parameter(200, doc="most Newton steps", low=1)
+    epsilon: float = parameter(0.01, low=0.0, low_open=True, raises=True)
+    p: float = parameter(2.0, low=1.0)
+    standardize: bool = parameter(True)
+    root: bool = parameter(True)
+    tol: float = parameter(1e-9, low=0.0)
+    max_iter: int = parameter(200, low=1)
 
 
 # From this many cells on, no matrix is stored, and steps are solved by conjugate gradients.

@@ -22,12 +22,12 @@ from . import etiot
 class Parameters:
     """Parameters of etiot_hbcd."""
 
-    epsilon: float = parameter(0.01, doc="entropic regularisation, in units of the costs", low=0.0, low_open=True)
-    p: float = parameter(2.0, doc="exponent of the ground costs", low=1.0)
-    standardize: bool = parameter(True, doc="z-score the values (per feature) and the times of each series")
-    root: bool = parameter(True, doc="take the p-th root of the value")
-    tol: float = parameter(0.005, doc="L1 error of the first marginal at which the sweeps stop", low=0.0)
-    max_iter: int = parameter(5000, doc="most sweeps", low=1)
+    epsilon: float = parameter(0.01, low=0.0, low_open=True)
+    p: float = parameter(2.0, low=1.0)
+    standardize: bool = parameter(True)
+    root: bool = parameter(True)
+    tol: float = parameter(0.005, low=0.0)
+    max_iter: int = parameter(5000, low=1)
 
 
 def _solve(work: Descent, x: Cloud, y: Cloud, params: Parameters) -> tuple[int, float, float, float, float, int]:

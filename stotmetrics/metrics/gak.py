@@ -33,10 +33,9 @@ _ALONE = np.zeros(1, dtype=np.intp)
 class Parameters:
     """Parameters of gak."""
 
-    sigma: float = parameter(1.0, doc="width of the Gaussian of two values", low=0.0, high=1e100, low_open=True)
+    sigma: float = parameter(1.0, low=0.0, high=1e100, low_open=True)
     form: str = parameter(
         "feature",
-        doc="'feature': the distance in the kernel's feature space; 'log': minus the logarithm of the kernel",
         choices=("feature", "log"),
     )
 
@@ -184,8 +183,8 @@ def gak(x: ArrayLike, y: ArrayLike, sigma: float = 1.0, form: str = "feature") -
     sigma : float, default 1.0
         Width of the Gaussian of two values, in their unit.
     form : {"feature", "log"}, default "feature"
-        "feature" is the distance in the feature space, at most the square root of 2; "log" is
-        :math:`-\log k(x, y)`, which tells far series apart but has no triangle inequality.
+        "feature" is the distance in the feature space, at most the square root of 2; "log" is minus the logarithm of
+        the kernel, which tells far series apart but has no triangle inequality.
 
     Returns
     -------

@@ -22,17 +22,11 @@ from . import value_costs as costs
 class Parameters:
     """Parameters of opw."""
 
-    moment: float = parameter(
-        50.0, doc="weight of the inverse difference moment (lambda 1), which favours the diagonal", low=0.0, high=1e4
-    )
-    epsilon: float = parameter(
-        0.1, doc="entropic regularisation (lambda 2) towards a Gaussian around the diagonal", low=1e-3
-    )
-    sigma: float = parameter(1.0, doc="width of that Gaussian, in samples", low=0.01, high=1e4)
-    tol: float = parameter(
-        1e-9, doc="bound on the certified gap, relative where the objective exceeds 1", low=0.0, low_open=True
-    )
-    max_iter: int = parameter(200, doc="most Newton steps", low=1)
+    moment: float = parameter(50.0, low=0.0, high=1e4)
+    epsilon: float = parameter(0.1, low=1e-3)
+    sigma: float = parameter(1.0, low=0.01, high=1e4)
+    tol: float = parameter(1e-9, low=0.0, low_open=True)
+    max_iter: int = parameter(200, low=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +151,11 @@ def opw(
     x, y : array_like of shape (T,) or (T, d), or Series
         The lengths may differ.
     moment : float, default 50.0
-        Weight :math:`\lambda_1` of the inverse difference moment.
+        Weight of the inverse difference moment, which favours the diagonal. The :math:`\lambda_1` of the authors.
     epsilon : float, default 0.1
-        Weight :math:`\lambda_2` of the relative entropy.
+        Entropic regularisation towards a Gaussian around the diagonal. The :math:`\lambda_2` of the authors.
     sigma : float, default 1.0
-        Width of the prior, in samples.
+        Width of that Gaussian, in samples.
     tol : float, default 1e-9
         Stop when the certified gap of the objective is below this (times the objective where that exceeds 1).
     max_iter : int, default 200

@@ -24,10 +24,8 @@ _TOGETHER = 64
 class Parameters:
     """Parameters of otw."""
 
-    waste: float = parameter(1.0, doc="price of a unit of mass that one series has more than the other", low=0.0)
-    window: int | None = parameter(
-        None, kind=int, doc="mass moves within this many times; None: over the whole series", low=1, allow=(None,)
-    )
+    waste: float = parameter(1.0, low=0.0)
+    window: int | None = parameter(None, kind=int, low=1, allow=(None,))
 
 
 def prepare(series: Series, params: Parameters) -> FloatArray:

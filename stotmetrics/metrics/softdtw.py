@@ -18,8 +18,6 @@ from ..spec.traits import Traits
 from . import value_costs as costs
 from .dtw_bounds import LANES, radius_of, soft_bounds, stacks
 
-BAND_DOC = "Sakoe-Chiba radius around the rescaled diagonal, in steps of the shorter series; None: no band"
-
 
 @dataclass(frozen=True)
 class Parameters:
@@ -27,13 +25,12 @@ class Parameters:
 
     gamma: float | str = parameter(
         1.0,
-        doc="smoothing of the minimum, in the unit of the costs; 0: hard DTW; 'median': the median cost of the pair",
         kind=float,
         low=0.0,
         high=1e300,
         allow=("median",),
     )
-    band: int | None = parameter(None, doc=BAND_DOC, kind=int, low=0, allow=(None,))
+    band: int | None = parameter(None, kind=int, low=0, allow=(None,))
 
 
 def gamma_of(x: Series, y: Series, gamma: float | str) -> float:

@@ -26,34 +26,26 @@ from . import value_costs
 class Parameters:
     """The parameters of sta."""
 
-    gamma: float = parameter(0.1, doc="smoothing of the soft minimum, in units of the divergence; 0 is hard DTW", low=0)
+    gamma: float = parameter(0.1, low=0)
     epsilon: float | str = parameter(
         "median",
-        doc="entropic regularisation, in units of the ground cost; 'median' is 10 / P times the median of its entries",
         kind=float,
         low=0,
         low_open=True,
         allow=("median",),
     )
-    rho: float = parameter(
-        1.0, doc="weight of the KL marginal penalty; inf is balanced", low=0, low_open=True, allow=(math.inf,)
-    )
+    rho: float = parameter(1.0, low=0, low_open=True, allow=(math.inf,))
     ground: Ground | None = parameter(  # noqa: RUF009 -- a field, as all of them
         None,
-        doc="Ground, (P, P) cost matrix or (P, k) coordinates; None is points on a line or the pixels of a frame, "
-        "squared distances divided by their median",
         allow=(None,),
         convert=as_ground,
     )
     signed: str = parameter(
         "refuse",
-        doc="negative values: an error, their absolute value, or the mean over positive and negative parts",
         choices=("refuse", "abs", "split"),
     )
-    tol: float = parameter(
-        1e-6, doc="certified error of each divergence, as a part of the larger mass", low=0, low_open=True
-    )
-    max_iter: int = parameter(10_000, doc="sweeps of one Sinkhorn problem at most", low=1)
+    tol: float = parameter(1e-6, low=0, low_open=True)
+    max_iter: int = parameter(10_000, low=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,9 +263,10 @@ def sta(
         Weight of the KL marginal penalty, in units of the ground cost; ``inf`` is balanced transport, which asks for
         frames of equal mass. The published choice is 1 for a cost whose median is 1.
     ground : Ground or array_like, optional
-        What it costs to move mass. A square symmetric matrix with a zero diagonal is the cost itself; any other array
-        holds coordinates, shape (P, k), and the cost is the squared Euclidean distance. Both are used as they are.
-        None puts the points on a line, or on the pixels of a frame, and divides the squared distances by their median.
+        What it costs to move mass: a Ground, a (P, P) cost matrix or (P, k) coordinates. A square symmetric matrix with
+        a zero diagonal is the cost itself; any other array holds coordinates, and the cost is the squared Euclidean
+        distance. Both are used as they are. None puts the points on a line, or on the pixels of a frame, and divides
+        the squared distances by their median.
     signed : {"refuse", "abs", "split"}, default "refuse"
         What becomes of negative values: an error, their absolute value, or the mean of the values of the positive and
         of the negative parts.

@@ -47,18 +47,12 @@ Mixture = Callable[[FloatArray, FloatArray], FloatArray]
 class Parameters:
     """Parameters of taot."""
 
-    omega: float = parameter(1.0, doc="weight of the times in the cost A + omega B", low=0.0, high=1e300)
-    epsilon: float = parameter(
-        0.0, doc="entropic regularisation, in units of the (scaled) cost; 0 is exact", low=0.0, raises=True
-    )
-    scale: str | None = parameter(
-        None, kind=str, doc="'median' divides the cost by its median", choices=("median",), allow=(None,)
-    )
-    p: float = parameter(2.0, doc="exponent of the ground costs", low=1.0)
-    standardize: bool = parameter(True, doc="z-score the values (per feature) and the times of each series")
-    w: float | None = parameter(
-        None, kind=float, doc="if given: the cost is w A + (1 - w) B, without omega", low=0.0, high=1.0, allow=(None,)
-    )
+    omega: float = parameter(1.0, low=0.0, high=1e300)
+    epsilon: float = parameter(0.0, low=0.0, raises=True)
+    scale: str | None = parameter(None, kind=str, choices=("median",), allow=(None,))
+    p: float = parameter(2.0, low=1.0)
+    standardize: bool = parameter(True)
+    w: float | None = parameter(None, kind=float, low=0.0, high=1.0, allow=(None,))
 
 
 def factors(params: Parameters) -> tuple[float, float]:
@@ -429,9 +423,10 @@ def taot(
     x, y : array_like or Series
         Two series, of any lengths, with the same number of features.
     omega : float, default 1.0
-        Weight of the times against the values.
+        Weight of the times in the cost ``A + omega B``.
     epsilon : float, default 0.0
-        0 solves the transport problem exactly; above 0, P is the entropic plan for ``exp(-C / epsilon)``.
+        Entropic regularisation, in units of the (scaled) cost; 0 solves the transport problem exactly. Above 0, P is
+        the entropic plan for ``exp(-C / epsilon)``.
     scale : None or "median", default None
         "median" divides the cost by its median, as the authors do; the unit then differs from pair to pair, so there is
         no triangle inequality.

@@ -31,9 +31,9 @@ from ..transport.wide_range import dense, distances, in_data_units, is_wide, pow
 class Parameters:
     """Parameters of tiot."""
 
-    p: float = parameter(2.0, doc="exponent of the ground costs", low=1.0)
-    standardize: bool = parameter(True, doc="z-score the values (per feature) and the times of each series")
-    root: bool = parameter(True, doc="take the p-th root, which makes it a metric")
+    p: float = parameter(2.0, low=1.0)
+    standardize: bool = parameter(True)
+    root: bool = parameter(True)
 
 
 def _solve(

@@ -22,9 +22,9 @@ from . import taot
 class Parameters:
     """Parameters of tlp."""
 
-    p: float = parameter(2.0, doc="exponent of the ground cost, and of the root", low=1.0)
-    lam: float = parameter(1.0, doc="lambda: the times count 1 / lambda against the values", low=1e-100, high=1e100)
-    standardize: bool = parameter(False, doc="z-score the values (per feature) and the times of each series")
+    p: float = parameter(2.0, low=1.0)
+    lam: float = parameter(1.0, low=1e-100, high=1e100)
+    standardize: bool = parameter(False)
 
 
 def _taot(params: Parameters) -> taot.Parameters:

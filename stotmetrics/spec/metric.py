@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -67,7 +67,9 @@ class MetricSpec:
     pair : callable
         ``pair(x, y, params) -> float or Result`` for two prepared series.
     params : type
-        A frozen dataclass whose fields are declared with :func:`stotmetrics.parameter`.
+        A frozen dataclass whose fields are declared with :func:`stotmetrics.parameter`. A field without ``doc`` means
+        what the numpydoc docstring of the metric's own function says of it first: the function of the metric's name
+        in the module of ``pair``.
     traits : Traits or callable
         The claims, or a function of the parameters that returns them.
     prepare : callable, optional
@@ -156,7 +158,12 @@ class MetricSpec:
     @property
     def parameters(self) -> dict[str, Parameter]:
         """Name -> range and meaning of each parameter."""
-        return parameters.describe(self.params)
+        known = parameters.describe(self.params)
+        if all(parameter.doc for parameter in known.values()):
+            return known
+        module = sys.modules.get(getattr(self.pair, "__module__", None) or "")
+        said = parameters.meanings(getattr(module, self.name, None).__doc__)
+        return {name: replace(known[name], doc=known[name].doc or said.get(name, "")) for name in known}
 
 
 def load_reference(spec: MetricSpec) -> Reference | None:

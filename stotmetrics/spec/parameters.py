@@ -2,8 +2,10 @@
 
 import dataclasses
 import difflib
+import inspect
 import math
 import numbers
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -118,7 +120,7 @@ class Parameter:
 def parameter(
     default: Any,
     *,
-    doc: str,
+    doc: str = "",
     kind: type | None = None,
     low: float = -math.inf,
     high: float = math.inf,
@@ -134,8 +136,9 @@ def parameter(
     ----------
     default : object
         The default value.
-    doc : str
-        One line: what it means, with its unit.
+    doc : str, optional
+        One line: what it means, with its unit. By default the first sentence that the docstring of the metric's own
+        function says of it, see :class:`MetricSpec`.
     kind : type, optional
         ``float``, ``int``, ``bool`` or ``str``; by default the type of ``default``.
     low, high : float
@@ -208,6 +211,23 @@ def describe(params: type) -> dict[str, Parameter]:
             raise TypeError(f"{params.__qualname__}.{field.name} must be declared with stotmetrics.parameter(...)")
         described[field.name] = field.metadata[_KEY]
     return described
+
+
+def meanings(docstring: str | None) -> dict[str, str]:
+    r"""Name -> the first sentence about it in the section "Parameters" of a numpydoc docstring, without markup.
+
+    >>> meanings("Sum.\n\nParameters\n----------\na, b : float\n    Widths, in ``samples``. Or not.\n")
+    {'a': 'Widths, in samples', 'b': 'Widths, in samples'}
+    """
+    _, _, rest = inspect.cleandoc(docstring or "").partition("\nParameters\n----------\n")
+    section = re.split(r"\n\n(?=\S.*\n-+(?:\n|$))", rest)[0]
+    known: dict[str, str] = {}
+    for entry in re.split(r"\n(?=\S)", section):
+        names, _, text = entry.partition("\n")
+        sentence = re.split(r"\.(?:\s|$)", " ".join(text.split()))[0]
+        plain = re.sub(r":\w+:`~?([^`]*)`|``", r"\1", sentence)
+        known |= {name.strip(): plain for name in names.partition(" : ")[0].split(",")}
+    return known
 
 
 def make(metric: str, params: type, given: dict[str, Any]) -> Any:

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from stotmetrics import InvalidParameterError, parameter
+from stotmetrics import InvalidParameterError, MetricSpec, parameter
 from stotmetrics.spec.parameters import describe, make
 
 
@@ -75,6 +75,44 @@ def test_unknown_parameters_are_refused_with_the_valid_names():
         TypeError, match=r"m has no parameter 'gama', did you mean 'gamma'\?; valid parameters: gamma, rho"
     ):
         make("m", Parameters, {"gama": 1.0})
+
+
+def test_a_field_without_a_meaning_takes_that_of_the_function_of_the_metric(monkeypatch):
+    def spread(x, y, width=1.0, p=2.0, count=1):
+        """Spread.
+
+        Parameters
+        ----------
+        x, y : array_like
+            Two series.
+        width, p : float, default 1.0
+            Width at :func:`half` of ``p``, at
+            0.5 of it. What follows is not told.
+
+        Returns
+        -------
+        count : float
+            Not this one.
+        """
+
+    def pair(x, y, params):
+        return 0.0
+
+    @dataclass(frozen=True)
+    class Spread:
+        width: float = parameter(1.0)
+        p: float = parameter(2.0, doc="its own")
+        count: int = parameter(1)
+
+    def told(spec):
+        return {name: known.doc for name, known in spec.parameters.items()}
+
+    assert told(MetricSpec(name="spread", pair=pair, params=Spread)) == {"width": "", "p": "its own", "count": ""}
+    monkeypatch.setitem(globals(), "spread", spread)
+    spec = MetricSpec(name="spread", pair=pair, params=Spread)
+    assert told(spec) == {"width": "Width at half of p, at 0.5 of it", "p": "its own", "count": ""}
+    monkeypatch.setattr(spread, "__doc__", None)
+    assert told(spec) == {"width": "", "p": "its own", "count": ""}
 
 
 def test_a_field_without_a_range_is_a_mistake_of_the_author():
