@@ -1,6 +1,7 @@
 """Imports run down the house only: no circle, no arrow back up, hosts imported by their own modules alone."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -122,3 +123,15 @@ def test_there_is_no_circle_of_imports():
 
 def test_every_room_has_its_floor():
     assert {room_of(path) for path in modules()} - {"reference"} <= set(HEIGHT)
+
+
+def test_the_picture_of_the_house_shows_every_module_of_its_wings():
+    page = (PACKAGE.parent / "docs" / "contributing.md").read_text(encoding="utf-8")
+    picture = page.partition("```text\n")[2].partition("```")[0]
+    words = set(re.findall(r"\w+", picture))
+    wings = ("engine", "transport", "spec")
+    own = {path.stem for path in modules() if room_of(path) in wings and path.stem != "__init__"}
+    assert own | {room_of(path) for path in modules()} - {"versions", "__main__"} <= words
+    # A name between dots is that of a module.
+    told = set(re.findall(r"\w+(?= ·)|(?<=· )\w+", picture))
+    assert told <= {path.stem for path in modules()}

@@ -3,12 +3,14 @@
 import doctest
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import stotmetrics
 from stotmetrics import cli
 from stotmetrics.spec.registry import catalogue
+from stotmetrics.testing import check_metric
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -24,6 +26,19 @@ def test_the_examples_print_what_the_page_shows(page):
 
 def test_the_pages_with_examples_are_found():
     assert {"quickstart.md", "faq.md", "own-metric.md"} <= {page.name for page in PAGES}
+
+
+def test_the_metric_of_all_six_functions_keeps_what_it_claims():
+    page = (ROOT / "docs" / "guides" / "own-metric.md").read_text(encoding="utf-8")
+    (source,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    module = ModuleType("ends")
+    exec(compile(source, "ends.py", "exec"), vars(module))
+    spec = vars(module)["SPEC"]
+    offers = (spec.prepare, spec.block, spec.gradients, spec.lower_bounds, spec.reference)
+    assert None not in offers
+    check_metric(spec, max_examples=5, expected_failures={"pickles": "a module of this test alone"})
+    X = [[0.0, 1.0, 2.0], [5.0, 0.0], [0.0, 9.0, 2.5]]
+    assert stotmetrics.kneighbors(X[1:], X[:1], metric=spec).indices.tolist() == [[1]]
 
 
 def test_the_main_job_begins_as_the_page_shows(capsys):

@@ -5,18 +5,20 @@ problem keeps its own translation, its own acceleration and its own certificate;
 A product that under- or overflows is noticed by its smallest entry and repeated in the log domain.
 """
 
-from libc.math cimport INFINITY, fabs, isfinite, log
-from libc.string cimport memcpy, memset
+from libc.math cimport INFINITY, isfinite, log
+from libc.string cimport memset
 
-from ._anderson cimport anderson
 from ._core cimport NOT_CONVERGED, OK
 from ._cpu cimport chosen
 from ._interrupt cimport SLICE, heard, turn
 from ._operator cimport Operator, apply_kernel, describe, log_kernel
 from ._simd cimport simd_follow, simd_running
+from ._sinkhorn_certificate cimport Penalty, Settings, certificate, is_solved, left_over, total_of
 from ._sinkhorn_loops cimport (
-    SINK_NONE, fill, sink_exp, sink_image, sink_log, sink_max, sink_remember, sink_residual, sink_residuals,
-    sink_update,
+    SINK_NONE, fill, sink_exp, sink_image, sink_log, sink_max, sink_residual, sink_residuals, sink_update,
+)
+from ._sinkhorn_steps cimport (
+    PLAIN, SINK_REACH, Memory, advance, doubles_needed, integers_needed, is_stuck, lay_out,
 )
 
 import numpy as np
@@ -26,46 +28,10 @@ simd_follow(&chosen)
 
 # A sum of products of numbers <= 1 is right to the last digits if it is above this: what underflowed is far below.
 cdef double TINY = 1e-280
-# A loss of the dual below this share of its terms is rounding.
-cdef double NOISE = 1e-14
-# What the residual of a potential without mass adds up to.
-cdef double FORBIDDEN = 1e299
 # Products in the log domain after which a problem stays there.
 cdef int STRIKES = 3
-# Sweeps without a new least error after which rounding is all that moves.
-cdef Py_ssize_t PATIENCE = 100
-
 # Plain sweeps divide the error by this or more: then a translation, which keeps the sum of the potentials, is no help.
 cdef double MOVABLE = 0.25
-
-# The first reach of an acceleration, in plain steps, and what it is multiplied by when one is kept or taken back. A
-# plan that moves mass bit by bit makes many equal steps, of which the last few tell no end.
-cdef double REACH = 8.0, FARTHER = 4.0, NEARER = 0.25
-
-# What the last step of a problem was.
-cdef enum:
-    PLAIN
-    TRANSLATED
-    ACCELERATED
-
-
-# All potentials are in units of epsilon: u = f / epsilon, v = g / epsilon; the scalings of MATH are exp(u), exp(v).
-
-# What one marginal pays for being off.
-cdef struct Penalty:
-    double rho          # unused if balanced
-    double omega        # rho / (rho + epsilon); 1 if balanced
-    double ratio        # epsilon / rho; 0 if balanced
-
-cdef struct Settings:
-    double epsilon
-    Penalty x
-    Penalty y           # balanced only if that of x is
-    double spread       # largest minus smallest ground cost, for the certificate of the balanced problem
-    double tol          # on half the gap, as a part of the larger mass
-    double stop         # on what a sweep leaves over: see `left_over`
-    Py_ssize_t max_iter
-    int depth           # of the Anderson acceleration
 
 # The histograms of one side: `count` rows of `size` masses and their logarithms.
 cdef struct Histograms:
@@ -83,138 +49,6 @@ cdef struct State:
     double *gap
     Py_ssize_t *sweeps
     unsigned char *converged
-
-
-# ---- one problem ------------------------------------------------------------------------------------------------
-
-cdef double total_of(const double *mass, Py_ssize_t n) noexcept nogil:
-    cdef double total = 0.0
-    cdef Py_ssize_t i
-    for i in range(n):
-        total += mass[i]
-    return total
-
-
-cdef void certify_one(
-    const Settings *s, const double *x, const double *logx, const double *logkv, const double *u, Py_ssize_t n,
-    const double *y, const double *logy, const double *logku, const double *v, Py_ssize_t m, double *weight,
-    double *dual, double *gap, double *noise
-) noexcept nogil:
-    """The dual value at (u, v), less epsilon * sum K, a bound on its distance to the optimum, and on its rounding.
-
-    Unbalanced, the plan e^u K e^v is itself feasible, and primal minus dual collapses to
-    rho KL(P 1 | x e^{-f/rho}) + rho KL(P^T 1 | y e^{-g/rho}). Balanced, the dual is concave and its gradient is the
-    error of the marginals, so it misses at most that error times how far optimal potentials can be. Balanced on the
-    side of x alone, the plan is feasible once u has been made optimal.
-    """
-    cdef sink_residuals left, right
-    cdef double mass
-    sink_residual(x, logx, logkv, u, s.x.omega, s.x.ratio, weight, &left, n)
-    sink_residual(y, logy, logku, v, s.y.omega, s.y.ratio, weight, &right, m)
-    mass = left.mass
-    # The rates at which potentials pay: rho of what is left over, or epsilon of themselves.
-    dual[0] = rate(s, &s.x) * left.dual + rate(s, &s.y) * right.dual - s.epsilon * mass
-    noise[0] = rate(s, &s.x) * left.noise + rate(s, &s.y) * right.noise + s.epsilon * mass
-    gap[0] = 2e-15 * noise[0]
-    if s.y.ratio == 0.0:
-        gap[0] += 0.5 * (left.miss * (s.spread + s.epsilon * (left.high - left.low))
-                         + right.miss * (s.spread + s.epsilon * (right.high - right.low)))
-    else:
-        gap[0] += s.y.rho * right.gap
-        if s.x.ratio > 0.0:
-            gap[0] += s.x.rho * left.gap
-    if left.gap >= FORBIDDEN or right.gap >= FORBIDDEN or not isfinite(gap[0]):
-        gap[0] = INFINITY
-    elif s.x.ratio == 0.0 and fabs(mass - total_of(x, n)) > 1e-9 * mass:
-        gap[0] = INFINITY
-    if not isfinite(dual[0]):
-        dual[0], gap[0] = 0.0, INFINITY
-
-
-cdef inline bint is_solved(const Settings *s, double goal, double gap, double noise, double error) noexcept nogil:
-    """Where the plan is far heavier than both masses, rounding may cost more than the goal: then that is the goal."""
-    if s.tol > 0.0:
-        goal = max(goal, 2e-15 * noise)
-    return 0.5 * gap <= goal and error <= s.stop
-
-
-cdef inline double rate(const Settings *s, const Penalty *side) noexcept nogil:
-    return side.rho if side.ratio > 0.0 else s.epsilon
-
-
-cdef inline double left_over(const Settings *s, const sink_residuals *off, double mass) noexcept nogil:
-    """What the next plain sweep has to mend on the side of y: the error of its marginal as a part of the mass, or,
-    unbalanced, the largest change of a logarithm."""
-    return off.widest if s.y.ratio > 0.0 else off.miss / mass
-
-
-cdef struct Memory:
-    double *weight
-    double *next
-    double *spare
-    double *sums
-    double *packed
-    double *product
-    double *lastg
-    double *lastr
-    double *dg
-    double *dr
-    double *best
-    double *sent
-    double *bestg
-    double *goal
-    double *least
-    double *high
-    double *reach
-    Py_ssize_t *active
-    Py_ssize_t *steps
-    Py_ssize_t *strikes
-    Py_ssize_t *last
-    Py_ssize_t *wait
-    Py_ssize_t *backoff
-    Py_ssize_t *idle
-    Py_ssize_t *still
-
-
-# Bytes are counted in doubles and in Py_ssize_t.
-cdef Py_ssize_t doubles_needed(const Operator *op, Py_ssize_t count, int depth) noexcept nogil:
-    cdef Py_ssize_t large = op.n if op.n > op.m else op.m
-    return 3 * large + count * (3 * large + (2 * depth + 3) * op.m + 6)
-
-
-cdef Py_ssize_t integers_needed(Py_ssize_t count) noexcept nogil:
-    return 8 * count
-
-
-cdef Memory lay_out(const Operator *op, Py_ssize_t count, int depth, double *work, Py_ssize_t *iwork) noexcept nogil:
-    cdef Py_ssize_t large = op.n if op.n > op.m else op.m
-    cdef Memory at
-    at.weight = work
-    at.next = work + large
-    at.sums = work + 2 * large
-    at.packed = work + 3 * large
-    at.product = at.packed + count * large
-    at.spare = at.product + count * large
-    at.lastg = at.spare + count * large
-    at.lastr = at.lastg + count * op.m
-    at.dg = at.lastr + count * op.m
-    at.dr = at.dg + count * depth * op.m
-    at.best = at.dr + count * depth * op.m
-    at.sent = at.best + count
-    at.goal = at.sent + count
-    at.least = at.goal + count
-    at.high = at.least + count
-    at.reach = at.high + count
-    at.bestg = at.reach + count
-    at.active = iwork
-    at.steps = iwork + count
-    at.strikes = iwork + 2 * count
-    at.last = iwork + 3 * count
-    at.wait = iwork + 4 * count
-    at.backoff = iwork + 5 * count
-    at.idle = iwork + 6 * count
-    at.still = iwork + 7 * count
-    return at
 
 
 cdef Py_ssize_t effort(const Operator *op) noexcept nogil:
@@ -257,85 +91,6 @@ cdef void multiply(
             log_kernel(op, transpose, potential + c * source, logsum + c * target, at.spare, at.sums)
 
 
-cdef inline void hold(
-    double reach, const double *plain, const double *image, double *v, Py_ssize_t n
-) noexcept nogil:
-    """Keep v within so many plain steps of the plain image."""
-    cdef double step = 0.0, farthest = 0.0, share
-    cdef Py_ssize_t i
-    for i in range(n):
-        step = max(step, fabs(plain[i]))
-        farthest = max(farthest, fabs(v[i] - image[i]))
-    if farthest > reach * step:
-        share = reach * step / farthest
-        for i in range(n):
-            v[i] = image[i] + share * (v[i] - image[i])
-
-
-cdef void advance(
-    const Settings *s, Memory *at, Py_ssize_t c, Py_ssize_t n, double shift, double dual, double noise, double *v
-) noexcept nogil:
-    """From v and its image at.next to the next v.
-
-    A plain step never lowers the dual. So a translated or accelerated one that does is taken back, and the iteration
-    goes on by one plain step from the best v so far: it cannot fail where plain sweeps converge. A translation that
-    lowered the dual is not tried again, and each failed acceleration doubles the plain steps before the next. One goes
-    no farther than a number of plain steps, which grows as long as they are kept.
-    """
-    cdef Py_ssize_t slot, kept, block = s.depth * n
-    cdef double *best = at.bestg + c * n
-    if at.last[c] != PLAIN and dual < at.best[c] - NOISE * noise:
-        if at.last[c] == TRANSLATED:
-            at.still[c] = 1
-        else:
-            at.reach[c] = max(1.0, NEARER * at.reach[c])
-        at.backoff[c] *= 2
-        at.wait[c] = at.backoff[c]
-        at.steps[c] = 0
-        at.last[c] = PLAIN
-        memcpy(v, best, n * sizeof(double))
-        return
-    if at.last[c] == ACCELERATED:
-        at.reach[c] *= FARTHER
-    at.best[c] = dual
-    at.last[c] = PLAIN
-    memcpy(best, at.next, n * sizeof(double))
-    if at.still[c]:
-        shift = 0.0
-    if shift != 0.0:
-        at.last[c] = TRANSLATED
-    slot = (at.steps[c] - 1) % s.depth if at.steps[c] > 0 and s.depth > 0 else 0
-    if s.depth > 0:
-        sink_remember(v, at.next, shift, at.lastg + c * n, at.lastr + c * n, at.dg + c * block + slot * n,
-                      at.dr + c * block + slot * n, n)
-    elif shift != 0.0:
-        for slot in range(n):
-            at.next[slot] += shift
-    memcpy(v, at.next, n * sizeof(double))
-    kept = at.steps[c] if at.steps[c] < s.depth else s.depth
-    if at.wait[c] > 0:
-        at.wait[c] -= 1
-    elif kept > 0:
-        anderson(at.weight, at.lastr + c * n, at.dg + c * block, at.dr + c * block, kept, n, n, v)
-        hold(at.reach[c], at.lastr + c * n, at.next, v, n)
-        at.last[c] = ACCELERATED
-    at.steps[c] += 1
-
-
-cdef inline bint is_stuck(
-    const Settings *s, Memory *at, Py_ssize_t c, double error, double dual, double noise
-) noexcept nogil:
-    """Whether the last progress, of the error or of the dual, is so long ago that rounding is all that moves."""
-    if error < at.least[c] or dual > at.high[c] + NOISE * noise:
-        at.least[c] = min(error, at.least[c])
-        at.high[c] = max(dual, at.high[c])
-        at.idle[c] = 0
-        return False
-    at.idle[c] += 1
-    # Without a goal the sweeps are counted out.
-    return at.idle[c] >= PATIENCE and s.tol > 0.0 and s.stop > 0.0
-
-
 # ---- the batches ------------------------------------------------------------------------------------------------
 
 cdef Py_ssize_t start(
@@ -361,7 +116,7 @@ cdef Py_ssize_t start(
         at.last[k] = PLAIN
         at.wait[k] = at.idle[k] = at.still[k] = 0
         at.backoff[k] = 1
-        at.reach[k] = REACH
+        at.reach[k] = SINK_REACH
         if left > 0.0 and right > 0.0:
             at.active[running] = k
             running += 1
@@ -428,7 +183,7 @@ cdef int sinkhorn_solve(
                 stuck = is_stuck(settings, &at, c, error, state.dual[c], noise)
                 certified = stuck or is_solved(settings, at.goal[c], settings.y.rho * off.gap, noise, error)
             if certified:
-                certify_one(settings, mx, lx, state.logkv + c * n, state.u + c * n, n, my, ly, state.logku + c * m,
+                certificate(settings, mx, lx, state.logkv + c * n, state.u + c * n, n, my, ly, state.logku + c * m,
                             state.v + c * m, m, at.weight, state.dual + c, state.gap + c, &noise)
                 if is_solved(settings, at.goal[c], state.gap[c], noise, error):
                     state.converged[c] = 1
@@ -479,7 +234,7 @@ cdef int sinkhorn_solve_symmetric(
                 for i in range(n):
                     u[i] += shift
                     state.logku[c * n + i] += shift
-            certify_one(settings, mass, logmass, state.logku + c * n, u, n, mass, logmass, state.logku + c * n, u, n,
+            certificate(settings, mass, logmass, state.logku + c * n, u, n, mass, logmass, state.logku + c * n, u, n,
                         at.weight, state.dual + c, state.gap + c, &noise)
             state.sweeps[c] = sweep
             sink_residual(mass, logmass, state.logku + c * n, u, settings.x.omega, settings.x.ratio, at.weight,
@@ -618,7 +373,7 @@ def certify(
     cdef double[::1] dual_ = dual, gap_ = gap, weight = np.empty(max(n, m))
     with nogil:
         for k in range(count):
-            certify_one(&s, &x[rows[k], 0], &logx[rows[k], 0], &logkv[vs[k], 0], &u[us[k], 0], n,
+            certificate(&s, &x[rows[k], 0], &logx[rows[k], 0], &logkv[vs[k], 0], &u[us[k], 0], n,
                         &y[cols[k], 0], &logy[cols[k], 0], &logku[us[k], 0], &v[vs[k], 0], m, &weight[0],
                         &dual_[k], &gap_[k], &noise)
     return dual, gap
