@@ -13,6 +13,7 @@ STILL = {
     "stotmetrics/arrays.py",
     "stotmetrics/cli/arguments.py",
     "stotmetrics/cli/classifying.py",
+    "stotmetrics/datasets.py",
     "stotmetrics/metrics/etiot.py",
     "stotmetrics/metrics/tiot.py",
     "stotmetrics/series.py",
