@@ -13,7 +13,8 @@ from .errors import (
     UnknownMetricError,
 )
 from .paths import as_paths
-from .series import Series, as_dataset, as_series
+from .series import Series, as_series
+from .series_sets import as_dataset
 from .spec.bound import BoundMetric, get_metric
 from .spec.metric import MetricSpec
 from .spec.parameters import parameter

@@ -1,8 +1,6 @@
 """Series, and the checking of input data: elsewhere a metric refuses only what its own mathematics cannot take."""
 
 import math
-import numbers
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
@@ -10,11 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from . import containers
-from .arrays import FloatArray, any_array, contiguous, real_array, refuse_more_than_memory
+from .arrays import FloatArray, contiguous, real_array
 from .errors import InvalidParameterError, InvalidSeriesError
-
-# Bytes that a series takes beside its values.
-_OVERHEAD = 300
 
 _set = object.__setattr__
 
@@ -109,7 +104,7 @@ class Series:
         raise AttributeError(f"a Series cannot be changed; got the request to delete {name}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _series, (self.values, self._times, self._weights, self.frame_shape, self._doubts, self.path_weights)
+        return make_series, (self.values, self._times, self._weights, self.frame_shape, self._doubts, self.path_weights)
 
     def __repr__(self) -> str:
         shape = (len(self), self.dim) if self.frame_shape is None else (len(self), *self.frame_shape)
@@ -231,7 +226,7 @@ def read_series(
     frame_shape = array.shape[1:] if array.ndim == 3 else None
     values = contiguous(array.reshape(array.shape[0], -1))
     length = values.shape[0]
-    doubts = NO_DOUBTS if stated or content.axes_named else _doubts_of(array.shape)
+    doubts = NO_DOUBTS if stated or content.axes_named else doubts_of(array.shape)
     indexed = times is None and content.times is not None
     if times is not None:
         times = containers.times_of(times, f"times of {name}")
@@ -244,104 +239,21 @@ def read_series(
         known = np.arange(length, dtype=np.float64) if times is None else times
         values, times, weights = _drop(values, kept, known, weights, name)
         length = len(values)
-    values = _cut_padding(values, name)
+    values = cut_padding(values, name)
     if indexed:
         assert content.times is not None
         even = not content.dated and _is_even(content.times)
         doubts = replace(doubts, times_of_index=kept is None, even_numbers=even)
-    return _series(
-        values if share else _own(values),
-        None if times is None else _own(_read_times(times, len(values), length, f"times of {name}")),
-        None if weights is None else _own(read_weights(weights, len(values), length, f"weights of {name}")),
+    return make_series(
+        values if share else own_copy(values),
+        None if times is None else own_copy(_read_times(times, len(values), length, f"times of {name}")),
+        None if weights is None else own_copy(read_weights(weights, len(values), length, f"weights of {name}")),
         frame_shape,
         doubts,
     )
 
 
-def as_dataset(X: Any, *, missing: str = "refuse", name: str = "X") -> list[Series]:
-    """Read a set of series: a sequence of them, or an array whose first axis counts them.
-
-    Parameters
-    ----------
-    X : sequence of array_like or Series, or array of shape (n, T), (n, T, d) or (n, T, H, W)
-        Lengths may differ in a sequence; an array may be padded with trailing NaN rows. A generator will do. A pandas
-        frame with an index (instance, time) is a set of series, and so is an xarray array with a dimension ``time`` and
-        one that is called ``instance``. Any other table is refused: its series may be its rows or its columns.
-    missing : {"refuse", "drop"}, default "refuse"
-        What becomes of a row with a NaN, as in :func:`as_series`.
-    name : str, default "X"
-        What an error message calls this argument.
-
-    Returns
-    -------
-    list of Series
-
-    Raises
-    ------
-    InvalidSeriesError
-        Naming the first series that cannot be used.
-
-    Examples
-    --------
-    >>> import stotmetrics
-    >>> stotmetrics.as_dataset([[1.0, 2.0], [1.0, 2.0, 3.0]])
-    [Series(shape=(2, 1)), Series(shape=(3, 1))]
-    """
-    return read_dataset(X, name, missing=missing, share=False)
-
-
-def read_dataset(X: Any, name: str, *, missing: str = "refuse", share: bool = True, alike: bool = True) -> list[Series]:
-    """:func:`as_dataset` for the functions of this package; for ``share`` see :func:`read_series`.
-
-    ``alike`` says that all must have the same channels, which the columns of sample paths are not.
-    """
-    X = containers.sequence_of(X, name)
-    if isinstance(X, memoryview) or (hasattr(X, "__array__") and not isinstance(X, np.ndarray)):
-        X = any_array(X, name, InvalidSeriesError)
-    single = isinstance(X, (Series, str, bytes, bytearray)) or (isinstance(X, np.ndarray) and X.ndim == 0)
-    if single or not hasattr(X, "__iter__"):
-        raise InvalidSeriesError(
-            f"{name} must be a sequence of series or an array of shape (n, T), (n, T, d) or (n, T, H, W); "
-            f"got {_kind_of(X)}; wrap a single series in a list: [{name}]"
-        )
-    if isinstance(X, np.ndarray):
-        # Strides of zero can claim any size; a row that kernels can read is not copied.
-        shared = share and X.dtype == np.float64 and X[:1].flags.c_contiguous
-        need = len(X) * _OVERHEAD + (0 if shared else 8 * X.size)
-        refuse_more_than_memory(need, f"{name}, of shape {X.shape},", "pass fewer series at a time")
-        if missing == "refuse" and X.ndim in (2, 3, 4) and X.size and X.dtype.kind in "fiub" and not _is_masked(X):
-            return list(_rows(real_array(X, name, InvalidSeriesError), name, share))
-    items = list(X)
-    if not items:
-        raise InvalidSeriesError(f"{name} must hold at least one series; got none")
-    if isinstance(items[0], numbers.Number) or (isinstance(items[0], np.ndarray) and items[0].ndim == 0):
-        raise InvalidSeriesError(
-            f"{name} must hold series, but its first item is a number; wrap a single series in a list: [{name}]"
-        )
-    found = [read_series(item, f"{name}[{i}]", missing=missing, share=share) for i, item in enumerate(items)]
-    for i, series in enumerate(found if alike else ()):
-        same_channels(found[0], series, f"{name}[0]", f"{name}[{i}]")
-    return found
-
-
-def _rows(X: FloatArray, name: str, share: bool) -> Iterator[Series]:
-    """The series of one array: it is copied and made read-only as a whole, and each is a view of it."""
-    if not share:
-        X = _own(X)
-    elif not (X[:1].flags.c_contiguous and X.flags.aligned):
-        X = contiguous(X)
-    X = X.view()
-    X.flags.writeable = False
-    frame_shape = X.shape[2:] if X.ndim == 4 else None
-    values = X.reshape(*X.shape[:2], -1)
-    doubts = _doubts_of(X.shape[1:])
-    for i, one in enumerate(values):
-        if not math.isfinite(np.vdot(one, one)):
-            one = _cut_padding(one, f"{name}[{i}]")
-        yield _series(one, None, None, frame_shape, doubts)
-
-
-def _doubts_of(shape: tuple[int, ...]) -> Doubts:
+def doubts_of(shape: tuple[int, ...]) -> Doubts:
     """What may be doubted of an array of this shape whose rows are read as times."""
     if len(shape) == 1 or shape[1] == 1:
         return NO_DOUBTS
@@ -360,11 +272,7 @@ def same_channels(x: Series, y: Series, x_name: str, y_name: str) -> None:
         )
 
 
-def _kind_of(x: Any) -> str:
-    return f"an array of shape {x.shape}" if isinstance(x, np.ndarray) else type(x).__name__
-
-
-def _series(
+def make_series(
     values: FloatArray,
     times: FloatArray | None,
     weights: FloatArray | None,
@@ -385,7 +293,8 @@ def _series(
 
 def with_path_weights(series: Series, weights: FloatArray) -> Series:
     """The same sample paths with weights that are checked."""
-    return _series(series.values, series._times, series._weights, series.frame_shape, series._doubts, _own(weights))
+    path_weights = own_copy(weights)
+    return make_series(series.values, series._times, series._weights, series.frame_shape, series._doubts, path_weights)
 
 
 def _read_only(array: FloatArray) -> FloatArray:
@@ -395,7 +304,7 @@ def _read_only(array: FloatArray) -> FloatArray:
     return array
 
 
-def _own(array: FloatArray) -> FloatArray:
+def own_copy(array: FloatArray) -> FloatArray:
     """A copy that nothing can write to: the owner of the memory is read-only too."""
     array = np.array(array, order="C")
     array.flags.writeable = False
@@ -407,9 +316,9 @@ def _constant(array: FloatArray) -> FloatArray:
     owner: Any = array
     while isinstance(owner, np.ndarray):
         if owner.flags.writeable:
-            return _own(array)
+            return own_copy(array)
         owner = owner.base
-    return array if owner is None or isinstance(owner, bytes) else _own(array)
+    return array if owner is None or isinstance(owner, bytes) else own_copy(array)
 
 
 def _check_missing(missing: Any) -> None:
@@ -417,7 +326,7 @@ def _check_missing(missing: Any) -> None:
         raise InvalidParameterError(f"missing must be 'refuse' or 'drop'; got {missing!r}")
 
 
-def _is_masked(x: npt.NDArray[Any]) -> bool:
+def is_masked(x: npt.NDArray[Any]) -> bool:
     return isinstance(x, np.ma.MaskedArray) and bool(np.any(x.mask))
 
 
@@ -465,7 +374,7 @@ def _refuse_empty(array: FloatArray, name: str) -> None:
         raise InvalidSeriesError(f"{name} must hold at least one value; got shape {array.shape}")
 
 
-def _cut_padding(values: FloatArray, name: str) -> FloatArray:
+def cut_padding(values: FloatArray, name: str) -> FloatArray:
     """Cut trailing rows that are NaN throughout; refuse any other NaN or infinity."""
     # The sum of squares is finite if every entry is, unless it overflows: then look closer.
     if math.isfinite(np.vdot(values, values)):

@@ -9,7 +9,7 @@ import pytest
 
 import stotmetrics
 from stotmetrics import AxisWarning, InvalidParameterError, InvalidSeriesError, Series, as_dataset, as_series, distance
-from stotmetrics.series import read_dataset
+from stotmetrics.series_sets import read_dataset
 
 VALUES = np.array([0.0, 2.0, 1.0, 4.0])
 DAY = 86400.0

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.lib.stride_tricks import as_strided
 
 import stotmetrics
-from stotmetrics.series import read_dataset
+from stotmetrics.series_sets import read_dataset
 from stotmetrics.spec import registry
 from stotmetrics.testing.strategies import series
 from stotmetrics.transport import pot as transport

@@ -13,7 +13,7 @@ FLOORS = [
     {"errors", "kernels"},
     {"arrays"},
     {"containers"},
-    {"series", "paths", "datasets", "textfiles", "versions"},
+    {"series", "series_sets", "paths", "datasets", "textfiles", "versions"},
     {"spec"},
     {"transport"},
     {"engine"},

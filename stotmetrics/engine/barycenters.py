@@ -12,7 +12,8 @@ from scipy.optimize import minimize
 
 from ..arrays import FloatArray, in_any_host, is_integer, real_array
 from ..errors import ConvergenceWarning, InvalidParameterError, warn_user
-from ..series import Series, as_dataset
+from ..series import Series
+from ..series_sets import as_dataset
 from ..spec.admission import warn_of_doubts
 from ..spec.bound import BoundMetric, Metric, get_metric, metric_comes_last
 from ..spec.result import GradBatch

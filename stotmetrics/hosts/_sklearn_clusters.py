@@ -14,7 +14,8 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from ..arrays import FloatArray, IntArray
 from ..engine.barycenters import barycenter
 from ..errors import InvalidParameterError
-from ..series import Series, as_dataset
+from ..series import Series
+from ..series_sets import as_dataset
 from ..spec.bound import BoundMetric
 from ._sklearn_base import SeriesEstimator, values_of
 

@@ -12,7 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 from ..api import pairwise
 from ..arrays import FloatArray, real_array
 from ..errors import InvalidParameterError, InvalidSeriesError
-from ..series import Series, as_dataset
+from ..series import Series
+from ..series_sets import as_dataset
 from ..spec.bound import BoundMetric, FlatMetric, Metric, get_metric
 from ._sklearn_base import SeriesEstimator
 

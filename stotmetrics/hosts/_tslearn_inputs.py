@@ -9,7 +9,8 @@ import numpy as np
 import tslearn.utils
 from tslearn.backend import Backend, instantiate_backend
 
-from ..series import Series, as_dataset
+from ..series import Series
+from ..series_sets import as_dataset
 
 Function = Callable[..., Any]
 

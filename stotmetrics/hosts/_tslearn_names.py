@@ -17,7 +17,8 @@ from ..arrays import FloatArray, IntArray
 from ..engine.barycenters import barycenter
 from ..engine.neighbors import kneighbors
 from ..errors import InvalidParameterError
-from ..series import Series, as_dataset
+from ..series import Series
+from ..series_sets import as_dataset
 from ..spec import registry
 from ..spec.bound import BoundMetric, get_metric
 from ..spec.metric import MetricSpec

@@ -8,7 +8,8 @@ from ..arrays import FloatArray, real_array
 from ..engine.barycenters import Barycenter
 from ..engine.neighbors import kneighbors
 from ..errors import InvalidParameterError
-from ..series import as_dataset, as_series
+from ..series import as_series
+from ..series_sets import as_dataset
 from ..spec.bound import Metric, get_metric
 from .pairs import plot_alignment
 from .style import CLASSES, GREY, ORANGE, SHADES, axes, channel_of

@@ -7,7 +7,8 @@ import numpy as np
 
 from ..errors import AxisWarning, InvalidSeriesError, warn_user
 from ..paths import same_values
-from ..series import Series, read_dataset, same_channels
+from ..series import Series, same_channels
+from ..series_sets import read_dataset
 from .traits import Traits
 
 

@@ -11,7 +11,7 @@ from stotmetrics.engine import tiles as engine
 from stotmetrics.engine.destination import Destination
 from stotmetrics.engine.output import side_for
 from stotmetrics.errors import InvalidParameterError
-from stotmetrics.series import as_dataset
+from stotmetrics.series_sets import as_dataset
 from stotmetrics.spec.bound import bind
 
 
