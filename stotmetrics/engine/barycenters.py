@@ -141,7 +141,8 @@ def barycenter(
         search = _Search(bound, series, shares, start, n_jobs)
         value, slopes = search.value_and_slope(search.start)
         scale = float(np.abs(slopes).max())
-        if max_iter == 0 or scale == 0.0:
+        # A slope that is lost in the rounding of the objective leads nowhere: no line search could see what it gains.
+        if max_iter == 0 or scale <= np.finfo(np.float64).eps * abs(value):
             end = _Stopped(search.start, value, slopes)
         else:
             end = search.minimise(scale, max_iter, tol)
@@ -170,7 +171,7 @@ class _Stopped:
     value: float
     slope: FloatArray
     n_iter: int = 0
-    message: str = "no step was asked for, or the start has no slope"
+    message: str = "no step was asked for, or the start has no slope above the rounding of the objective"
 
 
 class _Search:

@@ -76,7 +76,12 @@ cdef inline void certificate(
 
 
 cdef inline bint is_solved(const Settings *s, double goal, double gap, double noise, double error) noexcept nogil:
-    """Where the plan is far heavier than both masses, rounding may cost more than the goal: then that is the goal."""
+    """Where the plan is far heavier than both masses, rounding may cost more than the goal: then that is the goal.
+
+    At potentials far from any solution the terms of the dual overflow: nothing is known there.
+    """
+    if s.tol < INFINITY and not gap < INFINITY:
+        return False
     if s.tol > 0.0:
         goal = max(goal, 2e-15 * noise)
     return 0.5 * gap <= goal and error <= s.stop

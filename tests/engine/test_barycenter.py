@@ -239,3 +239,13 @@ def test_a_host_that_raises_at_underflow_raises_nothing_here():
     with np.errstate(all="raise"):
         center = stotmetrics.barycenter(X, "softdtw_divergence", gamma=1e-300, max_iter=3)
     assert np.isfinite(center.values).all()
+
+
+@pytest.mark.parametrize(("scale", "gamma"), [(1e-91, 1e300), (1e-160, 1.0), (1e-20, 1e3)])
+def test_a_slope_below_the_rounding_of_the_objective_is_not_followed(scale, gamma):
+    X = [scale * x for x in bumps([5, 9])]
+    center = stotmetrics.barycenter(X, metric="softdtw", gamma=gamma, max_iter=8)
+    start = stotmetrics.barycenter(X, metric="softdtw", gamma=gamma, max_iter=0)
+    assert np.isfinite(center.objective) and center.objective == start.objective
+    np.testing.assert_array_equal(center.values, start.values)
+    assert not center.converged and "rounding" in center.message

@@ -157,15 +157,25 @@ def homogeneous(ns):
         cost = None if here is None else _extra(here, "cost", False)
         if cost is None or np.median(cost) == 0:
             return  # a median of zero offers no unit, and the cost stays as it is
-    value = here.value * c**power if here is not None else there.value * c**-power
+    k = int(ns["power"]) * power
+    value = in_unit(here.value, k) if here is not None else in_unit(there.value, -k)
     if not (value == 0 or 1e-290 < abs(value) < 1e290):
         return
     require(here is not None and there is not None, f"out of scale in one unit of the data, and not in c = {c!r} times")
     if here.converged and there.converged:
         slack = noise(stotmetrics.get_metric(metric.name, **params), *scaled, there.value)
-        slack += noise(stotmetrics.get_metric(metric.name, **before), x, y, here.value) * c**power
-        slack += (here.gap or 0.0) * c**power + (there.gap or 0.0)
-        close(there.value, here.value * c**power, slack, f"d in a unit c = {c!r} and c^{power} d")
+        slack += in_unit(noise(stotmetrics.get_metric(metric.name, **before), x, y, here.value), k)
+        slack += in_unit(here.gap or 0.0, k) + (there.gap or 0.0)
+        close(there.value, in_unit(here.value, k), slack, f"d in a unit c = {c!r} and c^{power} d")
+
+
+def in_unit(value, exponent):
+    """``value * 2**exponent``, also where that power alone leaves the range of a double."""
+    whole = math.floor(exponent)
+    try:
+        return math.ldexp(float(value) * 2.0 ** (exponent - whole), whole)
+    except OverflowError:
+        return math.copysign(math.inf, value)
 
 
 def _solve(name, params, x, y):

@@ -78,3 +78,11 @@ def test_a_value_that_breaks_a_law_is_found(fuzz, monkeypatch):
     call = fuzz.fuzz_calls.solve(fuzz.fuzz_draws.Script(np.random.default_rng(1)), "euclidean")
     outcome = fuzz.attempt(call, strict=False)
     assert outcome.kind == "finding" and "d(x, x) and 0" in outcome.detail
+
+
+def test_another_unit_is_taken_where_its_power_leaves_the_range_of_a_double(fuzz):
+    in_unit = fuzz.fuzz_laws.in_unit
+    assert in_unit(3e200, -1100) == 3e200 * 2.0**-550 * 2.0**-550 > 0.0
+    assert in_unit(2.0, 0.5) == pytest.approx(2.0**1.5)
+    assert in_unit(0.0, 3000) == 0.0
+    assert in_unit(-1.0, 3000) == -np.inf

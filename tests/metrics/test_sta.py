@@ -329,3 +329,21 @@ def test_a_tolerance_beyond_all_masses_asks_for_nothing_more():
     x, y = np.random.default_rng(0).random((2, 3, 4)) + 0.1
     value, grad_x, grad_y = stotmetrics.value_and_grad(x, y, metric="sta", tol=1e200)
     assert np.isfinite(value) and np.isfinite(grad_x).all() and np.isfinite(grad_y).all()
+
+
+@pytest.mark.parametrize("far", [1e3, 1e5, 1e7, 1e12])
+@pytest.mark.parametrize("seed", range(4))
+def test_on_a_ground_far_above_epsilon_every_point_is_alone(far, seed):
+    """Nothing moves: each point is a problem of two numbers, P_ii = (x_i y_i)^k, k = rho / (epsilon + 2 rho)."""
+    rng = np.random.default_rng(seed)
+    places, epsilon, rho = rng.standard_normal((7, 2)), 0.1, 1.0
+    apart = np.sqrt(((places[:, None] - places[None]) ** 2).sum(-1))
+    ground = Ground.from_cost(far * apart / apart[apart > 0].min())
+    x, y = (rng.integers(0, 3, (T, 7)) / 2.0 for T in (5, 1))
+    y[0, 1:] = 0.0
+    power = rho / (epsilon + 2 * rho)
+    wanted = (epsilon + 2 * rho) / 2 * ((x[:, None] ** power - y[None] ** power) ** 2).sum(-1)
+    for first, second, expected in ((x, y, wanted), (y, x, wanted.T)):
+        result = stotmetrics.solve(first, second, metric="sta", gamma=0.0, epsilon=epsilon, rho=rho, ground=ground)
+        assert result.converged
+        np.testing.assert_allclose(result.cost, expected, atol=1e-5)

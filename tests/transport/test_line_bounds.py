@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stotmetrics import Series
+from stotmetrics import Series, get_metric
 from stotmetrics.metrics.tiot import Parameters
 from stotmetrics.reference.tiot import tiot as reference
 from stotmetrics.spec.prepared import PreparedSet
@@ -80,3 +80,17 @@ def test_many_pairs_of_long_clouds_go_in_batches():
     np.testing.assert_allclose(whole, whole.T, rtol=1e-12)
     assert (np.diag(whole) == 0.0).all()
     assert (whole[~np.eye(12, dtype=bool)] > 0.0).all()
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("seed", range(20))
+def test_between_clouds_that_differ_by_last_digits_the_bound_stays_below(seed, weighted):
+    rng = np.random.default_rng(seed)
+    values = rng.standard_normal((40, 1)) * 10.0 ** rng.uniform(-30, 30)
+    masses = rng.random(40) + 0.1 if weighted else np.ones(40)
+    x = Series(values, weights=masses)
+    y = Series(values * (1.0 + 10.0 ** rng.uniform(-16, -8)), weights=masses * (1.0 if weighted else 3.0))
+    for metric in (get_metric("tiot"), get_metric("tiot", standardize=False), get_metric("taot")):
+        result, (left, right) = metric.solve(x, y), map(metric.prepare, (x, y))
+        bound = metric.lower_bounds([left], [right], *np.zeros((2, 1), dtype=np.intp))[0]
+        assert bound <= result.value + result.gap
