@@ -36,9 +36,8 @@ def rooted(total: float, x: Series, y: Series, radius: int) -> float:
     """The root of the least sum of squares, however large or small the values are."""
     if _LOW < total < _HIGH:
         return math.sqrt(total)
-    reach = max(float(np.maximum(x.values.max(0), y.values.max(0)).max()), -float(min(x.values.min(), y.values.min())))
-    unit = 2.0 ** (math.frexp(reach)[1] - 1)
-    if unit == 0.0 or 0.0 <= total <= _LOW < unit * unit:
+    unit = costs.unit_of(x.values, y.values)
+    if unit == 1.0:
         return math.sqrt(total)
     return unit * math.sqrt(_softdtw.pair_value(x.values / unit, y.values / unit, 0.0, radius))
 
@@ -47,15 +46,14 @@ def pair(x: Series, y: Series, params: Parameters) -> Result:
     radius = radius_of(params.band)
 
     def alignment() -> FloatArray:
-        cost = costs.squared_euclidean(x.values, y.values)
-        return _softdtw.value_and_alignment(cost, 0.0, radius)[1]
+        return _softdtw.value_and_alignment(costs.scale_free_costs(x.values, y.values), 0.0, radius)[1]
 
     total = _softdtw.pair_value(x.values, y.values, 0.0, radius)
     return Result(
         total if params.squared else rooted(total, x, y, radius),
         extras={
             "alignment": alignment,
-            "path": lambda: costs.cheapest_path(costs.squared_euclidean(x.values, y.values), radius),
+            "path": lambda: costs.cheapest_path(costs.scale_free_costs(x.values, y.values), radius),
             "cost": lambda: costs.squared_euclidean(x.values, y.values),
             "objective": lambda: float(total),
         },

@@ -177,7 +177,7 @@ def _wide_gradient(x: Cloud, y: Cloud, params: Parameters) -> PairGradient:
     if found.costs is None or found.epsilon is None:
         slopes = found.w * solved.plan()
     else:
-        slopes = saddle_slopes(*found.costs, found.w, *solved.potentials(), x, y, found.epsilon)
+        slopes = saddle_slopes(*found.costs, found.w, *found.slope_potentials(), x, y, found.epsilon)
     grad_x, grad_y = value_gradients(x, y, params.p, slopes, value if params.root else None)
     return PairGradient(value, grad_x, grad_y, converged, gap)
 

@@ -72,7 +72,7 @@ def pair(x: Series, y: Series, params: Parameters) -> Result:
         _softdtw.pair_value(x.values, y.values, gamma, radius),
         extras={
             "alignment": alignment,
-            "path": lambda: costs.cheapest_path(costs.squared_euclidean(x.values, y.values), radius),
+            "path": lambda: costs.cheapest_path(costs.scale_free_costs(x.values, y.values), radius),
             "cost": lambda: costs.squared_euclidean(x.values, y.values),
         },
     )

@@ -38,7 +38,7 @@ def pair(x: Series, y: Series, params: Parameters) -> Result:
     alignment, cost = alignment_and_cost(x, y, params)
     extras = {
         "alignment": lambda: alignment,
-        "path": lambda: costs.cheapest_path(cost, radius_of(params.band)),
+        "path": lambda: costs.cheapest_path(costs.scale_free_costs(x.values, y.values), radius_of(params.band)),
         "cost": lambda: cost,
     }
     return Result(expected(alignment, cost), extras=extras)

@@ -94,7 +94,7 @@ class Wide:
         if self.soft is None or self.soft.costs is None or self.soft.epsilon is None:
             return self.plan()
         A, B = self.soft.costs
-        return entropic_slopes(A + B, *self.potentials(), x, y, self.soft.epsilon)
+        return entropic_slopes(A + B, *self.soft.slope_potentials(), x, y, self.soft.epsilon)
 
 
 def solve_wide(x: Cloud, y: Cloud, params: Parameters, tol: float = TOL) -> Wide:

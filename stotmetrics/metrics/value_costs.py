@@ -3,6 +3,8 @@
 The gradient of every metric is the vjp of its cost applied to the gradient of its functional of the cost matrix.
 """
 
+import math
+
 import numpy as np
 
 from ..arrays import FloatArray, IntArray, contiguous
@@ -12,6 +14,22 @@ from ..kernels import _path, _value_costs
 def squared_euclidean(x: FloatArray, y: FloatArray) -> FloatArray:
     """``C[i, j] = ||x_i - y_j||^2`` for values shaped (n, d) and (m, d)."""
     return _value_costs.squared_euclidean(contiguous(x), contiguous(y))
+
+
+# Between these no sum of squares of values loses a digit that counts.
+_SMALL, _LARGE = 2.0**-450, 2.0**500
+
+
+def unit_of(x: FloatArray, y: FloatArray) -> float:
+    """A power of two in which squares of these values stay in the range of a double; 1 where they do as they are."""
+    largest = max(float(x.max()), float(y.max()), -float(x.min()), -float(y.min()))
+    return 1.0 if largest == 0.0 or _SMALL < largest < _LARGE else 2.0 ** (math.frexp(largest)[1] - 1)
+
+
+def scale_free_costs(x: FloatArray, y: FloatArray) -> FloatArray:
+    """The squared Euclidean costs in a unit in which they do not overflow, nor all vanish: for what has no unit."""
+    unit = unit_of(x, y)
+    return squared_euclidean(x, y) if unit == 1.0 else squared_euclidean(x / unit, y / unit)
 
 
 def cheapest_path(C: FloatArray, radius: int = -1) -> IntArray:

@@ -84,12 +84,16 @@ def distances(x: Cloud, y: Cloud, p: float, of_values: float = 1.0, of_times: fl
 
 @dataclass(frozen=True, slots=True)
 class Optimum:
-    """An optimum in units of ``unit ** p``, its certified gap, and the plan and the basis that it is of."""
+    """An optimum in units of ``unit ** p``, its certified gap, and the plan and the basis that it is of.
+
+    ``v`` is 1 - w for itself: next to w = 1 it has digits of its own.
+    """
 
     value: float
     gap: float
     unit: float
     w: float
+    v: float
     converged: bool
     solves: int
     cells: Cells
@@ -124,6 +128,11 @@ def sum_of_costs(d: Distances) -> Optimum:
 def worst_mixture(d: Distances) -> Optimum:
     """The largest, over w in [0, 1], of the least ``<w A + (1 - w) B, P>``, at its saddle point."""
     return _in_its_unit(d, _solve_worst)
+
+
+def solved_at(d: Distances, A: FloatArray, B: FloatArray, cut: float) -> Optimum:
+    """The largest over w of the least ``<w A + (1 - w) B, P>``, where no mixture above the cut is any part of it."""
+    return _solve_worst(Workspace(), d, A, B, cut)
 
 
 def _in_its_unit(d: Distances, solve: Solver) -> Optimum:
@@ -165,7 +174,7 @@ def _root_cost(d: Distances, found: Optimum) -> float:
 
 def _solve_sum(work: Workspace, d: Distances, A: FloatArray, B: FloatArray) -> Optimum:
     value, below, status, cells = _transport(work, d, A + B)
-    return Optimum(value, max(value - below, 0.0), 1.0, 0.5, status == 0, 1, cells, work.potentials())
+    return Optimum(value, max(value - below, 0.0), 1.0, 0.5, 0.5, status == 0, 1, cells, work.potentials())
 
 
 def _transport(work: Workspace, d: Distances, C: FloatArray) -> tuple[float, float, int, Cells]:
@@ -174,13 +183,13 @@ def _transport(work: Workspace, d: Distances, C: FloatArray) -> tuple[float, flo
     return max(value, 0.0), below, status, work.coupling()
 
 
-def _solve_worst(work: Workspace, d: Distances, A: FloatArray, B: FloatArray) -> Optimum:
+def _solve_worst(work: Workspace, d: Distances, A: FloatArray, B: FloatArray, cut: float = np.inf) -> Optimum:
     """Every plan costs a line in w; where a rising and a falling one meet is the next w, until no plan is below."""
     rising = falling = None
     # 1 - w for itself: where times cost far more than values it is too small to be told from w = 1.
     w, v, solves, upper = 0.0, 1.0, 0, np.inf
     while True:
-        value, below, status, cells = _transport(work, d, w * A + v * B)
+        value, below, status, cells = _transport(work, d, np.minimum(w * A + v * B, cut))
         solves += 1
         line = _line(A, B, cells)
         if (w == 0.0 and line[0] <= line[1]) or (v == 0.0 and line[0] >= line[1]):
@@ -203,7 +212,7 @@ def _solve_worst(work: Workspace, d: Distances, A: FloatArray, B: FloatArray) ->
             break
     # Without a second line there is no height yet: the value of the plan is above the optimum.
     height = upper if math.isfinite(upper) else max(line)
-    return Optimum(height, max(height - below, 0.0), 1.0, w, status == 0, solves, mixed, work.potentials())
+    return Optimum(height, max(height - below, 0.0), 1.0, w, v, status == 0, solves, mixed, work.potentials())
 
 
 Line = tuple[float, float]

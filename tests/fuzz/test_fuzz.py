@@ -64,7 +64,7 @@ FAULTS = {
 @pytest.mark.parametrize("finding", FAULTS)
 def test_a_fault_is_found(fuzz, finding, monkeypatch):
     monkeypatch.setattr(stotmetrics, "distance", FAULTS[finding])
-    fuzz.signal.signal(fuzz.signal.SIGALRM, fuzz._ring)
+    fuzz.listen()
     call = fuzz.fuzz_calls.distance(fuzz.fuzz_draws.Script(np.random.default_rng(0)), "tiot")
     outcome = fuzz.attempt(call, strict=True, limit=0.2)
     assert outcome.kind == "finding" and finding in outcome.detail

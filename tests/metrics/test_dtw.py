@@ -109,3 +109,22 @@ def test_the_root_has_the_unit_of_the_values_however_large_or_small(unit):
     np.testing.assert_allclose(there / unit, here, rtol=1e-14)
     matrix = stotmetrics.pairwise([unit * x, unit * y], metric="dtw", squared=False)
     assert matrix[0, 1] == there and matrix[0, 0] == 0.0
+
+
+@pytest.mark.parametrize("unit", [2.0**-1000, 2.0**-560, 2.0**850, 2.0**1020])
+@pytest.mark.parametrize(
+    ("name", "params"), [("dtw", {"squared": False}), ("softdtw", {"gamma": 0.0}), ("softdtw_sharp", {"gamma": 0.0})]
+)
+def test_the_path_has_no_unit(name, params, unit):
+    rng = np.random.default_rng(3)
+    x, y = (rng.standard_normal((n, 2)) for n in (7, 9))
+    metric = stotmetrics.get_metric(name, **params)
+    if name != "dtw" and unit > 1.0:
+        with pytest.raises(FloatingPointError, match="rescale"):  # the square is the value
+            metric.solve(unit * x, unit * y)
+        return
+    here, there = (metric.solve(c * x, c * y) for c in (1.0, unit))
+    np.testing.assert_array_equal(there.path, here.path)
+    if name == "dtw":
+        np.testing.assert_array_equal(there.alignment, here.alignment)
+        assert there.value == pytest.approx(unit * here.value, rel=1e-12)
