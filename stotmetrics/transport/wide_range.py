@@ -150,7 +150,9 @@ def _in_its_unit(d: Distances, solve: Solver) -> Optimum:
         if found.value > _VANISHED and found.gap <= _CLOSE * found.value:
             break
         nearer = _root_cost(d, found)
-        if not 0.0 < nearer < 0.999 * unit:
+        if nearer == 0.0:
+            return replace(found, gap=0.0)  # no plan costs less than nothing
+        if not nearer < 0.999 * unit:
             break
         unit = nearer
     return found

@@ -106,8 +106,11 @@ def test_a_cost_over_its_median_has_no_unit(p):
 @pytest.mark.parametrize("p", [2.0, 300.0])
 def test_equal_series_are_at_distance_zero(name, p):
     x, _ = pair(5, n=6)
-    result = stotmetrics.solve(x, x, name, p=p, standardize=False)
-    assert result.value == 0.0 and result.converged
+    x = Series(x.values, x.times, np.random.default_rng(0).random(6))
+    for c in (1.0, 2.0**-900, 2.0**900):
+        result = stotmetrics.solve(in_unit(x, c), in_unit(x, c), name, p=p, standardize=False)
+        assert result.value == 0.0 and result.converged
+        assert result.gap <= (1e-7 if c == 1.0 else 0.0)  # in a unit of their own
 
 
 @pytest.mark.parametrize("ratio", [0.01, 0.3, 30.0])
