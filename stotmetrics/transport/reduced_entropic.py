@@ -90,7 +90,7 @@ _End = tuple[float, float, float]
 class ReducedSaddle:
     """The saddle point, its w and 1 - w, the costs ``A`` and ``B`` and the potentials without the exact ones."""
 
-    found: Coupled
+    coupled: Coupled
     w: float
     costs: tuple[FloatArray, FloatArray]
     potentials: tuple[FloatArray, FloatArray]
@@ -136,9 +136,9 @@ def solve_reduced_saddle(
     assert best is not None
     gap, at, polished, value = best
     objective = _exact_part(reduced) + polished.dual
-    found = _coupled(reduced, replace(polished, steps=steps), value, objective, gap, tol)
+    coupled = _coupled(reduced, replace(polished, steps=steps), value, objective, gap, tol)
     left = reduced.left + at * across
-    return ReducedSaddle(found, w + at, (left + (v - at) * across, left - (w + at) * across), polished.potentials)
+    return ReducedSaddle(coupled, w + at, (left + (v - at) * across, left - (w + at) * across), polished.potentials)
 
 
 def _between(below: _End, above: _End, trial: int, w: float, v: float) -> float:
@@ -203,7 +203,7 @@ def _at_cut(reduced: Reduced, cut: float, tol: float, max_iter: int) -> Polished
         plan = a[:, None] * b * np.exp(u[:, None] + v - left)
     potentials = epsilon * (f + u), epsilon * (g + v) + least
     if not np.isfinite(plan).all():
-        return Polished(np.outer(a, b), potentials, 0.0, np.inf, steps)
+        return Polished(a[:, None] * b, potentials, 0.0, np.inf, steps)
     coupling = _rounded(plan, reduced.price, a, b)
     some = coupling > 0.0
     entropy = float((coupling * np.log(np.where(some, coupling, 1.0) / np.where(some, a[:, None] * b, 1.0))).sum())

@@ -1,7 +1,7 @@
 """POT's own tests with the functions of ``stotmetrics.transport`` in the place of its own.
 
-``python tests/hosts/pot_suite.py FOLDER`` takes the ``test`` folder of POT's repository. Wherever a module of POT holds a
-function whose name is one of ours it gets ours; a test counts only if it calls one. Tests that fail under POT's own
+``python tests/hosts/pot_suite.py FOLDER`` takes the ``test`` folder of POT's repository. Wherever a module of POT holds
+a function whose name is one of ours it gets ours; a test counts only if it calls one. Tests that fail under POT's own
 functions too, since the folder is of another version than the installed package, are told apart by ``--own``, which
 replaces nothing.
 """
@@ -83,7 +83,7 @@ def main(arguments: list[str]) -> int:
             except ImportError:  # parts of POT that need what is not installed
                 continue
     suite = Suite(own)
-    options = ["-q", "-p", "no:cacheprovider", "--tb=line", "-p", "no:randomly", f"--rootdir={folder}", "-c", "/dev/null"]
+    options = ["-q", "-p", "no:cacheprovider", "--tb=line", f"--rootdir={folder}", "-c", "/dev/null"]
     pytest.main([*options, *(rest[1:] or [str(folder)])], plugins=[suite])
     print(suite.table())
     return 0

@@ -241,7 +241,7 @@ def certificate(x, y, p, epsilon, result, mixture=None):
     costs = [LONG(np.vdot(cost[some], plan[some])) for cost in (A, B)]
     w = LONG(1) if mixture is None else LONG(mixture)
     C = A + B if mixture is None else w * A + (1 - w) * B
-    f, g = (one.astype(LONG) for one in result.potentials)
+    f, g = (potential.astype(LONG) for potential in result.potentials)
     dual = (
         (a * f).sum() + (b * g).sum() - epsilon * ((np.outer(a, b) * np.exp((f[:, None] + g - C) / epsilon)).sum() - 1)
     )
