@@ -16,7 +16,6 @@ STILL = {
     "stotmetrics/datasets.py",
     "stotmetrics/metrics/etiot.py",
     "stotmetrics/metrics/tiot.py",
-    "stotmetrics/series.py",
     "stotmetrics/textfiles.py",
     "stotmetrics/transport/plans.py",
     "stotmetrics/transport/pot.py",
