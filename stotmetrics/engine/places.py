@@ -46,7 +46,8 @@ def refuse_special(path: Path) -> None:
 def refuse_missing_folder(path: Path) -> None:
     """Raise an error that names the folder that a file was to go to."""
     if not path.parent.is_dir():
-        hint = "; ~ stands for a home folder in a shell only, see os.path.expanduser" if "~" in path.parts else ""
+        home = any(part.startswith("~") for part in path.parts)
+        hint = "; ~ stands for a home folder in a shell only, see os.path.expanduser" if home else ""
         raise FileNotFoundError(
             errno.ENOENT, f"there is no such folder; make it before the matrix{hint}", os.fspath(path)
         )

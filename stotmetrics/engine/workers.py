@@ -103,9 +103,7 @@ class _LazySet(PreparedSet):
 
     def packed(self, pack: Callable[[Sequence[Any]], Any]) -> Any:
         """``pack`` of the whole set, computed once."""
-        if pack not in self._packed:
-            self._packed[pack] = pack(tuple(self))
-        return self._packed[pack]
+        return self.kept(pack, lambda: pack(tuple(self)))
 
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):

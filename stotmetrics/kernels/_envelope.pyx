@@ -178,15 +178,46 @@ cdef double bound_of(const double *x, const double *y, Py_ssize_t d, shape *s) n
     return total
 
 
+def envelopes(const double[:, ::1] series, const Py_ssize_t[::1] at, Py_ssize_t radius):
+    """The least and the largest values of every series within the band, one feature of a series after the other.
+
+    They are what ``bounds`` takes of pairs of equal lengths.
+    """
+    cdef Py_ssize_t d = series.shape[1], count = at.shape[0] - 1, j, m, until = SLICE
+    ends = np.empty((2, series.shape[0] * d))
+    if count == 0:
+        return ends[0], ends[1]
+    cdef Py_ssize_t most = np.diff(at).max()
+    cdef double[:, ::1] low_high = ends
+    cdef double[::1] doubles = np.empty(doubles_of(most, most, d))
+    cdef Py_ssize_t[::1] sizes = np.empty(sizes_of(most, most), dtype=np.intp)
+    cdef shape s
+    s.m = -1
+    with nogil:
+        for j in range(count):
+            m = at[j + 1] - at[j]
+            if m != s.m:
+                set_shape(&s, m, m, d, radius, &sizes[0], &doubles[0])
+            s.low, s.high = &low_high[0, at[j] * d], &low_high[1, at[j] * d]
+            set_ranges(&series[at[j], 0], d, &s)
+            if turn(&until, 8 * m * d):
+                break
+    heard()
+    return ends[0], ends[1]
+
+
 def bounds(
     const double[:, ::1] left, const Py_ssize_t[::1] left_at, const double[:, ::1] right,
-    const Py_ssize_t[::1] right_at, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] cols, Py_ssize_t radius=-1
+    const Py_ssize_t[::1] right_at, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] cols, Py_ssize_t radius=-1,
+    double[::1] low=None, double[::1] high=None
 ):
     """What hard DTW costs at least between the pairs (left[rows[k]], right[cols[k]]).
 
     The series stand one behind the other: series s of left is ``left[left_at[s]:left_at[s + 1]]``. Neighbouring pairs
-    with the same right series share what is computed of it.
+    with the same right series share what is computed of it; ``low`` and ``high`` are the envelopes of right, if they
+    are kept.
     """
+    cdef bint kept = low is not None
     cdef Py_ssize_t count = rows.shape[0], d = left.shape[1], k, i, j, n, m, of = -1, until = SLICE
     values = np.empty(count)
     if count == 0:
@@ -204,7 +235,10 @@ def bounds(
                 set_shape(&s, n, m, d, radius, &sizes[0], &doubles[0])
                 of = -1
             if j != of:
-                set_ranges(&right[right_at[j], 0], d, &s)
+                if kept and n == m:
+                    s.low, s.high = &low[right_at[j] * d], &high[right_at[j] * d]
+                else:
+                    set_ranges(&right[right_at[j], 0], d, &s)
                 of = j
             out[k] = bound_of(&left[left_at[i], 0], &right[right_at[j], 0], d, &s)
             if turn(&until, 16 * (n + m) * d):

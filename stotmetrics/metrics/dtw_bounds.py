@@ -8,7 +8,7 @@ import numpy as np
 from ..arrays import FloatArray, IntArray
 from ..kernels import _envelope, _softdtw
 from ..series import Series
-from ..spec.prepared import packed
+from ..spec.prepared import PreparedSet, packed
 
 # How many pairs the kernels align side by side, one in each lane of a vector register.
 LANES = 4
@@ -65,7 +65,11 @@ def soft_bounds(
 ) -> FloatArray:
     """The same for soft-DTW: where none of N alignments costs less than c, the soft minimum is at least c - γ log N."""
     (x, x_at), (y, y_at) = packed(left, stack), packed(right, stack)
-    bounds = _envelope.bounds(x, x_at, y, y_at, rows, cols, radius_of(band))
+    radius, low, high = radius_of(band), None, None
+    # Without a band a range is found as quickly as it is read.
+    if band is not None and isinstance(right, PreparedSet):
+        low, high = right.kept((_envelope.envelopes, radius), lambda: _envelope.envelopes(y, y_at, radius))
+    bounds = _envelope.bounds(x, x_at, y, y_at, rows, cols, radius, low, high)
     n, m = np.diff(x_at)[rows], np.diff(y_at)[cols]
     # Rounding of a sum of so many squares may lift a bound that is attained above the value.
     bounds *= 1.0 - 4.0 * np.finfo(np.float64).eps * ((n + m) * x.shape[1] + 8)

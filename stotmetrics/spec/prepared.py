@@ -1,6 +1,6 @@
 """A set of prepared series, and what a metric packs from it: once per call, not once per tile or round."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar, overload
 
 Packed = TypeVar("Packed")
@@ -25,9 +25,13 @@ class PreparedSet(Sequence[Any]):
 
     def packed(self, pack: Callable[[Sequence[Any]], Packed]) -> Packed:
         """``pack`` of the whole set, computed once."""
-        if pack not in self._packed:
-            self._packed[pack] = pack(self._items)
-        return self._packed[pack]  # type: ignore[no-any-return]
+        return self.kept(pack, lambda: pack(self._items))
+
+    def kept(self, key: Hashable, make: Callable[[], Packed]) -> Packed:
+        """What ``make()`` makes of the set, once for each key; two threads that ask at once may both make it."""
+        if key not in self._packed:
+            self._packed[key] = make()
+        return self._packed[key]  # type: ignore[no-any-return]
 
     @overload
     def __getitem__(self, index: int) -> Any: ...

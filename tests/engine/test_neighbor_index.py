@@ -10,6 +10,7 @@ import pytest
 import stotmetrics
 from stotmetrics import MetricSpec, NeighborIndex, Traits, as_paths, as_series, kneighbors
 from stotmetrics.errors import DataFileError, InvalidParameterError, InvalidSeriesError
+from stotmetrics.kernels import _envelope
 from stotmetrics.transport.ground_cost import Ground
 
 RNG = np.random.default_rng(8)
@@ -78,6 +79,15 @@ def test_series_are_prepared_once_however_many_searches_there_are():
     for _ in range(3):
         assert index.kneighbors([[7.2]]).indices.tolist() == [[7]]
     assert len(prepared) == 43
+
+
+def test_envelopes_are_computed_once_however_many_searches_there_are(monkeypatch):
+    computed, really = [], _envelope.envelopes
+    monkeypatch.setattr(_envelope, "envelopes", lambda *args: computed.append(len(args[1]) - 1) or really(*args))
+    index = NeighborIndex(RNG.normal(size=(20, 9)), "dtw", band=2)
+    for _ in range(3):
+        index.kneighbors(RNG.normal(size=(2, 9)))
+    assert computed == [20]
 
 
 def test_what_becomes_of_the_array_later_does_not_change_the_index():

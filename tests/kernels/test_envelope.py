@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stotmetrics import as_series
+from stotmetrics import as_series, envelope
 from stotmetrics.kernels import _envelope as kernel
 from stotmetrics.metrics.dtw_bounds import hard_bounds, log_paths, soft_bounds, stack
 from stotmetrics.reference import softdtw as reference
@@ -33,6 +33,25 @@ def test_bound_equals_its_definition_and_is_below_hard_dtw(seed, radius, dim, ti
     costs = [reference.squared_euclidean(left[i], right[j]) for i, j in zip(rows, cols, strict=True)]
     values = np.array([reference.value(reference.banded(cost, radius), 0.0) for cost in costs])
     assert (bounds <= values + 1e-13 * values).all()
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 12), st.integers(1, 3), st.booleans())
+def test_envelopes_are_the_ranges_within_the_band_and_kept_ones_change_no_bound(seed, radius, dim, ties):
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(1, 5, 3) + 4 * rng.integers(0, 2)
+    left, right = (
+        [rng.integers(-1, 2, (n, dim)).astype(float) if ties else rng.normal(size=(n, dim)) for n in lengths]
+        for _ in "xy"
+    )
+    x, y = (stack([as_series(values) for values in series]) for series in (left, right))
+    low, high = kernel.envelopes(*y, radius)
+    ranges = [envelope(values, radius) for values in right]
+    for kept, side in ((low, 0), (high, 1)):
+        np.testing.assert_array_equal(kept, np.concatenate([pair[side].T.ravel() for pair in ranges]))
+    rows, cols = np.indices((3, 3), dtype=np.intp).reshape(2, -1)
+    order = rng.permutation(9)
+    pairs = rows[order], cols[order], radius
+    np.testing.assert_array_equal(kernel.bounds(*x, *y, *pairs, low, high), kernel.bounds(*x, *y, *pairs))
 
 
 @settings(max_examples=3 * settings().max_examples)
