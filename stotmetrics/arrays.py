@@ -45,7 +45,7 @@ def real_array(x: Any, name: str, error: type[ValueError] = InvalidParameterErro
         raise error(f"{name} has masked entries; fill or drop them first, as in x.compressed()")
     _refuse_containers(x, name, error)
     array = any_array(x, name, error)
-    if array.dtype.kind == "O" and array.size and all(isinstance(one, numbers.Real) for one in array.flat):
+    if array.dtype.kind == "O" and array.size and all(isinstance(entry, numbers.Real) for entry in array.flat):
         array = _from_objects(array, name, error)
     if array.dtype.kind not in "fiub":
         raise error(f"{name} must hold real numbers; got dtype {array.dtype}{_way_out(array.dtype.kind)}")
@@ -115,8 +115,8 @@ def _refuse_containers(x: Any, name: str, error: type[ValueError]) -> None:
 
 def _from_objects(array: npt.NDArray[Any], name: str, error: type[ValueError]) -> FloatArray:
     """Real numbers of several types as float64; Python's integers have no limit, and ours have."""
-    for one in array.flat:
-        if isinstance(one, numbers.Integral) and abs(int(one)) > _LARGEST_EXACT:
+    for entry in array.flat:
+        if isinstance(entry, numbers.Integral) and abs(int(entry)) > _LARGEST_EXACT:
             raise error(f"{name} holds integers of dtype object that float64 cannot keep; rescale them")
     try:
         return array.astype(np.float64)

@@ -20,7 +20,7 @@ from .arrays import FloatArray, refuse_more_than_memory
 from .errors import AxisWarning, warn_user
 from .errors import DataFileError as DataFileError
 from .series import Series
-from .textfiles import Found
+from .textfiles import FileContent
 
 # One series a row when all have one shape, otherwise a list of arrays of shape (T,) or (T, d); a Series has times.
 Collection = FloatArray | list[FloatArray] | list[FloatArray | Series]
@@ -251,15 +251,15 @@ def load_collection(path: str | Path) -> Collection:
                     AxisWarning,
                 )
         case _:
-            found = textfiles.read_labelled(path)
-            if found.labels_assumed and found.labels is not None:
+            content = textfiles.read_labelled(path)
+            if content.labels_assumed and content.labels is not None:
                 warn_user(
                     f"{path}: the first column is read as the label of each series, as in the text files of UCR, and "
-                    f"left out; it holds numbers that may be values ({', '.join(found.labels[:3])}); if they are, "
+                    f"left out; it holds numbers that may be values ({', '.join(content.labels[:3])}); if they are, "
                     "name the columns in a first line: t0,t1,...",
                     AxisWarning,
                 )
-            return _stacked(found)
+            return _stacked(content)
     if X.ndim < 2:
         raise DataFileError(f"{path}: wanted one row a series; got shape {X.shape}")
     return X
@@ -483,7 +483,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 
 
-def _stacked(contents: Found) -> Collection:
+def _stacked(contents: FileContent) -> Collection:
     if any(isinstance(row, Series) for row in contents.series):
         return list(contents.series)
     rows = [row for row in contents.series if not isinstance(row, Series)]

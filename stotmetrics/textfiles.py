@@ -29,7 +29,7 @@ _INSTANCE_NAMES = frozenset({"instance", "id", "case", "series", "case_id", "ser
 
 
 @dataclass
-class Found:
+class FileContent:
     """What a file holds: series, and the label of each as it is written there."""
 
     series: list[FloatArray | Series] = field(default_factory=list)
@@ -47,10 +47,10 @@ def lines_of(path: Path, comment: str = "#") -> list[tuple[int, str]]:
     except UnicodeDecodeError:
         raise DataFileError(f"{path}: not a text file; known endings are .txt .tsv .csv .ts .arff .npy .npz") from None
     lines = [(number, line.strip(" \r\n\v\f")) for number, line in enumerate(text.split("\n"), start=1)]
-    found = [(number, line) for number, line in lines if line.strip() and not line.lstrip().startswith(comment)]
-    if not found:
+    telling = [(number, line) for number, line in lines if line.strip() and not line.lstrip().startswith(comment)]
+    if not telling:
         raise DataFileError(f"{path}: holds no series")
-    return found
+    return telling
 
 
 def fields_of(line: str) -> list[str]:
@@ -84,7 +84,7 @@ def without_padding(values: FloatArray) -> FloatArray:
     return values[: known[-1] + 1] if len(known) else values[:0]
 
 
-def read_ucr(path: Path) -> Found:
+def read_ucr(path: Path) -> FileContent:
     """One series a line, its label first."""
     labels: list[str] = []
     series: list[FloatArray] = []
@@ -96,7 +96,7 @@ def read_ucr(path: Path) -> Found:
             raise DataFileError(f"{path}: line {number}: wanted a label first; got none")
         labels.append(label)
         series.append(without_padding(numbers_of(path, number, fields)))
-    return Found(list(series), labels, labels_assumed=not _is_split(path) and _may_be_values(labels, series))
+    return FileContent(list(series), labels, labels_assumed=not _is_split(path) and _may_be_values(labels, series))
 
 
 def _is_split(path: Path) -> bool:
@@ -119,16 +119,16 @@ def _may_be_values(labels: Sequence[str], series: Sequence[FloatArray]) -> bool:
     return bool(values.min() - reach <= min(numbers) and max(numbers) <= values.max() + reach)
 
 
-def read_ts(path: Path) -> Found:
+def read_ts(path: Path) -> FileContent:
     """The ``.ts`` format of the archives of classification and of regression, as aeon and sktime write it."""
     lines = iter(lines_of(path))
     header = _ts_header(path, lines)
     kind = next((tag for tag in ("@classlabel", "@targetlabel") if _says_true(header.get(tag, []))), "")
-    found = Found(labels=[] if kind == "@classlabel" else None)
+    content = FileContent(labels=[] if kind == "@classlabel" else None)
     if kind == "@targetlabel":
-        found.unlabelled = "the series have targets of regression (@targetLabel true) and no class labels"
+        content.unlabelled = "the series have targets of regression (@targetLabel true) and no class labels"
     elif not kind:
-        found.unlabelled = "the series have no class labels (@classLabel true is missing)"
+        content.unlabelled = "the series have no class labels (@classLabel true is missing)"
     declared = header.get("@classlabel", [])[1:]
     timed = _says_true(header.get("@timestamps", []))
     wanted = _ts_channels(path, header, bool(kind))
@@ -138,8 +138,8 @@ def read_ts(path: Path) -> Found:
         parts = _split_outside(line, ":")
         if kind:
             label = parts.pop().strip()
-            if found.labels is not None:
-                found.labels.append(_declared_label(path, number, label, declared, "@classLabel"))
+            if content.labels is not None:
+                content.labels.append(_declared_label(path, number, label, declared, "@classLabel"))
             elif parts and label not in ("?", ""):
                 number_of(path, number, label)
         elif len(parts) > 1 and not parts[-1].strip():
@@ -153,14 +153,14 @@ def read_ts(path: Path) -> Found:
             raise DataFileError(f"{path}: line {number}: has {len(parts)} dimensions, and the lines before {channels}")
         channels = len(parts)
         if timed:
-            found.series.append(_timed_channels(path, number, parts))
+            content.series.append(_timed_channels(path, number, parts))
             continue
         values = _beside(path, number, [numbers_of(path, number, fields_of(part)) for part in parts])
         length = _same_length(path, number, len(values), length)
-        found.series.append(without_padding(values))
-    if not found.series:
+        content.series.append(without_padding(values))
+    if not content.series:
         raise DataFileError(f"{path}: holds no series")
-    return found
+    return content
 
 
 def _ts_header(path: Path, lines: Iterator[tuple[int, str]]) -> dict[str, list[str]]:
@@ -238,9 +238,9 @@ def _declared_label(path: Path, number: int, label: str, declared: Sequence[str]
     return label
 
 
-def _same_number(one: str, other: str) -> bool:
+def _same_number(text: str, other: str) -> bool:
     try:
-        return float(one) == float(other)
+        return float(text) == float(other)
     except ValueError:
         return False
 
@@ -295,7 +295,7 @@ def _timed_channels(path: Path, number: int, parts: Sequence[str]) -> Series:
             )
         stamps.append([time for time, _ in pairs])
         channels.append(numbers_of(path, number, [value for _, value in pairs]))
-    if any(one != stamps[0] for one in stamps):
+    if any(own != stamps[0] for own in stamps):
         raise DataFileError(f"{path}: line {number}: the dimensions have different timestamps; wanted the same in all")
     return timed_series(path, number, _beside(path, number, channels), stamps[0])
 
@@ -350,7 +350,7 @@ def _minutes(zone: str) -> int:
 _ATTRIBUTE = re.compile(r"@attribute\s+('[^']*'|\"[^\"]*\"|\S+)\s+(.*)", re.IGNORECASE)
 
 
-def read_arff(path: Path) -> Found:
+def read_arff(path: Path) -> FileContent:
     """The ``.arff`` files of the archives: a column a time and the class last, or one column of whole series."""
     lines = iter(lines_of(path, comment="%"))
     kinds: list[tuple[str, str]] = []
@@ -380,9 +380,9 @@ def read_arff(path: Path) -> Found:
         raise DataFileError(f"{path}: wanted numbers, and at most one nominal attribute, the class, at the end")
     if len(kinds) == len(nominal) + (named and not nominal):
         raise DataFileError(f"{path}: has no attribute of values beside the class")
-    found = Found(labels=[] if nominal else None)
+    content = FileContent(labels=[] if nominal else None)
     if not nominal:
-        found.unlabelled = "its last attribute is not nominal, so there are no class labels"
+        content.unlabelled = "its last attribute is not nominal, so there are no class labels"
     relational = kinds[0][1].lower() == "relational"
     declared = [text.strip().strip("'\"") for text in _split_outside(kinds[-1][1].strip("{} "), ",")] if nominal else []
     for number, line in lines:
@@ -391,20 +391,20 @@ def read_arff(path: Path) -> Found:
             raise DataFileError(
                 f"{path}: line {number}: has {len(fields)} fields, and the header {len(kinds)} attributes"
             )
-        if found.labels is not None:
-            found.labels.append(_declared_label(path, number, fields.pop().strip("'\""), declared, kinds[-1][0]))
+        if content.labels is not None:
+            content.labels.append(_declared_label(path, number, fields.pop().strip("'\""), declared, kinds[-1][0]))
         elif named:
             fields.pop()  # the target of a regression
         if relational:
             if len(fields) != 1:
                 raise DataFileError(f"{path}: line {number}: wanted one relational attribute; got {len(fields)} fields")
             rows = re.split(r"\\n|\n", fields[0].strip("'\""))
-            found.series.append(_plain_channels(path, number, rows))
+            content.series.append(_plain_channels(path, number, rows))
         else:
-            found.series.append(without_padding(numbers_of(path, number, fields)))
-    if not found.series:
+            content.series.append(without_padding(numbers_of(path, number, fields)))
+    if not content.series:
         raise DataFileError(f"{path}: holds no series")
-    return found
+    return content
 
 
 def header_of(path: Path) -> list[str] | None:
@@ -419,9 +419,9 @@ def header_of(path: Path) -> list[str] | None:
 def _are_numbered(names: Sequence[str]) -> bool:
     """Whether columns count the times of a series: 0, 1, 2 or t1, t2, t3."""
     counts = [re.fullmatch(r"(.*?)(\d+)", name) for name in names]
-    if not counts or any(one is None or one[1] != names[0][: len(one[1])] for one in counts):
+    if not counts or any(count is None or count[1] != names[0][: len(count[1])] for count in counts):
         return False
-    numbers = [int(one[2]) for one in counts if one is not None]
+    numbers = [int(count[2]) for count in counts if count is not None]
     return numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
@@ -452,23 +452,23 @@ def _one_of(path: Path, names: Sequence[str], known: frozenset[str]) -> int | No
     return places[0] if places else None
 
 
-def read_table(path: Path, names: Sequence[str]) -> Found:
+def read_table(path: Path, names: Sequence[str]) -> FileContent:
     """A table with a header: a series a row with a column ``label``, or a row a time with ``instance`` and ``time``."""
     instance, time, label = (_one_of(path, names, known) for known in (_INSTANCE_NAMES, TIME_NAMES, _LABEL_NAMES))
     rows = _table(path, names)
     if time is None and instance is None:
-        found = Found(labels=None if label is None else [], unlabelled="no column is called label")
+        content = FileContent(labels=None if label is None else [], unlabelled="no column is called label")
         if not _are_numbered([name for k, name in enumerate(names) if k != label]):
             raise DataFileError(
                 f"{path}: its rows may be series or times; where each is a series, the header counts the times "
                 "(label,t0,t1,...), and where each is a time, it has the columns instance and time"
             )
         for number, fields in rows:
-            if found.labels is not None and label is not None:
-                found.labels.append(fields[label])
+            if content.labels is not None and label is not None:
+                content.labels.append(fields[label])
             values = [text for k, text in enumerate(fields) if k != label]
-            found.series.append(without_padding(numbers_of(path, number, values)))
-        return found
+            content.series.append(without_padding(numbers_of(path, number, values)))
+        return content
     if instance is None or time is None:
         wanted = "instance" if instance is None else "time"
         raise DataFileError(
@@ -478,17 +478,17 @@ def read_table(path: Path, names: Sequence[str]) -> Found:
     groups: dict[str, list[tuple[int, list[str]]]] = {}
     for number, fields in rows:
         groups.setdefault(fields[instance], []).append((number, fields))
-    found = Found(labels=None if label is None else [], unlabelled="no column is called label")
+    content = FileContent(labels=None if label is None else [], unlabelled="no column is called label")
     channels = [k for k in range(len(names)) if k not in (instance, time, label)]
     if not channels:
         raise DataFileError(f"{path}: has no column of values; its columns are {', '.join(names)}")
     for key, group in groups.items():
-        found.series.append(_timed_rows(path, group, channels, time))
-        if found.labels is not None and label is not None:
+        content.series.append(_timed_rows(path, group, channels, time))
+        if content.labels is not None and label is not None:
             if len({fields[label] for _, fields in group}) > 1:
                 raise DataFileError(f"{path}: instance {key!r} has several labels")
-            found.labels.append(group[0][1][label])
-    return found
+            content.labels.append(group[0][1][label])
+    return content
 
 
 def read_one_of_table(path: Path, names: Sequence[str]) -> dict[str, FloatArray]:
@@ -515,7 +515,7 @@ def _timed_rows(path: Path, rows: Sequence[tuple[int, list[str]]], channels: Seq
     return timed_series(path, rows[0][0], values, [fields[time] for _, fields in rows])
 
 
-def read_labelled(path: Path) -> Found:
+def read_labelled(path: Path) -> FileContent:
     """Whatever text file this is."""
     match path.suffix.lower():
         case ".ts":

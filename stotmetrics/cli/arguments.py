@@ -35,11 +35,11 @@ def parser() -> argparse.ArgumentParser:
 
     top = Parser(prog="stotmetrics", description="Metrics for time series, by name.")
     top.add_argument("--version", action="version", version=f"stotmetrics {__version__}")
-    found = top.add_subparsers(required=True, metavar="COMMAND")
+    added_to = top.add_subparsers(required=True, metavar="COMMAND")
 
     def command(run: Callable[[argparse.Namespace], int | None], about: str) -> argparse.ArgumentParser:
         name = run.__name__.removesuffix("_metrics")
-        added = found.add_parser(name, help=about, description=run.__doc__)
+        added = added_to.add_parser(name, help=about, description=run.__doc__)
         added.set_defaults(run=run)
         return added
 
@@ -130,13 +130,13 @@ def bound(options: argparse.Namespace, **more: Any) -> BoundMetric:
 
 def params(options: argparse.Namespace) -> dict[str, Any]:
     """What ``--param`` says."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for text in options.param:
         name, value = _assignment("--param", text)
-        if name in found:
+        if name in values:
             raise InvalidParameterError(f"--param gives {name} twice; give it once, or its values to --grid")
-        found[name] = parse_value(value)
-    return found
+        values[name] = parse_value(value)
+    return values
 
 
 def grid(options: argparse.Namespace) -> list[dict[str, Any]]:

@@ -83,7 +83,7 @@ def classify(options: argparse.Namespace) -> None:
     tried = [Trial(values, metric, _left_out(metric, data, options)) for values, metric in candidates if training]
     best = min(tried, key=lambda trial: trial.verdict.wrong, default=None)
     metric, own = (best.metric, best.verdict) if best else (candidates[0][1], None)
-    found = _tested(metric, data, options) if tested or own is None else own
+    verdict = _tested(metric, data, options) if tested or own is None else own
     print(f"data set    {_described(data, tested)}")
     for line in _grid_lines(tried):
         print(line)
@@ -91,27 +91,27 @@ def classify(options: argparse.Namespace) -> None:
     print(f"neighbours  {options.k}")
     if tested and options.leave_one_out:
         print(f"left out    {own} among the training series, each by the others")
-    print(f"error rate  {found}{'' if tested else ', each by the others'}")
-    print(f"pairs       {found.pairs}, of which {found.solved} solved and {found.abandoned} abandoned early")
-    print(f"seconds     {found.seconds:.2f}")
+    print(f"error rate  {verdict}{'' if tested else ', each by the others'}")
+    print(f"pairs       {verdict.pairs}, of which {verdict.solved} solved and {verdict.abandoned} abandoned early")
+    print(f"seconds     {verdict.seconds:.2f}")
     write(
         {
             "data": data.name,
             **metric.config(),
             "k": options.k,
             "evaluation": "test set" if tested else "leave-one-out",
-            "error_rate": found.error,
+            "error_rate": verdict.error,
             **({"leave_one_out_error_rate": own.error} if own is not None else {}),
             **({"grid": [trial.config() for trial in tried]} if len(tried) > 1 else {}),
-            "seconds": found.seconds,
-            "pairs": found.pairs,
-            "solved": found.solved,
-            "true": found.true.tolist(),
-            "predicted": found.predicted.tolist(),
+            "seconds": verdict.seconds,
+            "pairs": verdict.pairs,
+            "solved": verdict.solved,
+            "true": verdict.true.tolist(),
+            "predicted": verdict.predicted.tolist(),
         }
     )
     print("\nconfusion: a row for each true class, a column for each predicted one")
-    for line in confusion_lines(found.true, found.predicted):
+    for line in confusion_lines(verdict.true, verdict.predicted):
         print(line)
 
 
@@ -155,18 +155,18 @@ def _grid_lines(tried: list[Trial]) -> list[str]:
 def _left_out(metric: BoundMetric, data: datasets.Dataset, options: argparse.Namespace) -> Verdict:
     """Every training series by the others."""
     start = time.perf_counter()
-    found = _neighbors(metric, data.X_train, data.X_train, options.k + 1, options, "leave-one-out")
-    predicted = vote(data.y_train, without_self(found.indices))
+    neighbors = _neighbors(metric, data.X_train, data.X_train, options.k + 1, options, "leave-one-out")
+    predicted = vote(data.y_train, without_self(neighbors.indices))
     seconds = time.perf_counter() - start
-    return Verdict(data.y_train, predicted, found.pairs, found.solved, found.abandoned, seconds)
+    return Verdict(data.y_train, predicted, neighbors.pairs, neighbors.solved, neighbors.abandoned, seconds)
 
 
 def _tested(metric: BoundMetric, data: datasets.Dataset, options: argparse.Namespace) -> Verdict:
     start = time.perf_counter()
-    found = _neighbors(metric, data.X_train, data.X_test, options.k, options, metric.name)
+    neighbors = _neighbors(metric, data.X_train, data.X_test, options.k, options, metric.name)
     seconds = time.perf_counter() - start
-    predicted = vote(data.y_train, found.indices)
-    return Verdict(data.y_test, predicted, found.pairs, found.solved, found.abandoned, seconds)
+    predicted = vote(data.y_train, neighbors.indices)
+    return Verdict(data.y_test, predicted, neighbors.pairs, neighbors.solved, neighbors.abandoned, seconds)
 
 
 def _neighbors(
@@ -198,9 +198,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, dict):
-        return {str(name): _plain(one) for name, one in value.items()}
+        return {str(name): _plain(entry) for name, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_plain(entry) for entry in value]
     return value if value is None or isinstance(value, str | int | float | bool) else repr(value)
 
 

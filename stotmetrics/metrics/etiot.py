@@ -88,7 +88,7 @@ def _long_pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
 def _wide_pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
     """Where the powers leave the range of a double."""
     p, found = params.p, entropic_saddle(distances(x, y, params.p), params.epsilon, params.tol, params.max_iter)
-    solved, w, unit = found.found, found.w, found.unit
+    solved, w, unit = found.solution, found.w, found.unit
     value, gap = in_data_units(solved.value, solved.gap, unit, p, params.root)
     f, g = (powered(one, unit, p) for one in solved.potentials())
     return Result(
@@ -169,7 +169,7 @@ def _wide_gradient(x: Cloud, y: Cloud, params: Parameters) -> PairGradient:
     apart = distances(x, y, params.p)
     for tol in (tight(params.tol), params.tol):
         found = entropic_saddle(apart, params.epsilon, tol, params.max_iter)
-        solved = found.found
+        solved = found.solution
         converged = solved.converged or solved.gap <= params.tol * max(1.0, abs(solved.objective))
         if converged:
             break

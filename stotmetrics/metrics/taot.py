@@ -108,7 +108,7 @@ def solve_wide(x: Cloud, y: Cloud, params: Parameters, tol: float = TOL) -> Wide
         largest, share, median = 1.0, 1.0, middle * share
     if params.epsilon > 0:
         soft = wide_entropic.entropic_sum(problem, params.epsilon / largest, tol, MAX_ITER)
-        solution, unit = soft.found, soft.unit * share
+        solution, unit = soft.solution, soft.unit * share
         numbers = solution.value, solution.gap, unit, solution.objective, solution.converged, solution.steps
         return Wide(*numbers, solution.plan, solution.potentials, median, soft)
     hard = wide_range.sum_of_costs(problem)

@@ -128,30 +128,33 @@ class Call:
     def run(self, *, warn: bool, verbose: bool) -> list[Solved]:
         """Solve for every histogram: together where they share a kernel."""
         if self.kl and self.reference is None:
-            found = [one for column in self.b for one in self._solve(column[None, :], self._log_product(column))]
+            solutions = [
+                solution for column in self.b for solution in self._solve(column[None, :], self._log_product(column))
+            ]
         else:
-            found = self._solve(self.b, None if self.reference is None else np.log(self.reference))
-        for one in found:
-            if not (math.isfinite(one.value) and np.isfinite(one.plan).all()):
+            solutions = self._solve(self.b, None if self.reference is None else np.log(self.reference))
+        for solution in solutions:
+            if not (math.isfinite(solution.value) and np.isfinite(solution.plan).all()):
                 raise FloatingPointError(
-                    f"the plan gave {one.value} for finite masses and costs: it leaves the range of a double; "
+                    f"the plan gave {solution.value} for finite masses and costs: it leaves the range of a double; "
                     "rescale them"
                 )
         if warn:
-            self.warn_of(found)
+            self.warn_of(solutions)
         if verbose:
-            failed = sum(not one.converged for one in found)
-            print(f"{len(found)} problems, {max(one.niter for one in found)} sweeps at most, {failed} failed")
-        return found
+            failed = sum(not solution.converged for solution in solutions)
+            sweeps = max(solution.niter for solution in solutions)
+            print(f"{len(solutions)} problems, {sweeps} sweeps at most, {failed} failed")
+        return solutions
 
-    def warn_of(self, found: list[Solved]) -> None:
+    def warn_of(self, solutions: list[Solved]) -> None:
         """One warning for all that is not solved."""
-        failed = [one for one in found if not one.converged]
+        failed = [solution for solution in solutions if not solution.converged]
         if failed:
-            worst = max(one.gap for one in failed)
+            worst = max(solution.gap for solution in failed)
             warn_user(
-                f"{len(failed)} of {len(found)} transport problems did not converge in "
-                f"{max(one.niter for one in failed)} sweeps, error of the objective at most {worst:.3g}; "
+                f"{len(failed)} of {len(solutions)} transport problems did not converge in "
+                f"{max(solution.niter for solution in failed)} sweeps, error of the objective at most {worst:.3g}; "
                 "raise numItermax or stopThr",
                 ConvergenceWarning,
             )
@@ -174,12 +177,12 @@ class Call:
         swap = math.isinf(self.rho_b) and not self.balanced
         start = self._start(b.shape, left.shape, swap)
         if swap:
-            found = self._batch(cost.T, scaled.T, (right, left), (cols, rows), start, (self.rho_b, self.rho_a))
-            v, u = found[:2]
+            batch = self._batch(cost.T, scaled.T, (right, left), (cols, rows), start, (self.rho_b, self.rho_a))
+            v, u = batch[:2]
         else:
-            found = self._batch(cost, scaled, (left, right), (rows, cols), start, (self.rho_a, self.rho_b))
-            u, v = found[:2]
-        sweeps, converged = found[6:]
+            batch = self._batch(cost, scaled, (left, right), (rows, cols), start, (self.rho_a, self.rho_b))
+            u, v = batch[:2]
+        sweeps, converged = batch[6:]
         return [
             self._parts((left[0], right[k]), (u[k], v[k]), b[k], scaled, log_reference, int(sweeps[k]), converged[k])
             for k in range(len(b))

@@ -112,8 +112,8 @@ def sinkhorn(
     """
     _accept(kwargs)
     call = Call(a, b, M, reg, math.inf, "entropy", None, method, numItermax, stopThr, warmstart)
-    found = call.run(warn=warn, verbose=verbose)
-    return _answer(found, call, found[0].plan if call.single else _parts(found, "value_linear"), log)
+    solutions = call.run(warn=warn, verbose=verbose)
+    return _answer(solutions, call, solutions[0].plan if call.single else _parts(solutions, "value_linear"), log)
 
 
 @in_any_host
@@ -157,8 +157,8 @@ def sinkhorn2(
     """
     _accept(kwargs)
     call = Call(a, b, M, reg, math.inf, "entropy", None, method, numItermax, stopThr, warmstart)
-    found = call.run(warn=warn, verbose=verbose)
-    return _answer(found, call, _values(found, call, "value_linear"), log)
+    solutions = call.run(warn=warn, verbose=verbose)
+    return _answer(solutions, call, _values(solutions, call, "value_linear"), log)
 
 
 @in_any_host
@@ -225,8 +225,8 @@ def sinkhorn_unbalanced(
     """
     _accept(kwargs)
     call = Call(a, b, M, reg, reg_m, reg_type, c, method, numItermax, stopThr, warmstart)
-    found = call.run(warn=kwargs.get("warn", True), verbose=verbose)
-    return _answer(found, call, found[0].plan if call.single else _parts(found, "value_linear"), log)
+    solutions = call.run(warn=kwargs.get("warn", True), verbose=verbose)
+    return _answer(solutions, call, solutions[0].plan if call.single else _parts(solutions, "value_linear"), log)
 
 
 @in_any_host
@@ -278,8 +278,10 @@ def sinkhorn_unbalanced2(
         raise InvalidParameterError(f"returnCost must be 'linear' or 'total'; got {returnCost!r}")
     _accept(kwargs)
     call = Call(a, b, M, reg, reg_m, reg_type, c, method, numItermax, stopThr, warmstart)
-    found = call.run(warn=kwargs.get("warn", True), verbose=verbose)
-    return _answer(found, call, _values(found, call, "value_linear" if returnCost == "linear" else "value"), log)
+    solutions = call.run(warn=kwargs.get("warn", True), verbose=verbose)
+    return _answer(
+        solutions, call, _values(solutions, call, "value_linear" if returnCost == "linear" else "value"), log
+    )
 
 
 @in_any_host
@@ -344,13 +346,13 @@ def sinkhorn_divergence(
         raise InvalidParameterError(f"reg_m of a divergence must be one number for both marginals; got {reg_m!r}")
     if not _is_symmetric(cross.cost):
         raise InvalidParameterError("M of a divergence must be square and symmetric: a and b share one support")
-    found = cross.run(warn=False, verbose=False)
+    solutions = cross.run(warn=False, verbose=False)
     own_a = Call(cross.a, cross.a, cross.cost, *limits).run(warn=False, verbose=False)[0]
     # One call for each: with reg_type="kl" each problem has a reference of its own.
     own_b = [Call(column, column, cross.cost, *limits).run(warn=False, verbose=False)[0] for column in cross.b]
-    cross.warn_of([*found, own_a, *own_b])
-    values, gaps = np.empty(len(found)), np.empty(len(found))
-    for k, (ab, bb) in enumerate(zip(found, own_b, strict=True)):
+    cross.warn_of([*solutions, own_a, *own_b])
+    values, gaps = np.empty(len(solutions)), np.empty(len(solutions))
+    for k, (ab, bb) in enumerate(zip(solutions, own_b, strict=True)):
         values[k] = ab.value - 0.5 * (own_a.value + bb.value)
         if cross.kl:
             values[k] += 0.5 * reg * (cross.a.sum() - cross.b[k].sum()) ** 2
@@ -361,11 +363,11 @@ def sinkhorn_divergence(
     if not log:
         return value
     parts = {
-        "ab": _values(found, cross, "value"),
+        "ab": _values(solutions, cross, "value"),
         "aa": cross.dtype.type(own_a.value).item(),
         "bb": _values(own_b, cross, "value"),
     }
-    done = own_a.converged and all(one.converged for one in [*found, *own_b])
+    done = own_a.converged and all(solution.converged for solution in [*solutions, *own_b])
     return value, {**parts, "converged": done, "gap": _few(gaps, cross)}
 
 
@@ -390,28 +392,28 @@ def _few(values: FloatArray, call: Call) -> Any:
     return float(kept[0]) if call.dtype == np.float64 else kept[0]
 
 
-def _values(found: list[Solved], call: Call, part: str) -> Any:
-    return _few(_parts(found, part), call)
+def _values(solutions: list[Solved], call: Call, part: str) -> Any:
+    return _few(_parts(solutions, part), call)
 
 
-def _parts(found: list[Solved], part: str) -> FloatArray:
-    return np.array([getattr(one, part) for one in found], dtype=np.float64)
+def _parts(solutions: list[Solved], part: str) -> FloatArray:
+    return np.array([getattr(solution, part) for solution in solutions], dtype=np.float64)
 
 
-def _answer(found: list[Solved], call: Call, answer: Any, log: bool) -> Any:
+def _answer(solutions: list[Solved], call: Call, answer: Any, log: bool) -> Any:
     if isinstance(answer, np.ndarray):
         answer = answer.astype(call.dtype, copy=False)
     if not log:
         return answer
     logu, logv = (
-        np.stack([getattr(one, name) for one in found], axis=1).astype(call.dtype, copy=False)
+        np.stack([getattr(solution, name) for solution in solutions], axis=1).astype(call.dtype, copy=False)
         for name in ("logu", "logv")
     )
     if call.single:
         logu, logv = logu[:, 0], logv[:, 0]
     names = ("gap", "value", "value_linear", "value_reg", "value_mass")
-    parts = {name: _values(found, call, name) for name in names}
-    counts = {name: np.array([getattr(one, name) for one in found]) for name in ("niter", "converged")}
+    parts = {name: _values(solutions, call, name) for name in names}
+    counts = {name: np.array([getattr(solution, name) for solution in solutions]) for name in ("niter", "converged")}
     with np.errstate(over="ignore", under="ignore"):
         scalings = {"u": np.exp(logu), "v": np.exp(logv)}
     return answer, {
@@ -422,7 +424,7 @@ def _answer(found: list[Solved], call: Call, answer: Any, log: bool) -> Any:
         "log_v": logv,
         "warmstart": (logu, logv),
         "potentials": (call.reg * logu, call.reg * logv),
-        "err": [max(one.err for one in found)],
+        "err": [max(solution.err for solution in solutions)],
         **({name: count[0].item() for name, count in counts.items()} if call.single else counts),
         **parts,
         "cost": parts["value_linear"],

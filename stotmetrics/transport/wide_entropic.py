@@ -24,7 +24,7 @@ class Saddle:
     be less potentials of the exact optimum; then those that go with them are ``beside``.
     """
 
-    found: Coupled
+    solution: Coupled
     w: float
     unit: float
     costs: tuple[FloatArray, FloatArray] | None = None
@@ -33,7 +33,7 @@ class Saddle:
 
     def slope_potentials(self) -> tuple[FloatArray, FloatArray]:
         """The potentials that go with the costs."""
-        return self.found.potentials() if self.beside is None else self.beside
+        return self.solution.potentials() if self.beside is None else self.beside
 
 
 def entropic_unit(exact: Optimum, d: Distances, epsilon: float) -> float:
@@ -63,14 +63,14 @@ def entropic_saddle(d: Distances, epsilon: float, tol: float, max_iter: int) -> 
     if small > _SHARP and max(A.max(), B.max()) < cut:
         work = Workspace()
         status, value, objective, gap, w, steps = work.saddle(A, B, d.a, d.b, small, tol, max_iter)
-        found = Coupled(status == 0, max(value, 0.0), objective, max(gap, 0.0), steps, work.plan, work.potentials)
-        if found.converged:
-            return Saddle(_with_rounding(found, d), w, unit, (A, B), small)
+        solution = Coupled(status == 0, max(value, 0.0), objective, max(gap, 0.0), steps, work.plan, work.potentials)
+        if solution.converged:
+            return Saddle(_with_rounding(solution, d), w, unit, (A, B), small)
     A, B = d.costs(unit, _FORBIDDEN)
     exact = solved_at(d, A, B, cut)
     reduced = reduce_costs(exact.w * A + exact.v * B, exact.potentials, d.a, d.b, small, A + B)
     saddle = solve_reduced_saddle(A, B, exact.w, exact.v, reduced, tol, max_iter)
-    return Saddle(_with_rounding(saddle.found, d), saddle.w, unit, saddle.costs, small, saddle.potentials)
+    return Saddle(_with_rounding(saddle.coupled, d), saddle.w, unit, saddle.costs, small, saddle.potentials)
 
 
 def entropic_sum(d: Distances, epsilon: float, tol: float, max_iter: int) -> Saddle:
@@ -84,23 +84,25 @@ def entropic_sum(d: Distances, epsilon: float, tol: float, max_iter: int) -> Sad
         return Saddle(_limit(exact, d, in_units(epsilon, exact.unit, d.p)), 0.5, exact.unit)
     cost = A + B
     if small > _SHARP and max(A.max(), B.max()) < cut:
-        found = solve_entropic(cost, d.a, d.b, small, tol, max_iter)
+        solution = solve_entropic(cost, d.a, d.b, small, tol, max_iter)
         if float(cost.max()) <= FINEST * small:
-            return Saddle(found, 0.5, unit)
-        if found.converged:
-            return Saddle(_with_rounding(found, d), 0.5, unit, (A, B), small)
+            return Saddle(solution, 0.5, unit)
+        if solution.converged:
+            return Saddle(_with_rounding(solution, d), 0.5, unit, (A, B), small)
     A, B = d.costs(unit, _FORBIDDEN)
     cost = A + B
     reduced = reduce_costs(cost, solved_at(d, cost, cost, cut).potentials, d.a, d.b, small, cost)
-    found, beside = solve_reduced(cost, reduced, tol, max_iter)
-    return Saddle(_with_rounding(found, d), 0.5, unit, (reduced.left, np.zeros_like(cost)), small, beside)
+    solution, beside = solve_reduced(cost, reduced, tol, max_iter)
+    return Saddle(_with_rounding(solution, d), 0.5, unit, (reduced.left, np.zeros_like(cost)), small, beside)
 
 
-def _with_rounding(found: Coupled, d: Distances) -> Coupled:
+def _with_rounding(solution: Coupled, d: Distances) -> Coupled:
     """With what rounding does to an objective in its gap: of potentials, and of a distance before it is raised to p."""
-    f, g = found.potentials()
-    size = 8.0 * float(d.a @ abs(f) + d.b @ abs(g)) + (8.0 + 2.0 * d.p) * max(abs(found.value), abs(found.objective))
-    return replace(found, gap=found.gap + float(np.finfo(np.float64).eps) * size)
+    f, g = solution.potentials()
+    size = 8.0 * float(d.a @ abs(f) + d.b @ abs(g)) + (8.0 + 2.0 * d.p) * max(
+        abs(solution.value), abs(solution.objective)
+    )
+    return replace(solution, gap=solution.gap + float(np.finfo(np.float64).eps) * size)
 
 
 def _limit(exact: Optimum, d: Distances, epsilon: float) -> Coupled:

@@ -111,8 +111,8 @@ def in_data_units(value: float, gap: float, unit: float, p: float, root: bool) -
 def powered(numbers: Any, unit: float, p: float) -> Any:
     """``numbers * unit ** p``, and 0 of nothing; inf or 0 where a double cannot hold it."""
     with np.errstate(all="ignore"):
-        found = np.where(numbers == 0.0, 0.0, np.multiply(numbers, np.power(unit, p)))
-    return found if found.ndim else float(found)
+        product = np.where(numbers == 0.0, 0.0, np.multiply(numbers, np.power(unit, p)))
+    return product if product.ndim else float(product)
 
 
 # ---- exact --------------------------------------------------------------------------------------------------------
@@ -141,21 +141,21 @@ def _in_its_unit(d: Distances, solve: Solver) -> Optimum:
     if unit == 0.0:
         return solve(work, d, d.of_values, d.of_times)
     for _ in range(_ROUNDS):
-        found = replace(solve(work, d, *d.costs(unit, cut)), unit=unit)
-        i, j, _ = found.cells
+        optimum = replace(solve(work, d, *d.costs(unit, cut)), unit=unit)
+        i, j, _ = optimum.cells
         if cut < _LARGEST_CUT and max(d.of_values[i, j].max(), d.of_times[i, j].max()) > unit * cut ** (1.0 / d.p):
             cut *= 1e4
             continue
         # A value of nothing may be one that vanished in this unit.
-        if found.value > _VANISHED and found.gap <= _CLOSE * found.value:
+        if optimum.value > _VANISHED and optimum.gap <= _CLOSE * optimum.value:
             break
-        nearer = _root_cost(d, found)
+        nearer = _root_cost(d, optimum)
         if nearer == 0.0:
-            return replace(found, gap=0.0)  # no plan costs less than nothing
+            return replace(optimum, gap=0.0)  # no plan costs less than nothing
         if not nearer < 0.999 * unit:
             break
         unit = nearer
-    return found
+    return optimum
 
 
 def first_cut(d: Distances) -> float:
@@ -164,9 +164,9 @@ def first_cut(d: Distances) -> float:
     return float(min(max(_LEAST_CUT, 4.0 / share), _LARGEST_CUT))
 
 
-def _root_cost(d: Distances, found: Optimum) -> float:
+def _root_cost(d: Distances, optimum: Optimum) -> float:
     """The p-th root of what the plan costs under the dearer of both costs: a distance."""
-    i, j, masses = found.cells
+    i, j, masses = optimum.cells
     roots = []
     for distance in (d.of_values[i, j], d.of_times[i, j]):
         top = float(distance.max())

@@ -79,7 +79,7 @@ def attempt(call, strict, limit=LIMIT):
             warnings.simplefilter("always")
             exec(call.script.text(), namespace)
             _allow(limit)
-            namespace["found"] = eval(call.line, namespace)
+            namespace["answer"] = eval(call.line, namespace)
             _allow(0.0)
             seconds = time.process_time() - start
     except TooLongError:
@@ -139,7 +139,8 @@ def not_covered():
 def declared_metrics():
     """Names of all metrics that the package holds, whether or not it was installed again since the last was added."""
     modules = (
-        importlib.import_module(f"{metrics.__name__}.{one.name}") for one in pkgutil.iter_modules(metrics.__path__)
+        importlib.import_module(f"{metrics.__name__}.{module.name}")
+        for module in pkgutil.iter_modules(metrics.__path__)
     )
     return sorted(module.SPEC.name for module in modules if hasattr(module, "SPEC"))
 
@@ -167,7 +168,7 @@ def run(seed, calls=None, minutes=None, show=sys.stdout, first=0):
 
 def _report(seed, k, call, outcome):
     head = f"# {call.name}: {outcome.detail}".replace("\n", "\n# ")
-    return f"{head}\n# python tests/fuzz/fuzz.py --seed {seed} --only {k}\n{call.script.text()}\nfound = {call.line}\n"
+    return f"{head}\n# python tests/fuzz/fuzz.py --seed {seed} --only {k}\n{call.script.text()}\nanswer = {call.line}\n"
 
 
 def _print_table(table, slowest, show):

@@ -21,7 +21,7 @@ EXEMPT = {
 
 @dataclass
 class Call:
-    """One call: the script that makes it, the line that is timed, and what must hold of ``found``."""
+    """One call: the script that makes it, the line that is timed, and what must hold of its ``answer``."""
 
     name: str
     script: Script
@@ -65,14 +65,14 @@ def solve(script, name):
 def function(script, name):
     """The function of a metric; a value is checked through solve."""
     keys = _pose(script, name)
-    return Call(f"{name}()", script, f"sm.{name}(x, y{keys})", [lambda ns: laws.finite(ns["found"], "the value")])
+    return Call(f"{name}()", script, f"sm.{name}(x, y{keys})", [lambda ns: laws.finite(ns["answer"], "the value")])
 
 
 def distance(script, name):
     keys = _pose(script, name)
     return Call(
         f"distance {name}", script, f"sm.distance(x, y, {name!r}{keys})",
-        [lambda ns: laws.finite(ns["found"], "the value")],
+        [lambda ns: laws.finite(ns["answer"], "the value")],
     )  # fmt: skip
 
 
@@ -213,14 +213,14 @@ def sinkhorn2(script, name):
     _masses(script, n, m, True)
     keys = _transport(script, n, m)
     call = f"tr.sinkhorn2(a, b, M, reg, {keys})"
-    return Call("transport.sinkhorn2", script, call, [lambda ns: laws.finite(ns["found"][0], "the value")])
+    return Call("transport.sinkhorn2", script, call, [lambda ns: laws.finite(ns["answer"][0], "the value")])
 
 
 def _penalty(script):
-    one = repr(float(draws.number(script, 1e-300, 1e300)))
+    penalty = repr(float(draws.number(script, 1e-300, 1e300)))
     if script.chance(0.2):
-        return f"({one}, np.inf)" if script.chance(0.5) else f"(np.inf, {one})"
-    return one
+        return f"({penalty}, np.inf)" if script.chance(0.5) else f"(np.inf, {penalty})"
+    return penalty
 
 
 def sinkhorn_unbalanced(script, name):
@@ -240,7 +240,7 @@ def sinkhorn_unbalanced2(script, name):
     keys = _transport(script, n, m)
     kind = f"reg_type={script.pick('kl', 'entropy')!r}, returnCost={script.pick('linear', 'total')!r}"
     call = f"tr.sinkhorn_unbalanced2(a, b, M, reg, {_penalty(script)}, {kind}, {keys})"
-    return Call("transport.sinkhorn_unbalanced2", script, call, [lambda ns: laws.finite(ns["found"][0], "the value")])
+    return Call("transport.sinkhorn_unbalanced2", script, call, [lambda ns: laws.finite(ns["answer"][0], "the value")])
 
 
 def sinkhorn_divergence(script, name):
@@ -289,7 +289,7 @@ ROUNDS = 14
 
 def covered():
     """Public names that the fuzz calls."""
-    names = {one.__name__ for one in (*OF_METRICS, *OF_NONE) if one not in (function, ground, reading)}
+    names = {maker.__name__ for maker in (*OF_METRICS, *OF_NONE) if maker not in (function, ground, reading)}
     return names | {"NeighborIndex", "Ground", "as_series", "as_dataset", "get_metric", "pairwise", *metric_names()}
 
 

@@ -62,38 +62,38 @@ def values(script, T, d, scale, nonnegative=False):
     """Values (T, d) of one of the kinds in which faults hide."""
     rng, kind = script.rng, script.pick("normal", "ties", "constant", "ramp", "spike", "zero", "mixed")
     if kind == "normal":
-        found = rng.standard_normal((T, d))
+        drawn = rng.standard_normal((T, d))
     elif kind == "ties":
-        found = rng.integers(-2, 3, (T, d)).astype(float)
+        drawn = rng.integers(-2, 3, (T, d)).astype(float)
     elif kind == "constant":
-        found = np.broadcast_to(rng.standard_normal((1, d)), (T, d))
+        drawn = np.broadcast_to(rng.standard_normal((1, d)), (T, d))
     elif kind == "ramp":
-        found = np.arange(T)[:, None] * rng.standard_normal((1, d))
+        drawn = np.arange(T)[:, None] * rng.standard_normal((1, d))
     elif kind == "spike":
-        found = np.zeros((T, d))
-        found[rng.integers(T), rng.integers(d)] = 1.0
+        drawn = np.zeros((T, d))
+        drawn[rng.integers(T), rng.integers(d)] = 1.0
     elif kind == "zero":
-        found = np.zeros((T, d))
+        drawn = np.zeros((T, d))
     else:
-        found = rng.standard_normal((T, d)) * 10.0 ** rng.uniform(-12, 0, (T, d))
-    found = np.abs(found) if nonnegative else found
+        drawn = rng.standard_normal((T, d)) * 10.0 ** rng.uniform(-12, 0, (T, d))
+    drawn = np.abs(drawn) if nonnegative else drawn
     if script.chance(0.15) and not nonnegative:
-        found = found + 10.0 ** rng.uniform(0, 12)
-    return clipped(found * scale)
+        drawn = drawn + 10.0 ** rng.uniform(0, 12)
+    return clipped(drawn * scale)
 
 
 def times(script, T):
     """Strictly increasing times, on any scale and from any origin."""
     gaps = script.rng.random(T) + 0.01 if script.chance(0.6) else np.ones(T)
-    found = clipped(np.cumsum(gaps) + (10.0 ** script.rng.uniform(0, 9) if script.chance(0.3) else 0.0))
-    found = clipped(found * script.scale(0.15))
-    return found if (np.diff(found) > 0).all() else np.arange(T, dtype=float)
+    stamps = clipped(np.cumsum(gaps) + (10.0 ** script.rng.uniform(0, 9) if script.chance(0.3) else 0.0))
+    stamps = clipped(stamps * script.scale(0.15))
+    return stamps if (np.diff(stamps) > 0).all() else np.arange(T, dtype=float)
 
 
 def weights(script, T):
-    found = script.rng.random(T) * (script.rng.random(T) < script.pick(1.0, 0.7))
-    found[script.rng.integers(T)] = 1.0
-    return clipped(found * script.scale(0.15))
+    masses = script.rng.random(T) * (script.rng.random(T) < script.pick(1.0, 0.7))
+    masses[script.rng.integers(T)] = 1.0
+    return clipped(masses * script.scale(0.15))
 
 
 def series(script, name, traits, T, d, scale, frame=None):
@@ -154,15 +154,15 @@ def number(script, low, high, low_open=False):
     if kind == "end":
         ends = [end for end in (low, high) if math.isfinite(end) and not (low_open and end == low)]
         if ends:
-            found = script.pick(*ends)
-            script.moderate &= found == 0 or 1e-30 < abs(found) < 1e30
-            return found
-    found = 10.0 ** (script.rng.uniform(-300, 300) if kind == "wide" else script.rng.uniform(-3, 1.5))
-    found = min(max(found, low), high)
-    if low_open and found <= low:
-        found = 1.0
-    script.moderate &= found == 0 or 1e-30 < found < 1e30
-    return found
+            drawn = script.pick(*ends)
+            script.moderate &= drawn == 0 or 1e-30 < abs(drawn) < 1e30
+            return drawn
+    drawn = 10.0 ** (script.rng.uniform(-300, 300) if kind == "wide" else script.rng.uniform(-3, 1.5))
+    drawn = min(max(drawn, low), high)
+    if low_open and drawn <= low:
+        drawn = 1.0
+    script.moderate &= drawn == 0 or 1e-30 < drawn < 1e30
+    return drawn
 
 
 def parameter(script, name, declared: Parameter, default):
@@ -179,23 +179,23 @@ def parameter(script, name, declared: Parameter, default):
     if declared.kind is int:
         low, high = max(declared.low, 0), min(declared.high, 300)
         return repr(int(script.rng.integers(low, high + 1)))
-    found = number(script, declared.low, declared.high, declared.low_open)
+    drawn = number(script, declared.low, declared.high, declared.low_open)
     if name == "p":
-        found = script.pick(1.0, 1.5, 2.0, 3.0, min(max(found, 1.0), 1000.0))
-        script.moderate &= found <= 8
-    return repr(float(found))
+        drawn = script.pick(1.0, 1.5, 2.0, 3.0, min(max(drawn, 1.0), 1000.0))
+        script.moderate &= drawn <= 8
+    return repr(float(drawn))
 
 
 def parameters(script, spec, points=None):
     """Keyword arguments of a metric, as text."""
-    found = {}
+    texts = {}
     for name, declared in spec.parameters.items():
         text = parameter(script, name, declared, getattr(spec.params, name))
         if text is not None:
-            found[name] = text
+            texts[name] = text
         elif declared.convert is not None and points is not None and script.chance(0.4):
-            found[name] = ground(script, points)
-    return "".join(f", {name}={text}" for name, text in found.items())
+            texts[name] = ground(script, points)
+    return "".join(f", {name}={text}" for name, text in texts.items())
 
 
 def ground(script, points):

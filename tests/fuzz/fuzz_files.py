@@ -192,24 +192,24 @@ class Files:
         path, reader = self.input(), self.rng.choice(READERS)
         with watched(path):
             try:
-                found = getattr(datasets, reader)(
+                content = getattr(datasets, reader)(
                     path, *([path] if reader == "load_split" and path.suffix != ".npz" else [])
                 )
             except datasets.DataFileError as error:
                 return "refused", "" if path.name in str(error) else f"the message does not name the file: {error}"
-        return "read", judge(reader, found)
+        return "read", judge(reader, content)
 
 
-def judge(reader, found):
+def judge(reader, content):
     """What is wrong with what was read."""
     if reader == "load_split":
-        sides = ((found.X_train, found.y_train), (found.X_test, found.y_test))
+        sides = ((content.X_train, content.y_train), (content.X_test, content.y_test))
     elif reader == "load_labelled":
-        sides = (found,)
+        sides = (content,)
     elif reader == "load_collection":
-        sides = ((found, None),)
+        sides = ((content, None),)
     else:
-        return "" if "values" in found else "a series without values"
+        return "" if "values" in content else "a series without values"
     for series, labels in sides:
         if labels is not None and len(labels) != len(series):
             return f"{len(series)} series and {len(labels)} labels"
@@ -249,10 +249,10 @@ class Journals:
         victim = rng.choice(sorted(self.work.iterdir()))
         victim.write_bytes(damaged(rng, victim.read_bytes()))
         try:
-            found = stotmetrics.pairwise(self.X, metric="dtw", out=self.work / "d.npy")
+            content = stotmetrics.pairwise(self.X, metric="dtw", out=self.work / "d.npy")
         except (ValueError, OSError) as error:
             return "refused", "" if "d.npy" in str(error) else f"{type(error).__name__} names no file: {error}"
-        return "resumed", "" if np.array_equal(found, self.truth) else "another matrix"
+        return "resumed", "" if np.array_equal(content, self.truth) else "another matrix"
 
 
 _allowed = None

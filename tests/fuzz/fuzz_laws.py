@@ -25,11 +25,11 @@ def close(a, b, allowed, what):
 def finite(x, what):
     """Every number in an answer is finite."""
     if isinstance(x, (tuple, list)):
-        for one in x:
-            finite(one, what)
+        for part in x:
+            finite(part, what)
     elif isinstance(x, dict):
-        for name, one in x.items():
-            finite(one, f"{what}[{name!r}]")
+        for name, part in x.items():
+            finite(part, f"{what}[{name!r}]")
     elif isinstance(x, (int, float, np.ndarray, np.generic)):
         require(np.isfinite(np.asarray(x, dtype=float)).all(), f"{what} is not finite: {x!r}")
 
@@ -50,7 +50,7 @@ def noise(metric, x, y, value):
 
 def solved(ns):
     """A result is finite with all its extras, inside its own bounds, and says what the value says."""
-    metric, x, y, result = ns["metric"], ns["x"], ns["y"], ns["found"]
+    metric, x, y, result = ns["metric"], ns["x"], ns["y"], ns["answer"]
     require(math.isfinite(result.value), f"value is {result.value!r}")
     require(result.gap is None or (math.isfinite(result.gap) and result.gap >= 0), f"gap is {result.gap!r}")
     require(result.n_iter >= 0, f"n_iter is {result.n_iter!r}")
@@ -84,7 +84,7 @@ def _extra(result, name, moderate):
 
 def axioms(ns):
     """What the traits claim."""
-    metric, x, y, result = ns["metric"], ns["x"], ns["y"], ns["found"]
+    metric, x, y, result = ns["metric"], ns["x"], ns["y"], ns["answer"]
     traits, slack = metric.traits, noise(metric, x, y, result.value)
     gap = result.gap or 0.0
     if traits.nonnegative:
@@ -187,7 +187,7 @@ def _solve(name, params, x, y):
 
 def graded(ns):
     """A gradient is finite and of the shape of its series, and its value is the value."""
-    metric, x, y, (value, grad_x, grad_y) = ns["metric"], ns["x"], ns["y"], ns["found"]
+    metric, x, y, (value, grad_x, grad_y) = ns["metric"], ns["x"], ns["y"], ns["answer"]
     finite((value, grad_x, grad_y), "value_and_grad")
     require(grad_x.shape == x.values.shape and grad_y.shape == y.values.shape, "a gradient of another shape")
     result = metric.solve(x, y)
@@ -204,22 +204,22 @@ def graded(ns):
 
 def all_pairs(ns):
     """A matrix is that of the single distances."""
-    metric, X, Y, D = ns["metric"], ns["X"], ns["Y"], ns["found"]
+    metric, X, Y, D = ns["metric"], ns["X"], ns["Y"], ns["answer"]
     finite(D, "the matrix")
     require(D.shape == (len(X), len(Y)), f"shape {D.shape}")
     i, j = (int(k) for k in np.unravel_index(int(ns["entry"]) % D.size, D.shape))
-    one = metric.solve(X[i], Y[j])
-    close(D[i, j], one.value, noise(metric, X[i], Y[j], one.value) + 2 * (one.gap or 0.0), f"entry ({i}, {j})")
+    single = metric.solve(X[i], Y[j])
+    close(D[i, j], single.value, noise(metric, X[i], Y[j], single.value) + 2 * (single.gap or 0.0), f"entry ({i}, {j})")
 
 
 def nearest(ns):
     """Neighbours are those of the whole matrix."""
-    metric, found, k = ns["metric"], ns["found"], ns["k"]
-    finite(found.distances, "distances")
+    metric, answer, k = ns["metric"], ns["answer"], ns["k"]
+    finite(answer.distances, "distances")
     D = stotmetrics.pairwise(ns["Q"], ns["X"], metric)
     best = np.sort(D, axis=1)[:, :k]
     slack = RTOL * np.abs(best) + 1e-300 + _gap(metric, ns)
-    require((np.abs(found.distances - best) <= slack).all(), f"{found.distances} are not the least of {D}")
+    require((np.abs(answer.distances - best) <= slack).all(), f"{answer.distances} are not the least of {D}")
 
 
 def _gap(metric, ns):
@@ -228,18 +228,20 @@ def _gap(metric, ns):
 
 def centred(ns):
     """A barycenter is finite and no worse than where it starts; no step leaves it there."""
-    metric, X, found = ns["metric"], ns["X"], ns["found"]
-    finite((found.values, found.objective), "the barycenter")
+    metric, X, answer = ns["metric"], ns["X"], ns["answer"]
+    finite((answer.values, answer.objective), "the barycenter")
     start = stotmetrics.barycenter(X, metric, max_iter=0)
     finite((start.values, start.objective), "its start")
     require(start.n_iter == 0, f"{start.n_iter} steps where none was allowed")
-    slack = 1e-6 * (abs(start.objective) + abs(found.objective)) + 1e-300
-    require(found.objective <= start.objective + slack, f"{found.objective!r} is above {start.objective!r}, the start")
+    slack = 1e-6 * (abs(start.objective) + abs(answer.objective)) + 1e-300
+    require(
+        answer.objective <= start.objective + slack, f"{answer.objective!r} is above {start.objective!r}, the start"
+    )
 
 
 def followed(ns):
     """A path is in the order of both series, and its value is the value."""
-    metric, x, y, (path, value) = ns["metric"], ns["x"], ns["y"], ns["found"]
+    metric, x, y, (path, value) = ns["metric"], ns["x"], ns["y"], ns["answer"]
     require(math.isfinite(value), f"value is {value!r}")
     close(value, metric(x, y), 0.0, "alignment_path and distance")
     require(all(0 <= i < len(x) and 0 <= j < len(y) for i, j in path), f"{path} leaves the series")
@@ -249,7 +251,7 @@ def followed(ns):
 
 def bounded(ns):
     """A lower bound is never above the value."""
-    metric, x, y, bound = ns["metric"], ns["x"], ns["y"], ns["found"]
+    metric, x, y, bound = ns["metric"], ns["x"], ns["y"], ns["answer"]
     result = metric.solve(x, y)
     allowed = noise(metric, x, y, result.value) + (result.gap or 0.0)
     require(not math.isnan(bound) and bound <= result.value + allowed, f"{bound!r} is above {result.value!r}")
@@ -257,16 +259,16 @@ def bounded(ns):
 
 def all_bounded(ns):
     """Nor are those of a set."""
-    metric, X, found = ns["metric"], ns["X"], ns["found"]
-    require(not np.isnan(found).any(), f"bounds {found}")
+    metric, X, answer = ns["metric"], ns["X"], ns["answer"]
+    require(not np.isnan(answer).any(), f"bounds {answer}")
     for i, x in enumerate(X):
-        bounded({"metric": metric, "x": x, "y": X[-1], "found": float(found[i, -1])})
+        bounded({"metric": metric, "x": x, "y": X[-1], "answer": float(answer[i, -1])})
 
 
 def enclosed(ns):
     """An envelope encloses its series."""
-    finite(list(ns["found"]), "the envelope")
-    lower, upper = ns["found"]
+    finite(list(ns["answer"]), "the envelope")
+    lower, upper = ns["answer"]
     v = ns["v"].reshape(lower.shape)
     require((lower <= v).all() and (v <= upper).all(), "a value outside")
 
@@ -275,13 +277,13 @@ def smoothed(ns):
     """Several smoothings at once are one after the other."""
     for k, gamma in enumerate(ns["gammas"]):
         D = stotmetrics.pairwise(ns["X"], metric=stotmetrics.get_metric("sta", **{**ns["params"], "gamma": gamma}))
-        finite(ns["found"][k], "the matrices")
-        require(np.allclose(ns["found"][k], D, rtol=1e-6, atol=1e-300), f"other distances at gamma = {gamma!r}")
+        finite(ns["answer"][k], "the matrices")
+        require(np.allclose(ns["answer"][k], D, rtol=1e-6, atol=1e-300), f"other distances at gamma = {gamma!r}")
 
 
 def aligned(ns):
     """Soft-DTW of a cost matrix: an alignment starts and ends in the corners."""
-    result = ns["found"]
+    result = ns["answer"]
     finite((result.value, result.alignment), "softdtw_from_cost")
     require(result.alignment.min() >= 0 and result.alignment.max() <= 1 + 1e-6, "the alignment leaves [0, 1]")
     close(result.alignment[0, 0], 1.0, 1e-6, "the first corner")
@@ -302,7 +304,7 @@ def grounded(ns):
 
 def transported(ns):
     """A plan is finite and not negative, its marginals are kept to stopThr, and its parts add up."""
-    plan, log = ns["found"]
+    plan, log = ns["answer"]
     a, b, M = ns["a"], ns["b"], ns["M"]
     finite(plan, "the plan")
     require(plan.min() >= 0, f"the plan holds {plan.min()!r}")
@@ -321,7 +323,7 @@ def transported(ns):
 
 def diverged(ns):
     """A divergence is finite, 0 between equal masses, and the same from both sides."""
-    value, log = ns["found"]
+    value, log = ns["answer"]
     require(math.isfinite(value) and math.isfinite(log["gap"]) and log["gap"] >= 0, f"{value!r}, gap {log['gap']!r}")
     finite({name: log[name] for name in ("ab", "aa", "bb")}, "log")
     if ns["a"].tolist() == ns["b"].tolist():
@@ -334,6 +336,6 @@ def diverged(ns):
 
 def read_back(ns):
     """A series holds what was handed over; a set holds such series."""
-    for series in ns["found"]:
+    for series in ns["answer"]:
         finite((series.values, series.times, series.weights), "the series")
         require((np.diff(series.times) > 0).all(), "times that do not increase")
