@@ -11,11 +11,13 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_memory, validate_data
 
 from ..api import pairwise
-from ..arrays import FloatArray
+from ..arrays import FloatArray, is_integer, real_array
 from ..engine.remembered import remembering
+from ..errors import InvalidParameterError, InvalidSeriesError
 from ..series import Series
 from ..spec.admission import check_sets, read_set
 from ..spec.bound import BoundMetric, get_metric
+from ..spec.parameters import shown
 
 
 class SeriesEstimator(BaseEstimator):
@@ -37,12 +39,21 @@ class SeriesEstimator(BaseEstimator):
         return tags
 
     def _bind(self) -> BoundMetric:
-        return get_metric(self.metric, **(self.metric_params or {}))
+        params = {} if self.metric_params is None else self.metric_params
+        if not isinstance(params, Mapping):
+            raise InvalidParameterError(
+                f"metric_params must be a mapping, as {{'epsilon': 0.1}}, or None; got {shown(params)}"
+            )
+        return get_metric(self.metric, **params)
 
     def _read(self, X: Any, metric: BoundMetric, *, reset: bool) -> list[Series]:
         """Series that the metric can take; the columns of a table must be those of ``fit``."""
         if is_table(X):
+            if isinstance(X, np.ma.MaskedArray):
+                X = real_array(X, "X", InvalidSeriesError)  # scikit-learn would read what the mask hides
+            dated = _dated_rows(X) if metric.traits.uses_times else None
             X = validate_data(self, X, reset=reset, dtype=np.float64, ensure_all_finite=False)
+            X = X if dated is None else dated
         elif reset:
             # What a table left behind is not true of a list of series.
             for left in ("n_features_in_", "feature_names_in_"):
@@ -74,12 +85,34 @@ class SeriesEstimator(BaseEstimator):
 
 
 def is_table(X: Any) -> bool:
-    """Whether X is for scikit-learn to read: anything but a list of series and arrays of more than two axes."""
+    """Whether X is for scikit-learn to read: one number a cell, and not a set of series that says so itself.
+
+    Sets are sequences of series, arrays of more than two axes or of objects, and frames with an index (instance, time).
+    """
     if sparse.issparse(X):
         return True
-    if isinstance(X, (list, tuple)):
+    if isinstance(X, (list, tuple)) or not (hasattr(X, "shape") or hasattr(X, "__array__")):
         return False
-    return len(X.shape if hasattr(X, "shape") else np.asarray(X).shape) <= 2
+    if getattr(getattr(X, "index", None), "nlevels", 1) > 1:
+        return False
+    shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
+    return len(shape) <= 2 and not (len(shape) == 1 and getattr(getattr(X, "dtype", None), "kind", "") == "O")
+
+
+def _dated_rows(X: Any) -> list[Any] | None:
+    """The rows of a table whose columns are dates or durations: its series, with these times."""
+    columns = getattr(X, "columns", None)
+    if getattr(getattr(columns, "dtype", None), "kind", "") not in ("m", "M"):
+        return None
+    return [X.iloc[k] for k in range(len(X))]
+
+
+def check_int(value: Any, name: str, low: int, high: int | None = None, why: str = "") -> int:
+    """An integer argument of an estimator, or an error that calls it as the user does."""
+    if not is_integer(value) or value < low or (high is not None and value > high):
+        wanted = f"from {low} to {high}" if high is not None else f">= {low}"
+        raise InvalidParameterError(f"{name} must be an integer {wanted}{why}; got {shown(value)}")
+    return int(value)
 
 
 def values_of(series: Series) -> FloatArray:

@@ -1,5 +1,6 @@
 """Clusters of series for scikit-learn: around series of the set, and around barycenters."""
 
+import numbers
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,8 +17,9 @@ from ..engine.barycenters import barycenter
 from ..errors import InvalidParameterError
 from ..series import Series
 from ..series_sets import as_dataset
+from ..spec.admission import check_sets
 from ..spec.bound import BoundMetric
-from ._sklearn_base import SeriesEstimator, values_of
+from ._sklearn_base import SeriesEstimator, check_int, values_of
 
 
 class _Clusters(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, SeriesEstimator):
@@ -71,11 +73,9 @@ class _Clusters(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin,
     def _start(self, X: Any) -> list[Series]:
         self.metric_ = self._bind()
         series = self._read(X, self.metric_, reset=True)
-        for name, most in (("n_clusters", len(series)), ("n_init", np.inf), ("max_iter", np.inf)):
-            value = getattr(self, name)
-            if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or not 1 <= value <= most:
-                of = f" to {most}, the number of series" if most < np.inf else ""
-                raise InvalidParameterError(f"{name} must be an integer from 1{of}; got {value!r}")
+        check_int(self.n_clusters, "n_clusters", 1, len(series), ", the number of series")
+        for name in ("n_init", "max_iter"):
+            check_int(getattr(self, name), name, 1)
         return series
 
 
@@ -300,6 +300,9 @@ class TimeSeriesKMeans(_Clusters):
         """
         series = self._start(X)
         self.metric_.require_gradient()
+        check_int(self.max_iter_barycenter, "max_iter_barycenter", 0)
+        if not isinstance(self.tol, numbers.Real) or not 0.0 <= float(self.tol) < np.inf:
+            raise InvalidParameterError(f"tol must be a number >= 0; got {self.tol!r}")
         weights = _check_sample_weight(sample_weight, series, ensure_non_negative=True)
         random = check_random_state(self.random_state)
         runs = self.n_init if isinstance(self.init, str) else 1
@@ -313,6 +316,7 @@ class TimeSeriesKMeans(_Clusters):
             centers = as_dataset(self.init, name="init")
             if len(centers) != k:
                 raise InvalidParameterError(f"init must hold {k} series, n_clusters; got {len(centers)}")
+            check_sets(series, centers, self.metric_.traits, self.metric_.name, ("X", "init"))
             return centers
         if self.init == "k-means++":
             chosen = spread(lambda i: self._matrix(series, [series[i]], self.metric_)[:, 0], weights, k, random)

@@ -1,5 +1,6 @@
 """Matrices of distances and kernels, for estimators of scikit-learn that take one."""
 
+import numbers
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -283,7 +284,7 @@ class DistanceKernel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SeriesEs
             between = matrix[~np.eye(len(matrix), dtype=bool)]
             median = float(np.median(between)) if between.size else 0.0
             self.sigma_ = median if median > 0 else 1.0
-        elif isinstance(self.sigma, str) or not np.isfinite(self.sigma) or self.sigma <= 0:
+        elif not isinstance(self.sigma, numbers.Real) or not 0.0 < float(self.sigma) < np.inf:
             raise InvalidParameterError(f"sigma must be a number > 0 or 'median'; got {self.sigma!r}")
         else:
             self.sigma_ = float(self.sigma)

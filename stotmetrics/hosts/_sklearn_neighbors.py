@@ -9,11 +9,11 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
-from ..arrays import FloatArray, IntArray
+from ..arrays import FloatArray, IntArray, real_array
 from ..engine.neighbors import NeighborIndex, kneighbors
 from ..errors import InvalidParameterError
 from ..series import Series
-from ._sklearn_base import SeriesEstimator
+from ._sklearn_base import SeriesEstimator, check_int
 
 Weights = str | Callable[[FloatArray], FloatArray]
 
@@ -72,7 +72,9 @@ class _Neighbors(SeriesEstimator):
             See :func:`stotmetrics.kneighbors`.
         """
         check_is_fitted(self, "X_")
-        k = self.n_neighbors if n_neighbors is None else n_neighbors
+        most = len(self.X_) - (X is None)
+        why = ", the training series" + (" but the one that asks" if X is None else "")
+        k = check_int(self.n_neighbors if n_neighbors is None else n_neighbors, "n_neighbors", 1, most, why)
         if X is None:
             distances, indices = _without_self(*self._nearest(self.X_, k + 1))
         else:
@@ -232,7 +234,7 @@ class KNeighborsTimeSeriesRegressor(RegressorMixin, _Neighbors):
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None")
         series = self._keep(X)
-        targets = np.asarray(y, dtype=np.float64)
+        targets = real_array(y, "y", InvalidParameterError)
         if targets.ndim == 2 and targets.shape[1] == 1:
             targets = column_or_1d(targets, warn=True)
         check_consistent_length(series, targets)
@@ -272,7 +274,16 @@ def _check_weights(weights: Weights) -> None:
 
 def _shares(weights: Weights, distances: FloatArray) -> FloatArray:
     if callable(weights):
-        return np.asarray(weights(distances), dtype=np.float64)
+        shares = real_array(weights(distances), "the result of weights", InvalidParameterError)
+        if shares.shape != distances.shape or not np.isfinite(shares).all() or (shares < 0).any():
+            raise InvalidParameterError(
+                f"weights must turn distances of shape {distances.shape} into as many finite numbers >= 0; "
+                f"got shape {shares.shape}" + (f" and values from {np.min(shares):g} on" if shares.size else "")
+            )
+        if not shares.any(axis=1).all():
+            row = int(np.flatnonzero(~shares.any(axis=1))[0])
+            raise InvalidParameterError(f"weights must leave each series a vote; all of series {row} are zero")
+        return shares
     if weights == "uniform":
         return np.ones(distances.shape)
     if (distances < 0).any():

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..api import pairwise
 from ..arrays import FloatArray, contiguous, real_array
-from ..errors import InvalidSeriesError
+from ..errors import InvalidParameterError, InvalidSeriesError
 from ..series import Series, as_series
 from ..spec.bound import BoundMetric, Metric, get_metric
 
@@ -22,7 +22,11 @@ class AeonDistance:
 
     metric: BoundMetric
 
-    def __call__(self, x: Any, y: Any) -> float:
+    def __call__(self, x: Any, y: Any, **params: Any) -> float:
+        if params:  # aeon's distance_params
+            raise InvalidParameterError(
+                f"a metric of this package has its parameters already; give {', '.join(params)} to as_distance instead"
+            )
         return self.metric(by_time(x, "x"), by_time(y, "y"))
 
     @property
@@ -101,7 +105,7 @@ def pairwise_distance(
     array([[0., 4.],
            [4., 0.]])
     """
-    bound = method.metric if isinstance(method, AeonDistance) else get_metric(method, **params)
+    bound = get_metric(method.metric if isinstance(method, AeonDistance) else method, **params)
     if y is not None and getattr(y, "ndim", None) == 2 and getattr(X, "ndim", 3) == 3:
         y = [y]  # instance series, as aeon reads it
     right = None if y is None else [by_time(instance, f"y[{k}]") for k, instance in enumerate(y)]

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, Literal, Protocol, runtime_checkable
 
+import numpy as np
+
 from ..arrays import FloatArray, IntArray
 from ..series import Series
 from . import parameters
@@ -182,7 +184,11 @@ class Calls:
     function: Callable[[Any, Any], float]
 
     def __call__(self, x: Series, y: Series, params: NoParameters) -> float:
-        return float(self.function(_plain(x), _plain(y)))
+        value = self.function(_plain(x), _plain(y))
+        if np.ndim(value):
+            called = getattr(self.function, "__name__", type(self.function).__name__)
+            raise TypeError(f"a function of two series must return a number; {called} gave shape {np.shape(value)}")
+        return float(value)
 
 
 def spec_of_function(function: Callable[..., Any], name: str | None = None) -> MetricSpec:

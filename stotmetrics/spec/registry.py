@@ -196,4 +196,8 @@ def _unknown(name: object) -> str:
         return f"no metric is called {name!r}, and no entry points are found at all; reinstall stotmetrics"
     close = difflib.get_close_matches(name, known, n=2)
     hint = f"did you mean {' or '.join(repr(c) for c in close)}?" if close else f"known: {', '.join(known)}"
+    from multiprocessing import current_process  # longer to import than a name takes to find
+
+    if current_process().name != "MainProcess":
+        hint += "; what another process registered is not known in this one: pass the function or the MetricSpec itself"
     return f"no metric is called {name!r}; {hint}"
