@@ -11,6 +11,7 @@ from ..errors import ConvergenceWarning, InvalidParameterError
 from ..series import Series
 from ..spec.admission import check_pair, check_series
 from ..spec.bound import BoundMetric, Metric, get_metric
+from ..spec.parameters import shown
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -41,12 +42,14 @@ def read_lengths(given: Lengths, shape: Sequence[int], name: str) -> list[int]:
     count, longest = shape[0], shape[1]
     if given is None:
         return [longest] * count
-    lengths = [int(length) for length in given]
-    if len(lengths) != count or not all(1 <= length <= longest for length in lengths):
+    # A tensor of whole numbers, in any precision, is as good as a list of integers.
+    numbers = np.asarray(given.tolist() if hasattr(given, "tolist") else given)
+    whole = numbers.dtype.kind in "iuf" and bool((numbers == np.floor(numbers)).all())
+    if numbers.shape != (count,) or not whole or not all(1 <= length <= longest for length in numbers.tolist()):
         raise InvalidParameterError(
-            f"{name}_lengths must be {count} integers from 1 to {longest}, one for each series; got {lengths}"
+            f"{name}_lengths must be {count} integers from 1 to {longest}, one for each series; got {shown(given)}"
         )
-    return lengths
+    return [int(length) for length in numbers.tolist()]
 
 
 def values_and_slopes(

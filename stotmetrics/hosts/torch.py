@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..errors import InvalidParameterError
 from ..spec.bound import BoundMetric, Metric
 from ._batches import Lengths, check_shapes, loss_metric, read_lengths, values_and_slopes
 
@@ -12,8 +13,10 @@ from ._batches import Lengths, check_shapes, loss_metric, read_lengths, values_a
 class SeriesLoss(torch.nn.Module):
     """A differentiable metric between the series of two batches, one pair for each place in the batch.
 
-    Values and gradients are computed in double precision on the CPU, and come back in the precision and on the device
-    of the input. A gradient of the gradient is not available.
+    Values and gradients are computed in double precision on the CPU. The loss comes back on the device of the input, in
+    the wider precision of input and target (torch's default one where both hold integers), and each gradient as the
+    batch it belongs to. A gradient of the gradient is not available, nor are the transforms of ``torch.func``; in a
+    model that is compiled, wrap the loss in ``torch.compiler.disable``.
 
     Parameters
     ----------
@@ -73,6 +76,13 @@ class SeriesLoss(torch.nn.Module):
         InvalidSeriesError, InvalidParameterError
             If the batches or the lengths cannot be used.
         """
+        for name, batch in (("input", input), ("target", target)):
+            if not isinstance(batch, Tensor):
+                raise InvalidParameterError(
+                    f"{name} must be a tensor; got {type(batch).__name__}; pass torch.tensor(x)"
+                )
+            if batch.is_complex():
+                raise InvalidParameterError(f"{name} must hold real numbers; got dtype {batch.dtype}")
         check_shapes(input.shape, target.shape)
         lengths = (
             read_lengths(input_lengths, input.shape, "input"),
@@ -266,7 +276,10 @@ class _PairwiseValues(torch.autograd.Function):
         ctx.save_for_backward(
             *(None if own is None else torch.as_tensor(own).to(like) for own, like in zip(slopes, (source, target)))
         )
-        return torch.as_tensor(values).to(source)
+        common = torch.promote_types(source.dtype, target.dtype)
+        # As integers the values would lose what follows the point.
+        dtype = common if common.is_floating_point else torch.get_default_dtype()
+        return torch.as_tensor(values).to(source.device, dtype)
 
     @staticmethod
     @torch.autograd.function.once_differentiable

@@ -1,4 +1,4 @@
-"""What may be handed to the estimators for scikit-learn is read as what it is, or refused by the name the user gave it."""
+"""What may be handed to the estimators for scikit-learn is read as what it is, or refused by its name."""
 
 import numpy as np
 import pytest

@@ -157,6 +157,53 @@ def test_what_cannot_be_used_is_refused():
         SoftDTWLoss()(torch.tensor([[1.0], [float("nan")]]), batch(2, 1))
 
 
+def test_the_wider_precision_comes_out_and_each_gradient_as_its_batch():
+    x, y = batch(2, 5, dtype=torch.float32), batch(2, 4, seed=1)
+    for source, target in ((x, y), (y, x)):
+        loss = SoftDTWLoss()(source, target)
+        assert loss.dtype == torch.float64
+        loss.backward()
+    assert (x.grad.dtype, y.grad.dtype) == (torch.float32, torch.float64)
+    assert SoftDTWLoss()(x.half(), x.bfloat16()).dtype == torch.float32
+
+
+def test_integers_are_read_exactly_and_lose_nothing():
+    x, y = torch.tensor([[0, 3, 1]]), torch.tensor([[1, 2]], dtype=torch.uint8)
+    expected = stotmetrics.softdtw([0, 3, 1], [1, 2])
+    values = SoftDTWLoss(reduction="none")(x, y)
+    assert values.dtype == torch.get_default_dtype()
+    assert values.item() == pytest.approx(expected, rel=1e-6)
+    assert expected != round(expected)
+    past = batch(1, 3)
+    SoftDTWLoss()(past, y).backward()
+    assert past.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize(
+    "lengths", [[2.5, 3], [True, True], "23", 3, torch.tensor(3), torch.tensor([[2], [3]]), [0, 3], [float("nan"), 3]]
+)
+def test_lengths_are_whole_numbers_one_for_each_series(lengths):
+    x, y = batch(2, 3), batch(2, 3, seed=1)
+    with pytest.raises(InvalidParameterError, match="target_lengths must be 2 integers from 1 to 3"):
+        SoftDTWLoss()(x, y, target_lengths=lengths)
+
+
+@pytest.mark.parametrize("lengths", [(2, 3), np.array([2, 3]), torch.tensor([2.0, 3.0]), torch.tensor([2, 3])])
+def test_lengths_come_in_any_container(lengths):
+    x, y = batch(2, 3), batch(2, 3, seed=1)
+    torch.testing.assert_close(SoftDTWLoss()(x, y, lengths), SoftDTWLoss()(x, y, [2, 3]))
+
+
+def test_what_is_no_batch_of_real_numbers_is_refused_by_name():
+    x = batch(2, 3)
+    with pytest.raises(InvalidParameterError, match="target must be a tensor; got list"):
+        SoftDTWLoss()(x, [[1.0]])
+    with pytest.raises(InvalidParameterError, match="input must hold real numbers; got dtype torch.complex128"):
+        SoftDTWLoss()(x.to(torch.complex128), x)
+    with pytest.raises(NotImplementedError, match="meta"):
+        SoftDTWLoss()(x.detach().to("meta"), x)
+
+
 def test_a_pair_that_does_not_converge_says_so():
     x, y = batch(1, 3, 3, low=0.2), batch(1, 3, 3, low=0.2, seed=1)
     with pytest.warns(ConvergenceWarning, match="sta did not converge for 1 of 1 pairs"):
