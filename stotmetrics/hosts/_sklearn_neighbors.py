@@ -272,6 +272,15 @@ def _check_weights(weights: Weights) -> None:
         raise InvalidParameterError(f"weights must be 'uniform', 'distance' or a function; got {weights!r}")
 
 
+def check_votes(distances: FloatArray) -> None:
+    """Refuse votes by the inverse of negative distances."""
+    if (distances < 0).any():
+        raise InvalidParameterError(
+            f"weights='distance' needs distances >= 0; got {distances.min():g}; take a metric that is non-negative, "
+            "such as 'dtw' or 'tiot' in place of 'softdtw', or weights='uniform'"
+        )
+
+
 def _shares(weights: Weights, distances: FloatArray) -> FloatArray:
     if callable(weights):
         shares = real_array(weights(distances), "the result of weights", InvalidParameterError)
@@ -286,11 +295,7 @@ def _shares(weights: Weights, distances: FloatArray) -> FloatArray:
         return shares
     if weights == "uniform":
         return np.ones(distances.shape)
-    if (distances < 0).any():
-        raise InvalidParameterError(
-            f"weights='distance' needs distances >= 0; got {distances.min():g}; take a metric that is non-negative, "
-            "such as 'dtw' or 'tiot' in place of 'softdtw', or weights='uniform'"
-        )
+    check_votes(distances)
     # A neighbour at no distance answers alone.
     same = distances == 0
     with np.errstate(divide="ignore"):

@@ -4,6 +4,7 @@ A method here takes the one it stands in for and gives way to it for everything 
 ``stotmetrics.hosts.tslearn`` and ``patch_tslearn`` share them.
 """
 
+import numbers
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
@@ -22,8 +23,9 @@ from ..series_sets import as_dataset
 from ..spec import registry
 from ..spec.bound import BoundMetric, get_metric
 from ..spec.metric import MetricSpec
+from ._sklearn_base import check_int
 from ._sklearn_clusters import spread
-from ._sklearn_neighbors import _without_self
+from ._sklearn_neighbors import _without_self, check_votes
 from ._tslearn_inputs import NotServedError, band_of, by_time, smoothing, to_time_series_dataset
 
 Method = Callable[..., Any]
@@ -105,6 +107,8 @@ def neighbours_matrix(method: Method) -> Method:
             if metric is None:
                 return method(self, X)
             nearest = kneighbors(train, queries, metric, min(self.n_neighbors, len(train)), n_jobs=self.n_jobs)
+            if ours is not None and self.weights == "distance":
+                check_votes(nearest.distances)
         except (ValueError, FloatingPointError):
             if ours is not None:
                 raise
@@ -157,9 +161,13 @@ def means_first(method: Method) -> Method:
     @wraps(method)
     def _fit_one_init(self: Any, X: Any, x_squared_norms: Any, rs: Any) -> Any:
         metric = getattr(self, "_standing_for", None)
+        if metric is not None:
+            # The square of a negative distance would count as far.
+            self._squared_inertia = metric.traits.nonnegative
         if metric is None or not isinstance(self.init, str) or self.init != "k-means++":
             return method(self, X, x_squared_norms, rs)
         metric.require_gradient()
+        check_int(self.n_clusters, "n_clusters", 1, len(X), ", the number of series")
         random = check_random_state(rs)
         chosen: IntArray = spread(
             lambda i: matrix(X, X[i : i + 1], metric, self.n_jobs)[:, 0], np.ones(len(X)), self.n_clusters, random
@@ -235,6 +243,12 @@ def _rate(distances: FloatArray) -> float:
     return 1.0 / median if median > 0 else 1.0
 
 
+def _check_rate(gamma: Any, name: str) -> None:
+    is_rate = isinstance(gamma, numbers.Real) and 0.0 < float(gamma) < np.inf
+    if not is_rate and not (isinstance(gamma, str) and gamma == "auto"):
+        raise InvalidParameterError(f"{name} must be a number > 0 or 'auto'; got {gamma!r}")
+
+
 def kernel_means(method: Method) -> Method:
     """``KernelKMeans._get_kernel``: ``exp(-gamma d)``; gamma is one over the median distance unless it is given."""
 
@@ -245,6 +259,7 @@ def kernel_means(method: Method) -> Method:
         params = dict(self.kernel_params or {})
         gamma = params.pop("kernel_gamma", "auto")
         distances = matrix(X, Y, bound_of(self.kernel, params), self.n_jobs)
+        _check_rate(gamma, "kernel_gamma")
         if Y is None:
             self.kernel_gamma_ = _rate(distances) if gamma == "auto" else float(gamma)
         return _exponential(distances, self.kernel_gamma_)
@@ -264,6 +279,7 @@ def machine_input(method: Method) -> Method:
         if y is not None:
             _, y = check_X_y(np.zeros((len(X), 1)), y)
         if fit_time:
+            _check_rate(self.gamma, "gamma")
             distances = matrix(X, None, metric, self.n_jobs)
             self._X_fit, self.classes_ = X, np.unique(y)
             self.gamma_ = _rate(distances) if self.gamma == "auto" else self.gamma

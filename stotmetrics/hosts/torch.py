@@ -78,9 +78,7 @@ class SeriesLoss(torch.nn.Module):
         """
         for name, batch in (("input", input), ("target", target)):
             if not isinstance(batch, Tensor):
-                raise InvalidParameterError(
-                    f"{name} must be a tensor; got {type(batch).__name__}; pass torch.tensor(x)"
-                )
+                raise InvalidParameterError(f"{name} must be a tensor, as torch.tensor(x); got {type(batch).__name__}")
             if batch.is_complex():
                 raise InvalidParameterError(f"{name} must hold real numbers; got dtype {batch.dtype}")
         check_shapes(input.shape, target.shape)

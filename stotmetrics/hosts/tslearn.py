@@ -108,7 +108,7 @@ class TimeSeriesKMeans(_clustering.TimeSeriesKMeans):
     """``tslearn.clustering.TimeSeriesKMeans`` whose ``metric`` is also any of this package that has a gradient.
 
     Names that tslearn has itself ("dtw", "softdtw", "euclidean") stay tslearn's. As there, the inertia is the mean of
-    the squares of the distances.
+    the squares of the distances; of a metric that may be negative it is the mean of the distances.
 
     Examples
     --------
@@ -219,6 +219,9 @@ def patch_tslearn() -> None:
     What is not served here runs as before: other backends, the Itakura parallelogram, bands between series of different
     lengths. Names that modules of yours imported from tslearn before, as in ``from tslearn.metrics import dtw``, are
     replaced too where these modules are called ``tslearn.something``; elsewhere import them after the patch.
+
+    It holds in this process: workers of ``n_jobs`` that are processes of their own know tslearn as it is. For those take
+    the estimators of this module, which need no patch.
 
     Calling it again changes nothing. :func:`unpatch_tslearn` takes it back.
 

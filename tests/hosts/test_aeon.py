@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import stotmetrics
-from stotmetrics import InvalidSeriesError
+from stotmetrics import InvalidParameterError, InvalidSeriesError
 from stotmetrics.hosts.aeon import as_distance, pairwise_distance
 
 pytest.importorskip("aeon")
@@ -91,6 +91,16 @@ def test_it_pickles_compares_and_has_a_name():
     assert pickle.loads(pickle.dumps(distance)) == distance
     assert distance.__name__ == "stotmetrics_tiot"
     assert distance(UNIVARIATE[0], UNIVARIATE[9]) == stotmetrics.tiot(UNIVARIATE[0, 0], UNIVARIATE[9, 0], p=1)
+
+
+def test_parameters_of_a_metric_that_has_them_already_are_refused():
+    from aeon.classification.distance_based import KNeighborsTimeSeriesClassifier
+
+    with pytest.raises(TypeError, match="has its parameters already; got also band"):
+        pairwise_distance(UNIVARIATE, method=as_distance("dtw"), band=1)
+    model = KNeighborsTimeSeriesClassifier(distance=as_distance("dtw"), distance_params={"band": 1})
+    with pytest.raises(InvalidParameterError, match="give band to as_distance instead"):
+        model.fit(UNIVARIATE, LABELS).predict(UNIVARIATE)
 
 
 def test_an_array_of_three_axes_is_no_series():

@@ -196,9 +196,9 @@ def test_lengths_come_in_any_container(lengths):
 
 def test_what_is_no_batch_of_real_numbers_is_refused_by_name():
     x = batch(2, 3)
-    with pytest.raises(InvalidParameterError, match="target must be a tensor; got list"):
+    with pytest.raises(InvalidParameterError, match="target must be a tensor"):
         SoftDTWLoss()(x, [[1.0]])
-    with pytest.raises(InvalidParameterError, match="input must hold real numbers; got dtype torch.complex128"):
+    with pytest.raises(InvalidParameterError, match=r"input must hold real numbers; got dtype torch\.complex128"):
         SoftDTWLoss()(x.to(torch.complex128), x)
     with pytest.raises(NotImplementedError, match="meta"):
         SoftDTWLoss()(x.detach().to("meta"), x)

@@ -98,6 +98,35 @@ def test_negative_distances_are_no_trouble_to_neighbours(get):
     np.testing.assert_array_equal(model.predict(EQUAL[10:]), LABELS[:10][matrix.argmin(axis=1)])
 
 
+def test_votes_by_the_inverse_of_a_negative_distance_are_refused(get):
+    metric = stotmetrics.get_metric("softdtw", gamma=1.0)
+    model = get("KNeighborsTimeSeriesClassifier")(2, metric=metric, weights="distance").fit(EQUAL, LABELS)
+    with pytest.raises(InvalidParameterError, match="weights='distance' needs distances >= 0"):
+        model.predict(EQUAL)
+    votes = get("KNeighborsTimeSeriesClassifier")(2, metric="tiot", weights="distance").fit(EQUAL, LABELS)
+    np.testing.assert_array_equal(votes.predict(EQUAL), LABELS)
+
+
+def test_inertia_of_negative_distances_is_their_mean(get):
+    metric = stotmetrics.get_metric("softdtw", gamma=1.0)
+    model = get("TimeSeriesKMeans")(2, metric=metric, max_iter=3, random_state=0).fit(EQUAL)
+    nearest = stotmetrics.pairwise(EQUAL, model.cluster_centers_, metric=metric).min(axis=1)
+    assert nearest.min() < 0
+    assert model.inertia_ == pytest.approx(nearest.mean())
+    squared = get("TimeSeriesKMeans")(2, metric="tiot", max_iter=3, random_state=0).fit(EQUAL)
+    nearest = stotmetrics.pairwise(EQUAL, squared.cluster_centers_, metric="tiot").min(axis=1)
+    assert squared.inertia_ == pytest.approx((nearest**2).mean())
+
+
+def test_arguments_that_cannot_be_used_are_refused_by_their_names(get):
+    with pytest.raises(InvalidParameterError, match="n_clusters must be an integer from 1 to 16, the number of series"):
+        get("TimeSeriesKMeans")(17, metric="tiot").fit(EQUAL)
+    with pytest.raises(InvalidParameterError, match="gamma must be a number > 0 or 'auto'; got 'scale'"):
+        get("TimeSeriesSVC")(kernel="tiot", gamma="scale").fit(EQUAL, LABELS)
+    with pytest.raises(InvalidParameterError, match="kernel_gamma must be a number > 0 or 'auto'; got -1"):
+        get("KernelKMeans")(2, kernel="tiot", kernel_params={"kernel_gamma": -1.0}).fit(EQUAL)
+
+
 def test_regressor_and_search_leave_the_series_itself_out(get):
     targets = np.arange(16.0)
     matrix = stotmetrics.pairwise(EQUAL, metric="tiot")
