@@ -220,8 +220,8 @@ def patch_tslearn() -> None:
     lengths. Names that modules of yours imported from tslearn before, as in ``from tslearn.metrics import dtw``, are
     replaced too where these modules are called ``tslearn.something``; elsewhere import them after the patch.
 
-    It holds in this process: workers of ``n_jobs`` that are processes of their own know tslearn as it is. For those take
-    the estimators of this module, which need no patch.
+    It holds in this process: workers of ``n_jobs`` that are processes of their own know tslearn as it is. For those
+    take the estimators of this module, which need no patch.
 
     Calling it again changes nothing. :func:`unpatch_tslearn` takes it back.
 
