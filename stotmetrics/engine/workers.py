@@ -182,7 +182,15 @@ class Workers:
                     break
             else:
                 return
-        yield from self._hand_out(function, tasks)
+        if self._several or self._eager:
+            yield from self._hand_out(function, tasks)
+            return
+        stop = Stop()
+        try:
+            for number, task in enumerate(tasks):
+                yield _work(stop, self.load, function, number, task)[1]
+        finally:
+            stop.ask()
 
     def _hand_out(self, function: Function, tasks: Iterator[tuple[Any, ...]]) -> Iterator[Any]:
         stop, out, turn = Stop(), dict[int, tuple[Any, ...]](), threading.Lock()

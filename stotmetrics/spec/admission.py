@@ -93,7 +93,8 @@ def check_pair(x: Series, y: Series, traits: Traits, metric: str, x_name: str = 
 
 def check_sets(left: list[Series], right: list[Series], traits: Traits, metric: str, names: tuple[str, str]) -> None:
     """Refuse two sets of series whose every pair a metric with these traits could not compare."""
-    for name, series in zip(names, (left, right), strict=True):
+    sets = (left,) if right is left else (left, right)
+    for name, series in zip(names, sets):
         for i, member in enumerate(series):
             check_series(member, traits, metric, f"{name}[{i}]")
             check_pair(left[0], member, traits, metric, f"{names[0]}[0]", f"{name}[{i}]")
