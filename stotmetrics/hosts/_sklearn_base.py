@@ -1,5 +1,6 @@
 """What the estimators for scikit-learn share: reading series as scikit-learn hands them over, and the metric."""
 
+import numbers
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -113,6 +114,13 @@ def check_int(value: Any, name: str, low: int, high: int | None = None, why: str
         wanted = f"from {low} to {high}" if high is not None else f">= {low}"
         raise InvalidParameterError(f"{name} must be an integer {wanted}{why}; got {shown(value)}")
     return int(value)
+
+
+def is_number(value: Any, *, positive: bool) -> bool:
+    """Whether a value is a finite real number above zero, or from zero up."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        return False
+    return 0.0 < float(value) < np.inf or (not positive and value == 0)
 
 
 def values_of(series: Series) -> FloatArray:

@@ -1,6 +1,5 @@
 """Clusters of series for scikit-learn: around series of the set, and around barycenters."""
 
-import numbers
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,7 +18,7 @@ from ..series import Series
 from ..series_sets import as_dataset
 from ..spec.admission import check_sets
 from ..spec.bound import BoundMetric
-from ._sklearn_base import SeriesEstimator, check_int, values_of
+from ._sklearn_base import SeriesEstimator, check_int, is_number, values_of
 
 
 class _Clusters(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, SeriesEstimator):
@@ -301,7 +300,7 @@ class TimeSeriesKMeans(_Clusters):
         series = self._start(X)
         self.metric_.require_gradient()
         check_int(self.max_iter_barycenter, "max_iter_barycenter", 0)
-        if not isinstance(self.tol, numbers.Real) or not 0.0 <= float(self.tol) < np.inf:
+        if not is_number(self.tol, positive=False):
             raise InvalidParameterError(f"tol must be a number >= 0; got {self.tol!r}")
         weights = _check_sample_weight(sample_weight, series, ensure_non_negative=True)
         random = check_random_state(self.random_state)

@@ -1,6 +1,5 @@
 """Matrices of distances and kernels, for estimators of scikit-learn that take one."""
 
-import numbers
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from ..errors import InvalidParameterError, InvalidSeriesError
 from ..series import Series
 from ..series_sets import as_dataset
 from ..spec.bound import BoundMetric, FlatMetric, Metric, get_metric
-from ._sklearn_base import SeriesEstimator
+from ._sklearn_base import SeriesEstimator, is_number
 
 
 class PairwiseDistances(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SeriesEstimator):
@@ -284,7 +283,7 @@ class DistanceKernel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SeriesEs
             between = matrix[~np.eye(len(matrix), dtype=bool)]
             median = float(np.median(between)) if between.size else 0.0
             self.sigma_ = median if median > 0 else 1.0
-        elif not isinstance(self.sigma, numbers.Real) or not 0.0 < float(self.sigma) < np.inf:
+        elif not is_number(self.sigma, positive=True):
             raise InvalidParameterError(f"sigma must be a number > 0 or 'median'; got {self.sigma!r}")
         else:
             self.sigma_ = float(self.sigma)

@@ -4,7 +4,6 @@ A method here takes the one it stands in for and gives way to it for everything 
 ``stotmetrics.hosts.tslearn`` and ``patch_tslearn`` share them.
 """
 
-import numbers
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
@@ -23,7 +22,7 @@ from ..series_sets import as_dataset
 from ..spec import registry
 from ..spec.bound import BoundMetric, get_metric
 from ..spec.metric import MetricSpec
-from ._sklearn_base import check_int
+from ._sklearn_base import check_int, is_number
 from ._sklearn_clusters import spread
 from ._sklearn_neighbors import _without_self, check_votes
 from ._tslearn_inputs import NotServedError, band_of, by_time, smoothing, to_time_series_dataset
@@ -244,8 +243,7 @@ def _rate(distances: FloatArray) -> float:
 
 
 def _check_rate(gamma: Any, name: str) -> None:
-    is_rate = isinstance(gamma, numbers.Real) and 0.0 < float(gamma) < np.inf
-    if not is_rate and not (isinstance(gamma, str) and gamma == "auto"):
+    if not is_number(gamma, positive=True) and not (isinstance(gamma, str) and gamma == "auto"):
         raise InvalidParameterError(f"{name} must be a number > 0 or 'auto'; got {gamma!r}")
 
 

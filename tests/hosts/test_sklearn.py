@@ -400,7 +400,7 @@ def test_columns_of_a_table_are_remembered():
         (TimeSeriesKMedoids(2, init="far"), "init must be 'k-medoids"),
         (TimeSeriesKMeans(2, init=[[0.0]]), "init must hold 2 series"),
         (TimeSeriesKMeans(2, init="far"), "init must be 'k-means"),
-        (TimeSeriesKMeans(2, max_iter=0), "max_iter must be an integer from 1"),
+        (TimeSeriesKMeans(2, max_iter=0), "max_iter must be an integer >= 1"),
     ],
 )
 def test_what_cannot_be_used_is_refused(model, words):
