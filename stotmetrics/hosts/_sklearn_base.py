@@ -118,7 +118,7 @@ def check_int(value: Any, name: str, low: int, high: int | None = None, why: str
 
 def is_number(value: Any, *, positive: bool) -> bool:
     """Whether a value is a finite real number above zero, or from zero up."""
-    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
         return False
     return 0.0 < float(value) < np.inf or (not positive and value == 0)
 
