@@ -18,7 +18,7 @@ _FAMILIES = {
 
 
 def kernel_builds() -> dict[str, str]:
-    """The build of every family of kernels that runs in this process: ``baseline`` or ``avx2``.
+    """The build of every family of kernels that runs in this process: ``baseline``, ``avx2`` or ``avx512``.
 
     It is the widest that the processor has, or the one that the environment variable ``STOTMETRICS_CPU`` names.
 

@@ -3,16 +3,15 @@
 ``STOTMETRICS_CPU=baseline|avx2|avx512`` is looked at once, when the first kernel is imported.
 """
 
-from ._simd cimport simd_count, simd_has_avx512, simd_name, simd_runs
+from ._simd cimport simd_count, simd_name, simd_runs
 
 import os
-import warnings
 
 
 cdef int chosen = 0
 
-# There is no build for AVX-512 alone: that word runs the widest build that there is.
-_WORDS = ("baseline", "avx2", "avx512")
+# Those that any machine may be asked for, and those that were compiled: a test compiles one more, see _simd.h.
+_WORDS = tuple(dict.fromkeys(["baseline", "avx2", "avx512", *(simd_name(k).decode() for k in range(simd_count))]))
 
 
 def builds():
@@ -31,10 +30,6 @@ def use_build(str name):
     here = builds()
     if name not in _WORDS:
         raise ValueError(f"the build of the kernels (STOTMETRICS_CPU) is one of {', '.join(_WORDS)}; got {name!r}")
-    if name == "avx512" and simd_has_avx512():
-        message = f"there is no AVX-512 build of the kernels: {here[0]!r} runs instead"
-        warnings.warn(message, RuntimeWarning, stacklevel=2)
-        name = here[0]
     if name not in here:
         raise ValueError(
             f"this processor does not run the build {name!r} of the kernels (STOTMETRICS_CPU); "

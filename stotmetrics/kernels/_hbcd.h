@@ -23,7 +23,7 @@ SIMD_DISPATCH(void, hbcd_sweep,
                double *columns),
               (P, n, m, a, b, u, v, columns))
 
-/* The series of diag(u) P diag(v), over the entries that count. `kept` holds 2 (n m + 4) numbers. */
+/* The series of diag(u) P diag(v), over the entries that count. `kept` holds 2 (n m + SIMD_WIDEST) numbers. */
 SIMD_DISPATCH(void, hbcd_expand,
               (const double *P, const double *A, const double *B, ptrdiff_t n, ptrdiff_t m, const double *u,
                const double *v, double *kept, hbcd_series *found),
@@ -92,7 +92,7 @@ SIMD_ENTRY void SIMD(hbcd_sweep)(const double *P, ptrdiff_t n, ptrdiff_t m, cons
         v[j] = b[j] / columns[j];
 }
 
-/* moments[k] += sum of P ((D - centre) inverse)^k for k = 1 .. HBCD_TERMS over `count` entries, a multiple of 4; P is
+/* moments[k] += sum of P ((D - centre) inverse)^k for k = 1 .. HBCD_TERMS over `count` entries, a multiple of SIMD_WIDEST; P is
  * overwritten. */
 SIMD_INLINE void SIMD(hbcd_powers)(double *P, const double *D, ptrdiff_t count, double centre, double inverse,
                                    double *moments)
@@ -116,7 +116,7 @@ SIMD_INLINE void SIMD(hbcd_powers)(double *P, const double *D, ptrdiff_t count, 
 SIMD_ENTRY void SIMD(hbcd_expand)(const double *P, const double *A, const double *B, ptrdiff_t n, ptrdiff_t m,
                                   const double *u, const double *v, double *kept, hbcd_series *found)
 {
-    double *D = kept + n * m + 4, low = INFINITY, high = -INFINITY;
+    double *D = kept + n * m + SIMD_WIDEST, low = INFINITY, high = -INFINITY;
     ptrdiff_t count = 0;
     for (ptrdiff_t i = 0; i < n; i++)
         for (ptrdiff_t j = 0; j < m; j++) {
@@ -134,14 +134,14 @@ SIMD_ENTRY void SIMD(hbcd_expand)(const double *P, const double *A, const double
     }
     found->centre = 0.5 * (low + high);
     found->radius = 0.5 * (high - low) + 1e-300;
-    for (ptrdiff_t j = count; j < count + 4; j++) {
+    for (ptrdiff_t j = count; j < count + SIMD_WIDEST; j++) {
         kept[j] = 0;
         D[j] = found->centre;
     }
     for (ptrdiff_t start = 0; start < count; start += 512) {
-        ptrdiff_t left = count - start;
-        SIMD(hbcd_powers)(kept + start, D + start, left < 512 ? (left + 3) / 4 * 4 : 512, found->centre,
-                    1.0 / found->radius, found->moments);
+        const ptrdiff_t left = (count - start + SIMD_WIDEST - 1) / SIMD_WIDEST * SIMD_WIDEST;
+        SIMD(hbcd_powers)(kept + start, D + start, left < 512 ? left : 512, found->centre, 1.0 / found->radius,
+                          found->moments);
     }
 }
 

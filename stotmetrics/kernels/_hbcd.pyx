@@ -10,7 +10,7 @@ from ._core cimport NOT_CONVERGED, OK
 from ._cpu cimport chosen
 from ._entropic cimport Entropic, Saddle, Workspace, certify, evaluate
 from ._interrupt cimport SLICE, heard, interrupted, turn
-from ._simd cimport simd_follow, simd_running
+from ._simd cimport SIMD_WIDEST, simd_follow, simd_running
 
 import numpy as np
 
@@ -121,7 +121,7 @@ cdef int hybrid(
 cdef class Descent(Workspace):
     """Memory for one run of the paper's algorithm, kept from pair to pair, and where the last one stopped."""
 
-    cdef double[::1] kept           # 2 (n m + 4): the entries of the plan that count, and A - B at them
+    cdef double[::1] kept           # 2 (n m + SIMD_WIDEST): the entries of the plan that count, and A - B at them
 
     def __cinit__(self):
         self.kept = np.empty(0)
@@ -140,7 +140,7 @@ cdef class Descent(Workspace):
         Py_ssize_t max_sweeps,
     ):
         """(status, value, objective, gap, w, sweeps) of where the paper's rule stops."""
-        cdef Py_ssize_t wanted = 2 * (x.shape[0] * y.shape[0] + 4)
+        cdef Py_ssize_t wanted = 2 * (x.shape[0] * y.shape[0] + SIMD_WIDEST)
         cdef Saddle found
         cdef int status
         self.pose(x, t, a, y, s, b, p)

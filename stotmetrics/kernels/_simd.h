@@ -15,9 +15,13 @@
  * The second inclusion includes the header again for each build, and `sum_of(v, n)` runs the one that _cpu.pyx has
  * chosen. Inside of a build: SIMD(name) is the name of a function of this build, SIMD_ENTRY starts one that is
  * dispatched to, SIMD_INLINE one that those use, and SIMD_FMA, SIMD_MAX, SIMD_MIN are a b + c and what they say; of two
- * numbers, one of them NaN, MAX and MIN take the second.
+ * numbers, one of them NaN, MAX and MIN take the second. A vector, simd_vec, has SIMD_W doubles, 4 or 8 by the build;
+ * what is laid out for every build is padded by SIMD_WIDEST.
  *
  * No other file knows of any processor. Another build takes a pass at the end of this file and a row of simd_builds.
+ *
+ * With SIMD_WIDE_ON_AVX2 the pass for AVX-512 is compiled for AVX2, two registers a vector: slow, but any processor of
+ * today runs the code of the wide build through the tests.
  */
 #ifndef STOTMETRICS_SIMD_H
 #define STOTMETRICS_SIMD_H
@@ -38,18 +42,27 @@
 
 /* ---- types ------------------------------------------------------------------------------------------------------ */
 
-#define SIMD_W 4
+#define SIMD_WIDEST 8
 
-typedef double simd_vec __attribute__((vector_size(8 * SIMD_W)));
-typedef int64_t simd_bits __attribute__((vector_size(8 * SIMD_W)));
-typedef uint64_t simd_words __attribute__((vector_size(8 * SIMD_W)));
-/* The same at any address. */
-typedef double simd_loose __attribute__((vector_size(8 * SIMD_W), aligned(8), may_alias));
+#define SIMD_TYPES(width)                                                                                              \
+    typedef double simd_vec_##width __attribute__((vector_size(8 * width)));                                           \
+    typedef int64_t simd_bits_##width __attribute__((vector_size(8 * width)));                                         \
+    typedef uint64_t simd_words_##width __attribute__((vector_size(8 * width)));                                       \
+    /* The same at any address. */                                                                                     \
+    typedef double simd_loose_##width __attribute__((vector_size(8 * width), aligned(8), may_alias));
+SIMD_TYPES(4)
+SIMD_TYPES(8)
+
+/* Those of the build. */
+#define simd_vec SIMD_SIZED(simd_vec)
+#define simd_bits SIMD_SIZED(simd_bits)
+#define simd_words SIMD_SIZED(simd_words)
+#define simd_loose SIMD_SIZED(simd_loose)
 
 #if defined(__clang__)
 #define SIMD_UNROLL _Pragma("clang loop unroll(full)")
 #else
-#define SIMD_UNROLL _Pragma("GCC unroll 4")
+#define SIMD_UNROLL _Pragma("GCC unroll 8")
 #endif
 
 /* ---- the choice ------------------------------------------------------------------------------------------------- */
@@ -67,13 +80,10 @@ static int simd_has_avx2(void)
     __builtin_cpu_init();
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
-static int simd_has_avx512(void)
-{
-    __builtin_cpu_init();
-    return __builtin_cpu_supports("avx512f") != 0;
-}
-#else
-static int simd_has_avx512(void) { return 0; }
+#ifndef SIMD_WIDE_ON_AVX2
+/* The system keeps the wide registers of a process, or these functions say no. */
+static int simd_has_avx512(void) { return simd_has_avx2() && __builtin_cpu_supports("avx512f"); }
+#endif
 #endif
 
 /* From the narrowest to the widest. */
@@ -81,6 +91,11 @@ static const simd_build simd_builds[] = {
     {"baseline", simd_always},
 #ifdef SIMD_X86
     {"avx2", simd_has_avx2},
+#ifdef SIMD_WIDE_ON_AVX2
+    {"wide", simd_has_avx2},
+#else
+    {"avx512", simd_has_avx512},
+#endif
 #endif
 };
 static const int simd_count = sizeof simd_builds / sizeof *simd_builds;
@@ -96,7 +111,12 @@ static int simd_runs(int build) { return simd_builds[build].runs(); }
 #define SIMD_DISPATCH(type, name, declared, passed)                                                                    \
     static type name##_baseline declared;                                                                              \
     static type name##_avx2 declared;                                                                                  \
-    static type name declared { return *simd_choice == 1 ? name##_avx2 passed : name##_baseline passed; }
+    static type name##_avx512 declared;                                                                                \
+    static type name declared                                                                                          \
+    {                                                                                                                  \
+        if (*simd_choice == 2) return name##_avx512 passed;                                                            \
+        return *simd_choice == 1 ? name##_avx2 passed : name##_baseline passed;                                        \
+    }
 #else
 #define SIMD_DISPATCH(type, name, declared, passed)                                                                    \
     static type name##_baseline declared;                                                                              \
@@ -106,6 +126,7 @@ static int simd_runs(int build) { return simd_builds[build].runs(); }
 #define SIMD_JOIN_(a, b) a##_##b
 #define SIMD_JOIN(a, b) SIMD_JOIN_(a, b)
 #define SIMD(name) SIMD_JOIN(name, SIMD_BUILD)
+#define SIMD_SIZED(name) SIMD_JOIN(name, SIMD_W)
 #define SIMD_INLINE static inline __attribute__((always_inline)) SIMD_TARGET
 #define SIMD_ENTRY static __attribute__((noinline)) SIMD_TARGET
 
@@ -119,17 +140,17 @@ static int simd_runs(int build) { return simd_builds[build].runs(); }
 /* Largest and smallest of vectors for the baseline. */
 #ifdef __SSE2__
 typedef union {
-    simd_vec whole;
+    simd_vec_4 whole;
     __m128d half[2];
 } simd_halves;
-static inline __attribute__((always_inline)) simd_vec simd_max_baseline(simd_vec a, simd_vec b)
+static inline __attribute__((always_inline)) simd_vec_4 simd_max_baseline(simd_vec_4 a, simd_vec_4 b)
 {
     simd_halves p = {a}, q = {b};
     p.half[0] = _mm_max_pd(p.half[0], q.half[0]);
     p.half[1] = _mm_max_pd(p.half[1], q.half[1]);
     return p.whole;
 }
-static inline __attribute__((always_inline)) simd_vec simd_min_baseline(simd_vec a, simd_vec b)
+static inline __attribute__((always_inline)) simd_vec_4 simd_min_baseline(simd_vec_4 a, simd_vec_4 b)
 {
     simd_halves p = {a}, q = {b};
     p.half[0] = _mm_min_pd(p.half[0], q.half[0]);
@@ -141,6 +162,30 @@ static inline __attribute__((always_inline)) simd_vec simd_min_baseline(simd_vec
 #define simd_min_baseline(a, b) simd_select((simd_bits)((a) < (b)), a, b)
 #endif
 
+#ifdef SIMD_WIDE_ON_AVX2
+typedef union {
+    simd_vec_8 whole;
+    __m256d half[2];
+} simd_two;
+#define SIMD_OF_TWO static inline __attribute__((always_inline, target("avx2,fma"))) simd_vec_8
+SIMD_OF_TWO simd_fma_of_two(simd_vec_8 a, simd_vec_8 b, simd_vec_8 c)
+{
+    const simd_two p = {a}, q = {b}, r = {c};
+    return (simd_two){.half = {_mm256_fmadd_pd(p.half[0], q.half[0], r.half[0]),
+                               _mm256_fmadd_pd(p.half[1], q.half[1], r.half[1])}}.whole;
+}
+SIMD_OF_TWO simd_max_of_two(simd_vec_8 a, simd_vec_8 b)
+{
+    const simd_two p = {a}, q = {b};
+    return (simd_two){.half = {_mm256_max_pd(p.half[0], q.half[0]), _mm256_max_pd(p.half[1], q.half[1])}}.whole;
+}
+SIMD_OF_TWO simd_min_of_two(simd_vec_8 a, simd_vec_8 b)
+{
+    const simd_two p = {a}, q = {b};
+    return (simd_two){.half = {_mm256_min_pd(p.half[0], q.half[0]), _mm256_min_pd(p.half[1], q.half[1])}}.whole;
+}
+#endif
+
 #endif
 
 /* ---- inside of a build: reading, writing, arithmetic ------------------------------------------------------------ */
@@ -149,7 +194,11 @@ static inline __attribute__((always_inline)) simd_vec simd_min_baseline(simd_vec
 
 SIMD_INLINE simd_vec SIMD(load)(const double *p) { return *(const simd_loose *)p; }
 SIMD_INLINE void SIMD(store)(double *p, simd_vec v) { *(simd_loose *)p = v; }
+#if SIMD_W == 8
+SIMD_INLINE simd_vec SIMD(all)(double a) { return (simd_vec){a, a, a, a, a, a, a, a}; }
+#else
 SIMD_INLINE simd_vec SIMD(all)(double a) { return (simd_vec){a, a, a, a}; }
+#endif
 
 /* The last few entries of an array are read into a vector filled up with a neutral element. */
 SIMD_INLINE simd_vec SIMD(read)(const double *p, ptrdiff_t left, double fill)
@@ -166,33 +215,41 @@ SIMD_INLINE void SIMD(write)(double *p, ptrdiff_t left, simd_vec v)
         for (ptrdiff_t i = 0; i < left; i++) p[i] = v[i];
 }
 
-SIMD_INLINE double SIMD(total)(simd_vec v) { return (v[0] + v[1]) + (v[2] + v[3]); }
+SIMD_INLINE double SIMD(total)(simd_vec v)
+{
+    double sum = (v[0] + v[1]) + (v[2] + v[3]);
+    for (int k = 4; k < SIMD_W; k += 4) sum += (v[k] + v[k + 1]) + (v[k + 2] + v[k + 3]);
+    return sum;
+}
 SIMD_INLINE double SIMD(largest)(simd_vec v)
 {
-    const double p = v[0] > v[1] ? v[0] : v[1], q = v[2] > v[3] ? v[2] : v[3];
-    return p > q ? p : q;
+    double most = v[0];
+    SIMD_UNROLL
+    for (int k = 1; k < SIMD_W; k++) most = v[k] > most ? v[k] : most;
+    return most;
 }
 SIMD_INLINE double SIMD(smallest)(simd_vec v)
 {
-    const double p = v[0] < v[1] ? v[0] : v[1], q = v[2] < v[3] ? v[2] : v[3];
-    return p < q ? p : q;
+    double least = v[0];
+    SIMD_UNROLL
+    for (int k = 1; k < SIMD_W; k++) least = v[k] < least ? v[k] : least;
+    return least;
 }
 
-/* 2^f for |f| <= 1/2, relative error 2e-16 (minimax); exactly 1 at 0. The scheme keeps the chain of additions short:
- * what bounds the loop is how many cells the processor overlaps. */
+/* 2^f for |f| <= 1/2, relative error 2e-16 (minimax); exactly 1 at 0. Even and odd powers apart: two chains overlap. */
 SIMD_INLINE simd_vec SIMD(exp2)(simd_vec f)
 {
-    const simd_vec q = f * f, r = q * q;
-    simd_vec a = SIMD_FMA(SIMD(all)(0x1.62e42fefa3a17p-1), f, SIMD(all)(1.0));
-    simd_vec b = SIMD_FMA(SIMD(all)(0x1.c6b08d703d48ap-5), f, SIMD(all)(0x1.ebfbdff82c3b9p-3));
-    simd_vec c = SIMD_FMA(SIMD(all)(0x1.5d87fe9cc5d6fp-10), f, SIMD(all)(0x1.3b2ab6fbde0f7p-7));
-    simd_vec d = SIMD_FMA(SIMD(all)(0x1.ffcb55e82f22cp-17), f, SIMD(all)(0x1.4309126056718p-13));
-    simd_vec e = SIMD_FMA(SIMD(all)(0x1.b6740fc28f781p-24), f, SIMD(all)(0x1.62c157ee59177p-20));
-    a = SIMD_FMA(b, q, a);
-    c = SIMD_FMA(d, q, c);
-    e = SIMD_FMA(SIMD(all)(0x1.e3991e644e6abp-28), q, e);
-    c = SIMD_FMA(e, r, c);
-    return SIMD_FMA(c, r, a);
+    const simd_vec q = f * f;
+    simd_vec odd = SIMD_FMA(SIMD(all)(0x1.b6740fc28f781p-24), q, SIMD(all)(0x1.ffcb55e82f22cp-17));
+    simd_vec even = SIMD_FMA(SIMD(all)(0x1.e3991e644e6abp-28), q, SIMD(all)(0x1.62c157ee59177p-20));
+    odd = SIMD_FMA(odd, q, SIMD(all)(0x1.5d87fe9cc5d6fp-10));
+    even = SIMD_FMA(even, q, SIMD(all)(0x1.4309126056718p-13));
+    odd = SIMD_FMA(odd, q, SIMD(all)(0x1.c6b08d703d48ap-5));
+    even = SIMD_FMA(even, q, SIMD(all)(0x1.3b2ab6fbde0f7p-7));
+    odd = SIMD_FMA(odd, q, SIMD(all)(0x1.62e42fefa3a17p-1));
+    even = SIMD_FMA(even, q, SIMD(all)(0x1.ebfbdff82c3b9p-3));
+    even = SIMD_FMA(even, q, SIMD(all)(1.0));
+    return SIMD_FMA(odd, f, even);
 }
 
 /* exp within [-708, 709], where it is a normal number, to about one unit in the last place. */
@@ -276,6 +333,7 @@ SIMD_INLINE simd_vec SIMD(log)(simd_vec x)
 
 #elif defined(SIMD_BODY)
 
+#define SIMD_W 4
 #define SIMD_BUILD baseline
 #define SIMD_TARGET
 #define SIMD_FMA(a, b, c) ((a) * (b) + (c))
@@ -297,6 +355,28 @@ SIMD_INLINE simd_vec SIMD(log)(simd_vec x)
 #define SIMD_MIN(a, b) ((simd_vec)_mm256_min_pd((__m256d)(a), (__m256d)(b)))
 #include "_simd.h"
 #include SIMD_BODY
+#undef SIMD_W
+#undef SIMD_BUILD
+#undef SIMD_TARGET
+#undef SIMD_FMA
+#undef SIMD_MAX
+#undef SIMD_MIN
+
+#define SIMD_W 8
+#define SIMD_BUILD avx512
+#ifdef SIMD_WIDE_ON_AVX2
+#define SIMD_TARGET __attribute__((target("avx2,fma")))
+#define SIMD_FMA(a, b, c) simd_fma_of_two(a, b, c)
+#define SIMD_MAX(a, b) simd_max_of_two(a, b)
+#define SIMD_MIN(a, b) simd_min_of_two(a, b)
+#else
+#define SIMD_TARGET __attribute__((target("avx512f,avx2,fma")))
+#define SIMD_FMA(a, b, c) ((simd_vec)_mm512_fmadd_pd((__m512d)(a), (__m512d)(b), (__m512d)(c)))
+#define SIMD_MAX(a, b) ((simd_vec)_mm512_max_pd((__m512d)(a), (__m512d)(b)))
+#define SIMD_MIN(a, b) ((simd_vec)_mm512_min_pd((__m512d)(a), (__m512d)(b)))
+#endif
+#include "_simd.h"
+#include SIMD_BODY
 #undef SIMD_BUILD
 #undef SIMD_TARGET
 #undef SIMD_FMA
@@ -304,5 +384,6 @@ SIMD_INLINE simd_vec SIMD(log)(simd_vec x)
 #undef SIMD_MIN
 #endif
 
+#undef SIMD_W
 #undef SIMD_BODY
 #endif

@@ -5,7 +5,8 @@ cdef extern from "_simd.h" nogil:
     const int simd_count
     const char *simd_name(int build)
     bint simd_runs(int build)
-    bint simd_has_avx512()
+    # What is laid out for every build is padded by this.
+    enum: SIMD_WIDEST
     # What a module with such loops does at import, and what its loops run since.
     void simd_follow(const int *choice)
     const char *simd_running()

@@ -1,100 +1,73 @@
-/* Pairs of equally long series within a band, side by side in the lanes of a few vectors; included once for each build,
- * after _softdtw_lanes.h.
+/* Pairs of series of the same two lengths within a band, side by side; included once for each build, after
+ * _softdtw_lanes.h.
  *
- * A band leaves a diagonal of one pair too few cells to fill a vector, so every lane is a pair here. The cells of a
- * diagonal do not depend on each other, and several vectors go through each of them: their chains overlap. The
- * arithmetic is that of one pair along its diagonals, to the last bit.
+ * A band leaves few cells to a row, so that the next row begins long before the last cells of this one have waited for
+ * each other. The arithmetic is that of one pair along its diagonals, to the last bit.
  */
 
-/* The points of one vector of pairs: those of x, then those of y. */
-SIMD_INLINE const simd_vec *SIMD(sdtw_banded_points)(const sdtw_banded *p, ptrdiff_t d, int group) {
-    return (const simd_vec *)p->work + group * (p->n + p->m) * d;
-}
+/* Vectors of one point. */
+#define SDTW_GROUPS (SDTW_LANES / SIMD_W)
 
-SIMD_INLINE simd_vec *SIMD(sdtw_banded_lines)(const sdtw_banded *p, ptrdiff_t d) {
-    return (simd_vec *)p->work + SDTW_GROUPS * (p->n + p->m) * d;
-}
-
-SIMD_INLINE void SIMD(sdtw_banded_hard_run)(const sdtw_banded *p, ptrdiff_t d, double *out) {
-    const sdtw_problem band = {.n = p->n, .m = p->m, .first = p->first, .last = p->last};
-    const simd_vec none = SIMD(all)(INFINITY);
-    const ptrdiff_t cells = SDTW_GROUPS * (p->n + 2);
-    simd_vec *a = SIMD(sdtw_banded_lines)(p, d) + SDTW_GROUPS, *b = a + cells, *new = b + cells;
-    for (ptrdiff_t k = 0; k < 3 * cells; k++) a[k - SDTW_GROUPS] = none;
-    for (int g = 0; g < SDTW_GROUPS; g++) b[g - SDTW_GROUPS] = SIMD(all)(0.0);
-    sdtw_range r = {0, -1};
-    ptrdiff_t left = INTERRUPT_SLICE;
-    for (ptrdiff_t t = 0; t <= p->n + p->m - 2; t++) {
-        sdtw_range_forward(&band, t, &r);
-        if (interrupt_turn(&left, SDTW_GROUPS * SIMD_W * (r.hi - r.lo + 1) * (d + 1))) break;
-        for (ptrdiff_t i = r.lo; i <= r.hi; i++) {
+/* One loop for both: hard cells have no exponent. Returns the row buffer, whose cell of column j is at (j + 1). */
+SIMD_INLINE const SIMD(sdtw_cell) *SIMD(sdtw_banded_run)(const sdtw_banded *p, ptrdiff_t d, const int hard) {
+    const SIMD(sdtw_cell) none = {SIMD(all)(hard ? INFINITY : 0.0), SIMD(all)(SDTW_NONE)};
+    const SIMD(sdtw_cell) origin = {SIMD(all)(hard ? 0.0 : 1.0), SIMD(all)(0.0)};
+    SIMD(sdtw_cell) *const row = (SIMD(sdtw_cell) *)p->work, left[SDTW_GROUPS], diagonal[SDTW_GROUPS];
+    simd_vec scale[SDTW_GROUPS];
+    for (ptrdiff_t k = SDTW_GROUPS; k < SDTW_GROUPS * (p->m + 1); k++) row[k] = none;
+    for (int g = 0; g < SDTW_GROUPS; g++) {
+        row[g] = origin;
+        scale[g] = SIMD(load)(p->scale + g * SIMD_W);
+    }
+    ptrdiff_t turn = INTERRUPT_SLICE;
+    for (ptrdiff_t i = 0; i < p->n; i++) {
+        const ptrdiff_t lo = p->first[i], hi = p->last[i];
+        const double *x = p->x + i * d * SDTW_LANES, *y = p->y + lo * d * SDTW_LANES;
+        SIMD(sdtw_cell) *at = row + lo * SDTW_GROUPS;
+        if (interrupt_turn(&turn, SDTW_LANES * (hi - lo + 1) * (d + 1))) break;
+        SIMD_UNROLL
+        for (int g = 0; g < SDTW_GROUPS; g++) {
+            diagonal[g] = at[g];
+            left[g] = none;
+            /* Of the row before: no cell of this one, nor of those below. */
+            at[g] = none;
+        }
+        for (ptrdiff_t j = lo; j <= hi; j++) {
+            at += SDTW_GROUPS;
             SIMD_UNROLL
             for (int g = 0; g < SDTW_GROUPS; g++) {
-                const simd_vec *x = SIMD(sdtw_banded_points)(p, d, g), *y = x + (p->n + t - i) * d;
-                const ptrdiff_t at = i * SDTW_GROUPS + g;
-                x += i * d;
-                const simd_vec gap = x[0] - y[0];
-                simd_vec c = gap * gap;
-                for (ptrdiff_t k = 1; k < d; k++) {
-                    const simd_vec far = x[k] - y[k];
-                    c = SIMD_FMA(far, far, c);
+                const SIMD(sdtw_cell) up = at[g];
+                if (hard) {
+                    const simd_vec before = SIMD_MIN(SIMD_MIN(up.m, diagonal[g].m), left[g].m);
+                    left[g].m = SIMD(sdtw_hard_cell)(x + g * SIMD_W, y + g * SIMD_W, d, before);
+                    at[g].m = left[g].m;
+                } else {
+                    const simd_vec c = SIMD(sdtw_lane_cost)(x + g * SIMD_W, y + g * SIMD_W, d);
+                    SIMD(sdtw_lane_cell)(c, scale[g], &left[g], &up, &diagonal[g], &left[g]);
+                    /* Two diagonals in a row: a diagonal step jumps over one. */
+                    if ((i + j) % SDTW_CLEAN <= 1) SIMD(sdtw_tidy)(&left[g]);
+                    at[g] = left[g];
                 }
-                new[at] = c + SIMD_MIN(SIMD_MIN(a[at], a[at - SDTW_GROUPS]), b[at - SDTW_GROUPS]);
+                diagonal[g] = up;
             }
+            y += d * SDTW_LANES;
         }
-        for (int g = 0; g < SDTW_GROUPS; g++)
-            new[(r.lo - 1) * SDTW_GROUPS + g] = new[(r.hi + 1) * SDTW_GROUPS + g] = none;
-        simd_vec *const spare = b;
-        b = a;
-        a = new;
-        new = spare;
     }
-    for (int g = 0; g < SDTW_GROUPS; g++) SIMD(store)(out + g * SIMD_W, a[(p->n - 1) * SDTW_GROUPS + g]);
-}
-
-SIMD_INLINE void SIMD(sdtw_banded_soft_run)(const sdtw_banded *p, ptrdiff_t d, sdtw_total *total) {
-    const sdtw_problem band = {.n = p->n, .m = p->m, .first = p->first, .last = p->last};
-    const SIMD(sdtw_cell) none = {SIMD(all)(0.0), SIMD(all)(SDTW_NONE)};
-    const ptrdiff_t cells = SDTW_GROUPS * (p->n + 2);
-    SIMD(sdtw_cell) *a = (SIMD(sdtw_cell) *)SIMD(sdtw_banded_lines)(p, d) + SDTW_GROUPS, *b = a + cells;
-    SIMD(sdtw_cell) *new = b + cells;
-    for (ptrdiff_t k = 0; k < 3 * cells; k++) a[k - SDTW_GROUPS] = none;
-    for (int g = 0; g < SDTW_GROUPS; g++) b[g - SDTW_GROUPS] = (SIMD(sdtw_cell)){SIMD(all)(1.0), SIMD(all)(0.0)};
-    sdtw_range r = {0, -1};
-    ptrdiff_t left = INTERRUPT_SLICE;
-    for (ptrdiff_t t = 0; t <= p->n + p->m - 2; t++) {
-        sdtw_range_forward(&band, t, &r);
-        if (interrupt_turn(&left, SDTW_GROUPS * SIMD_W * (r.hi - r.lo + 1) * (d + 1))) break;
-        for (ptrdiff_t i = r.lo; i <= r.hi; i++) {
-            for (int g = 0; g < SDTW_GROUPS; g++) {
-                const simd_vec *x = SIMD(sdtw_banded_points)(p, d, g), *y = x + (p->n + t - i) * d;
-                const ptrdiff_t at = i * SDTW_GROUPS + g, up = at - SDTW_GROUPS;
-                const simd_vec scale = SIMD(load)(p->scale + g * SIMD_W);
-                SIMD(sdtw_lane_cell)(x + i * d, y, d, scale, &a[at], &a[up], &b[up], &new[at]);
-                /* Two diagonals in a row: a diagonal step jumps over one. */
-                if (t % SDTW_CLEAN <= 1) SIMD(sdtw_tidy)(&new[at]);
-            }
-        }
-        for (int g = 0; g < SDTW_GROUPS; g++)
-            new[(r.lo - 1) * SDTW_GROUPS + g] = new[(r.hi + 1) * SDTW_GROUPS + g] = none;
-        SIMD(sdtw_cell) *const spare = b;
-        b = a;
-        a = new;
-        new = spare;
-    }
-    for (int l = 0; l < SDTW_GROUPS * SIMD_W; l++) {
-        const SIMD(sdtw_cell) *end = &a[(p->n - 1) * SDTW_GROUPS + l / SIMD_W];
-        total[l].mantissa = end->m[l % SIMD_W];
-        total[l].exponent = end->e[l % SIMD_W];
-    }
+    return row;
 }
 
 SIMD_ENTRY void SIMD(sdtw_banded_hard)(const sdtw_banded *p, double *out) {
-    if (p->d == 1) SIMD(sdtw_banded_hard_run)(p, 1, out);
-    else SIMD(sdtw_banded_hard_run)(p, p->d, out);
+    const SIMD(sdtw_cell) *const row =
+        p->d == 1 ? SIMD(sdtw_banded_run)(p, 1, 1) : SIMD(sdtw_banded_run)(p, p->d, 1);
+    for (int g = 0; g < SDTW_GROUPS; g++) SIMD(store)(out + g * SIMD_W, row[p->m * SDTW_GROUPS + g].m);
 }
 
 SIMD_ENTRY void SIMD(sdtw_banded_soft)(const sdtw_banded *p, sdtw_total *total) {
-    if (p->d == 1) SIMD(sdtw_banded_soft_run)(p, 1, total);
-    else SIMD(sdtw_banded_soft_run)(p, p->d, total);
+    const SIMD(sdtw_cell) *const row =
+        p->d == 1 ? SIMD(sdtw_banded_run)(p, 1, 0) : SIMD(sdtw_banded_run)(p, p->d, 0);
+    for (int l = 0; l < SDTW_LANES; l++) {
+        const SIMD(sdtw_cell) *end = &row[p->m * SDTW_GROUPS + l / SIMD_W];
+        total[l] = (sdtw_total){end->m[l % SIMD_W], end->e[l % SIMD_W]};
+    }
 }
+#undef SDTW_GROUPS

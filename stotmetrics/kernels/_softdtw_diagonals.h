@@ -9,25 +9,26 @@ SIMD_INLINE simd_vec SIMD(sdtw_cost)(const sdtw_problem *p, int kind, ptrdiff_t 
     if (kind == SDTW_MATRIX) {
         const double *c = p->cost + t;
         const ptrdiff_t s = p->m - 1;
-        if (i + SIMD_W - 1 <= hi) return (simd_vec){c[i * s], c[(i + 1) * s], c[(i + 2) * s], c[(i + 3) * s]};
-        const ptrdiff_t second = i + 1 <= hi ? i + 1 : hi, third = i + 2 <= hi ? i + 2 : hi;
-        return (simd_vec){c[i * s], c[second * s], c[third * s], c[hi * s]};
+        simd_vec costs;
+        SIMD_UNROLL
+        for (ptrdiff_t k = 0; k < SIMD_W; k++) costs[k] = c[(i + k <= hi ? i + k : hi) * s];
+        return costs;
     }
     const double *x = p->x + i, *y = p->y + (p->m - 1 - t) + i;
     const simd_vec gap = SIMD(load)(x) - SIMD(load)(y);
     simd_vec c = gap * gap;
     if (kind == SDTW_SPACE) {
         for (ptrdiff_t k = 1; k < p->d; k++) {
-            const simd_vec g = SIMD(load)(x + k * (p->n + SIMD_W)) - SIMD(load)(y + k * (p->m + SIMD_W));
+            const simd_vec g = SIMD(load)(x + k * (p->n + SDTW_LANES)) - SIMD(load)(y + k * (p->m + SDTW_LANES));
             c = SIMD_FMA(g, g, c);
         }
     }
     return c;
 }
 
-/* 2^(e - top) for e <= top; anything below 2^-FLOOR counts as 2^-FLOOR. low = top - FLOOR, base = top - 2^52 - 1023. */
-SIMD_INLINE simd_vec SIMD(sdtw_shift)(simd_vec e, simd_vec low, simd_vec base) {
-    return (simd_vec)((simd_bits)(SIMD_MAX(e, low) - base) << 52);
+/* 2^(e - top) for e <= top; anything below 2^-FLOOR counts as 2^-FLOOR. base = top - SDTW_BASE. */
+SIMD_INLINE simd_vec SIMD(sdtw_shift)(simd_vec e, simd_vec base) {
+    return (simd_vec)((simd_bits)SIMD_MAX(e - base, SIMD(all)(SDTW_BASE - SDTW_FLOOR)) << 52);
 }
 
 /* One diagonal of mantissas and exponents, indexed by row; one slot before row 0 is legal. */
@@ -51,11 +52,11 @@ SIMD_INLINE void SIMD(sdtw_soft_cells)(
     const simd_vec factor = SIMD(exp2)(SIMD_FMA(-c, scale, k));
     const simd_vec e1 = SIMD(load)(a->e + i), e2 = SIMD(load)(a->e + i - 1), e3 = SIMD(load)(b->e + i - 1);
     const simd_vec top = SIMD_MAX(SIMD_MAX(e1, e2), e3);
-    const simd_vec low = top - SIMD(all)(SDTW_FLOOR), base = top - SIMD(all)(0x1p52 + 1023);
+    const simd_vec base = top - SIMD(all)(SDTW_BASE);
     /* A product with a power of two is exact, so swapping x and y swaps the first two terms and changes no bit. */
-    out->before = SIMD(load)(a->m + i) * SIMD(sdtw_shift)(e1, low, base);
-    out->above = SIMD(load)(a->m + i - 1) * SIMD(sdtw_shift)(e2, low, base);
-    out->diagonal = SIMD(load)(b->m + i - 1) * SIMD(sdtw_shift)(e3, low, base);
+    out->before = SIMD(load)(a->m + i) * SIMD(sdtw_shift)(e1, base);
+    out->above = SIMD(load)(a->m + i - 1) * SIMD(sdtw_shift)(e2, base);
+    out->diagonal = SIMD(load)(b->m + i - 1) * SIMD(sdtw_shift)(e3, base);
     out->sum = out->before + out->above + out->diagonal;
     out->mantissa = out->sum * factor;
     out->exponent = top - k;
@@ -151,10 +152,10 @@ SIMD_INLINE void SIMD(sdtw_spend)(
     }
     const ptrdiff_t j = p->m - 1 - t + i;
     for (ptrdiff_t k = 0; k < (kind == SDTW_LINE ? 1 : p->d); k++) {
-        const ptrdiff_t at_x = k * (p->n + SIMD_W) + i, at_y = k * (p->m + SIMD_W) + j;
-        const simd_vec pull = 2.0 * visited * (SIMD(load)(p->x + at_x) - SIMD(load)(p->y + at_y));
-        SIMD(store)(g->x + at_x, SIMD(load)(g->x + at_x) + pull);
-        SIMD(store)(g->y + at_y, SIMD(load)(g->y + at_y) - pull);
+        const ptrdiff_t at_x = k * (p->n + SDTW_LANES) + i, at_y = k * (p->m + SDTW_LANES) + j;
+        const simd_vec gap = SIMD(load)(p->x + at_x) - SIMD(load)(p->y + at_y), weight = 2.0 * visited;
+        SIMD(store)(g->x + at_x, SIMD_FMA(weight, gap, SIMD(load)(g->x + at_x)));
+        SIMD(store)(g->y + at_y, SIMD_FMA(-weight, gap, SIMD(load)(g->y + at_y)));
     }
 }
 
@@ -162,7 +163,7 @@ SIMD_INLINE void SIMD(sdtw_spend)(
 SIMD_INLINE void SIMD(sdtw_backward_run)(
     const sdtw_problem *p, int kind, double *work, const sdtw_steps *kept, const sdtw_gradient *g
 ) {
-    static const int64_t lanes[2 * SIMD_W] = {-1, -1, -1, -1, 0, 0, 0, 0};
+    static const int64_t lanes[2 * SDTW_LANES] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
     /* The end, as if it were a cell beyond the last one, on the second diagonal behind it. */
     static const double end[SDTW_PAD] = {1.0}, none[SDTW_PAD] = {0.0};
     SIMD(sdtw_line) line[3];
@@ -183,7 +184,7 @@ SIMD_INLINE void SIMD(sdtw_backward_run)(
             visited = SIMD_FMA(SIMD(load)(line[0].m + i + 1), SIMD(load)(above + (i + 1 - lo)), visited);
             visited = SIMD(sdtw_likely)(visited);
             if (i + SIMD_W - 1 > r.hi) {
-                const simd_vec mask = SIMD(load)((const double *)(lanes + (i + SIMD_W - 1 - r.hi)));
+                const simd_vec mask = SIMD(load)((const double *)(lanes + (SDTW_LANES + i - 1 - r.hi)));
                 visited = (simd_vec)((simd_bits)visited & (simd_bits)mask);
             }
             SIMD(store)(line[2].m + i, visited);
@@ -214,7 +215,10 @@ SIMD_INLINE double SIMD(sdtw_hard_run)(const sdtw_problem *p, int kind, double *
         if (interrupt_turn(&left, (r.hi - r.lo + 1) * (p->d + 1))) break;
         for (ptrdiff_t i = r.lo; i <= r.hi; i += SIMD_W) {
             const simd_vec before = SIMD_MIN(SIMD_MIN(SIMD(load)(a + i), SIMD(load)(a + i - 1)), SIMD(load)(b + i - 1));
-            SIMD(store)(out + i, SIMD(sdtw_cost)(p, kind, t, i, r.hi) + before);
+            if (kind == SDTW_LINE) {
+                const simd_vec gap = SIMD(load)(p->x + i) - SIMD(load)(p->y + (p->m - 1 - t) + i);
+                SIMD(store)(out + i, SIMD_FMA(gap, gap, before));
+            } else SIMD(store)(out + i, SIMD(sdtw_cost)(p, kind, t, i, r.hi) + before);
         }
         out[r.lo - 1] = out[r.hi + 1] = INFINITY;
         SIMD(sdtw_turn)(line);

@@ -3,7 +3,7 @@
  * Z = exp(-R / gamma) obeys Z[i,j] = K[i,j] (Z[i-1,j-1] + Z[i-1,j] + Z[i,j-1]) with K = exp(-C / gamma): one
  * exponential a cell, no logarithm. Z leaves the range of a double at once, so a cell is a pair (mantissa, exponent),
  * the exponent an integer kept in a double. The cells of one anti-diagonal do not depend on each other: a vector
- * register holds W of them.
+ * register holds some of them.
  */
 #ifndef SIMD_BUILD
 
@@ -15,28 +15,34 @@ enum { SDTW_LINE, SDTW_SPACE, SDTW_MATRIX };
 
 typedef struct {
     ptrdiff_t n, m, d;
-    const double *x;     /* packed: dimension k of point i at x[k * (n + W) + i]; W values of padding */
-    const double *y;     /* packed and reversed: dimension k of point j at y[k * (m + W) + m - 1 - j] */
+    const double *x;     /* packed: dimension k of point i at x[k (n + SDTW_LANES) + i], padded behind */
+    const double *y;     /* packed and reversed: dimension k of point j at y[k (m + SDTW_LANES) + m - 1 - j] */
     const double *cost;  /* SDTW_MATRIX: row-major n x m, and x, y unused */
     const ptrdiff_t *first, *last; /* band: the columns first[i]..last[i] of row i, both nondecreasing; NULL: all */
     double scale;        /* log2(e) / gamma */
 } sdtw_problem;
 
-/* W pairs of series side by side. */
+/* SDTW_LANES pairs of series side by side: in as many vectors as they fill, of any build. */
+#define SDTW_LANES SIMD_WIDEST
 typedef struct {
-    ptrdiff_t n, m, d;                        /* the longest lengths */
-    ptrdiff_t rows[SIMD_W], cols[SIMD_W];     /* the lengths of each lane */
-    double scale[SIMD_W];
-    double *work; /* aligned to a vector: (n + 1 + m) d vectors of points, filled by sdtw_fill_lane, and 4 m more */
+    ptrdiff_t n, m, d;                            /* the longest lengths */
+    int wanted[SDTW_LANES];                       /* the lanes that anybody reads */
+    ptrdiff_t rows[SDTW_LANES], cols[SDTW_LANES]; /* the lengths of each lane */
+    double scale[SDTW_LANES];
+    double reach;        /* what the costs of a cell, times scale, are at most */
+    const double *x, *y; /* aligned: dimension k of point i at (i d + k) SDTW_LANES, with SDTW_BEYOND points more on
+                            both sides */
+    double *work;        /* aligned: 4 m + SDTW_TILE points */
 } sdtw_lanes;
+#define SDTW_BEYOND 4
 
-/* SDTW_GROUPS vectors of pairs of the same two lengths, within the band that they share. */
-#define SDTW_GROUPS 2
+/* Pairs of the same two lengths, within the band that they share. */
 typedef struct {
     ptrdiff_t n, m, d;
     const ptrdiff_t *first, *last;
-    double scale[SDTW_GROUPS * SIMD_W];
-    double *work; /* aligned: for each vector (n + m) d points, filled before, and 6 (n + 2) vectors more */
+    double scale[SDTW_LANES];
+    const double *x, *y; /* as in sdtw_lanes */
+    double *work;        /* aligned: 2 (m + 2) SDTW_LANES doubles */
 } sdtw_banded;
 
 typedef struct {
@@ -48,6 +54,14 @@ typedef struct {
     ptrdiff_t cells;
 } sdtw_steps;
 
+/* What sdtw_slopes gives. */
+typedef struct {
+    double *kept;      /* aligned: 4 ((n + 1) m + 1) points; NULL: no gradients */
+    double *x, *y;     /* the gradients, laid out as the points */
+    sdtw_total *total; /* of each lane */
+    double *cost;      /* the expected cost of each lane, if that is wanted */
+} sdtw_slopes_out;
+
 typedef struct {
     double *x, *y;     /* laid out and padded as in sdtw_problem, added to; or, for SDTW_MATRIX, */
     double *alignment; /* row-major n x m, written where the band is */
@@ -57,14 +71,21 @@ typedef struct {
 #define SDTW_LIMIT 0x1p49
 #define SDTW_MAGIC 0x1.8p52
 #define SDTW_NONE (-0x1p52)
-/* Below 2^-SDTW_FLOOR of its neighbours a term is nothing; mantissas stay within 2^+-300 between two clean-ups. */
-#define SDTW_FLOOR 1000.0
+#define SDTW_LN2 0x1.62e42fefa39efp-1
+/* What turns an exponent into the bits of its power of two. */
+#define SDTW_BASE (0x1p52 + 1023)
+/* Below 2^-SDTW_FLOOR of its neighbours a term is nothing. Between two clean-ups mantissas stay above 2^-70 and below
+ * 2^270, so that no product is a subnormal number, which would take long. */
+#define SDTW_FLOOR 900
 #define SDTW_CLEAN 128
+/* Columns and rows of a tile of side_by_side. */
+#define SDTW_TILE 64
+#define SDTW_ROWS 8
 /* A probability below this is nothing: no product of two of them is a subnormal number, which would take long. */
 #define SDTW_NOTHING 0x1p-500
 
 /* Points per diagonal buffer: one border cell before, one border cell and the rest of a vector behind. */
-#define SDTW_PAD (2 * SIMD_W)
+#define SDTW_PAD (2 * SDTW_LANES)
 #define SDTW_BUFFER(n) ((n) + SDTW_PAD)
 /* The probabilities of all cells, and the zeros behind the last one. */
 #define SDTW_PLANE(cells) ((cells) + SDTW_PAD)
@@ -108,10 +129,16 @@ SIMD_DISPATCH(void, sdtw_backward,
 /* Hard DTW. */
 SIMD_DISPATCH(double, sdtw_hard, (const sdtw_problem *p, int kind, double *work), (p, kind, work))
 
-/* W pairs at once. */
+/* SDTW_LANES pairs at once. */
 SIMD_DISPATCH(void, sdtw_side_by_side, (const sdtw_lanes *p, sdtw_total *total), (p, total))
 
-/* SDTW_GROUPS * W pairs within a band at once; a lane that holds no pair repeats one. */
+/* The same of hard DTW. */
+SIMD_DISPATCH(void, sdtw_hard_lanes, (const sdtw_lanes *p, double *out), (p, out))
+
+/* Their gradients: of the value, or of the expected cost, which is given too. The workspace is 7 (m + 1) points. */
+SIMD_DISPATCH(void, sdtw_slopes, (const sdtw_lanes *p, int expect, const sdtw_slopes_out *out), (p, expect, out))
+
+/* SDTW_LANES pairs within a band at once; a lane that holds no pair repeats one. */
 SIMD_DISPATCH(void, sdtw_banded_hard, (const sdtw_banded *p, double *out), (p, out))
 SIMD_DISPATCH(void, sdtw_banded_soft, (const sdtw_banded *p, sdtw_total *total), (p, total))
 
@@ -128,6 +155,8 @@ SIMD_DISPATCH(double, sdtw_exponentials, (const sdtw_lanes *p), (p))
 
 #include "_softdtw_diagonals.h"
 #include "_softdtw_lanes.h"
+#include "_softdtw_hard.h"
+#include "_softdtw_slopes.h"
 #include "_softdtw_banded.h"
 #include "_softdtw_gak.h"
 

@@ -1,7 +1,7 @@
 # Soft-DTW in the exponential domain, along diagonals or side by side.
 
 cdef extern from "_softdtw_loops.h" nogil:
-    enum: SIMD_W, SDTW_GROUPS, SDTW_LINE, SDTW_SPACE, SDTW_MATRIX, SDTW_PAD
+    enum: SDTW_LANES, SDTW_BEYOND, SDTW_TILE, SDTW_LINE, SDTW_SPACE, SDTW_MATRIX, SDTW_PAD
     const double SDTW_LIMIT
     ctypedef struct sdtw_problem:
         Py_ssize_t n, m, d
@@ -24,21 +24,35 @@ cdef extern from "_softdtw_loops.h" nogil:
         double *alignment
     ctypedef struct sdtw_lanes:
         Py_ssize_t n, m, d
+        int *wanted
         Py_ssize_t *rows
         Py_ssize_t *cols
         double *scale
+        double reach
+        const double *x
+        const double *y
         double *work
     ctypedef struct sdtw_banded:
         Py_ssize_t n, m, d
         const Py_ssize_t *first
         const Py_ssize_t *last
         double *scale
+        const double *x
+        const double *y
         double *work
+    ctypedef struct sdtw_slopes_out:
+        double *kept
+        double *x
+        double *y
+        sdtw_total *total
+        double *cost
     Py_ssize_t SDTW_PLANE(Py_ssize_t cells)
     void sdtw_forward(const sdtw_problem *, int kind, double *work, const sdtw_steps *, sdtw_total *)
     void sdtw_backward(const sdtw_problem *, int kind, double *work, const sdtw_steps *, const sdtw_gradient *)
     double sdtw_hard(const sdtw_problem *, int kind, double *work)
     void sdtw_side_by_side(const sdtw_lanes *, sdtw_total *)
+    void sdtw_hard_lanes(const sdtw_lanes *, double *out)
+    void sdtw_slopes(const sdtw_lanes *, bint expect, const sdtw_slopes_out *)
     void sdtw_banded_hard(const sdtw_banded *, double *out)
     void sdtw_banded_soft(const sdtw_banded *, sdtw_total *)
     void gak_costs(double *cost, Py_ssize_t count, double factor, double most)

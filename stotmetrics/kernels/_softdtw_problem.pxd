@@ -5,7 +5,7 @@ from libc.string cimport memset
 
 from ._band cimport set_band
 from ._interrupt cimport SLICE, turn
-from ._softdtw_loops cimport SDTW_LIMIT, SIMD_W, sdtw_problem, sdtw_total
+from ._softdtw_loops cimport SDTW_LIMIT, SDTW_LANES, sdtw_problem, sdtw_total
 
 
 cdef inline double scale_of(double gamma) noexcept nogil:
@@ -83,10 +83,10 @@ cdef inline void pack(const double *series, Py_ssize_t n, Py_ssize_t d, bint rev
     cdef Py_ssize_t k, i
     cdef double *row
     for k in range(d):
-        row = out + k * (n + SIMD_W)
+        row = out + k * (n + SDTW_LANES)
         for i in range(n):
             row[n - 1 - i if reverse else i] = series[i * d + k]
-        for i in range(n, n + SIMD_W):
+        for i in range(n, n + SDTW_LANES):
             row[i] = row[n - 1]
 
 
@@ -95,4 +95,4 @@ cdef inline void unpack(const double *packed, Py_ssize_t n, Py_ssize_t d, bint r
     cdef Py_ssize_t k, i
     for k in range(d):
         for i in range(n):
-            out[i * d + k] = packed[k * (n + SIMD_W) + (n - 1 - i if reverse else i)]
+            out[i * d + k] = packed[k * (n + SDTW_LANES) + (n - 1 - i if reverse else i)]

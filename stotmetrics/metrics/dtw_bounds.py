@@ -11,7 +11,7 @@ from ..series import Series
 from ..spec.prepared import PreparedSet, packed
 
 # How many pairs the kernels align side by side, one in each lane of a vector register.
-LANES = 4
+LANES = 8
 
 # Series that are looked at in less time than it takes to choose among them.
 _FEW = 100

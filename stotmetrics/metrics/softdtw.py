@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from ..arrays import FloatArray, IntArray, contiguous, real_array
 from ..errors import InvalidParameterError
-from ..kernels import _softdtw
+from ..kernels import _softdtw, _softdtw_many
 from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec, Side
@@ -59,7 +59,7 @@ def values(
 ) -> FloatArray:
     """Soft-DTW of the pairs ``(left[rows[k]], right[cols[k]])``."""
     gammas = gammas_of(left, right, rows, cols, gamma)
-    return _softdtw.values(*stacks(left, right, rows, cols), gammas, radius_of(band))
+    return _softdtw_many.values(*stacks(left, right, rows, cols), gammas, radius_of(band))
 
 
 def pair(x: Series, y: Series, params: Parameters) -> Result:
@@ -102,7 +102,7 @@ def gradients(
 ) -> GradBatch:
     gammas = gammas_of(left, right, rows, cols, params.gamma)
     x, x_at, y, y_at, i, j = stacks(left, right, rows, cols)
-    values, grad_x, grad_y = _softdtw.gradients(x, x_at, y, y_at, i, j, gammas, radius_of(params.band))
+    values, grad_x, grad_y = _softdtw_many.gradients(x, x_at, y, y_at, i, j, gammas, radius_of(params.band))
     return GradBatch(
         values,
         None if side == "right" else split(grad_x, x_at, i),

@@ -6,18 +6,19 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import FloatArray, IntArray
-from ..kernels import _softdtw
+from ..kernels import _softdtw, _softdtw_many
 from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec, Side
 from ..spec.result import Batch, GradBatch, Result
 from ..spec.traits import Traits
 from . import value_costs as costs
-from .dtw_bounds import LANES, hard_bounds, radius_of
-from .softdtw import Parameters, gamma_of
+from .dtw_bounds import LANES, hard_bounds, radius_of, stacks
+from .softdtw import Parameters, gamma_of, gammas_of, split
 
 # Cells in one product.
 _AT_ONCE = 2**24
+_ALONE = np.zeros(1, dtype=np.intp)
 
 
 def alignment_and_cost(x: Series, y: Series, params: Parameters) -> tuple[FloatArray, FloatArray]:
@@ -35,13 +36,14 @@ def expected(alignment: FloatArray, cost: FloatArray) -> float:
 
 
 def pair(x: Series, y: Series, params: Parameters) -> Result:
-    alignment, cost = alignment_and_cost(x, y, params)
-    extras = {
-        "alignment": lambda: alignment,
-        "path": lambda: costs.cheapest_path(costs.scale_free_costs(x.values, y.values), radius_of(params.band)),
-        "cost": lambda: cost,
-    }
-    return Result(expected(alignment, cost), extras=extras)
+    return Result(
+        float(block([x], [y], _ALONE, _ALONE, params).values[0]),
+        extras={
+            "alignment": lambda: alignment_and_cost(x, y, params)[0],
+            "path": lambda: costs.cheapest_path(costs.scale_free_costs(x.values, y.values), radius_of(params.band)),
+            "cost": lambda: costs.squared_euclidean(x.values, y.values),
+        },
+    )
 
 
 def block(
@@ -52,9 +54,14 @@ def block(
     params: Parameters,
     cutoff: FloatArray | None = None,
 ) -> Batch:
-    return Batch(
-        np.array([expected(*alignment_and_cost(left[i], right[j], params)) for i, j in zip(rows, cols, strict=True)])
-    )
+    if params.band is not None:
+        values, left_out = np.empty(len(rows)), np.arange(len(rows))
+    else:
+        gammas = gammas_of(left, right, rows, cols, params.gamma)
+        values, _, _, left_out = _softdtw_many.expected_costs(*stacks(left, right, rows, cols), gammas)
+    for k in left_out.tolist():
+        values[k] = expected(*alignment_and_cost(left[rows[k]], right[cols[k]], params))
+    return Batch(values)
 
 
 def lower_bounds(
@@ -67,8 +74,18 @@ def lower_bounds(
 def gradients(
     left: Sequence[Series], right: Sequence[Series], rows: IntArray, cols: IntArray, params: Parameters, side: Side
 ) -> GradBatch:
-    solved = [gradient(left[i], right[j], params) for i, j in zip(rows, cols, strict=True)]
-    return GradBatch(np.array([value for value, *_ in solved]), [x for _, x, _ in solved], [y for *_, y in solved])
+    if params.band is not None:
+        solved = [gradient(left[i], right[j], params) for i, j in zip(rows, cols, strict=True)]
+        return GradBatch(np.array([value for value, *_ in solved]), [x for _, x, _ in solved], [y for *_, y in solved])
+    x, x_at, y, y_at, i, j = stacks(left, right, rows, cols)
+    gammas = gammas_of(left, right, rows, cols, params.gamma)
+    values, grad_x, grad_y, left_out = _softdtw_many.expected_costs(x, x_at, y, y_at, i, j, gammas, True)
+    assert grad_x is not None
+    assert grad_y is not None
+    slopes_x, slopes_y = split(grad_x, x_at, i), split(grad_y, y_at, j)
+    for k in left_out.tolist():
+        values[k], slopes_x[k], slopes_y[k] = gradient(left[rows[k]], right[cols[k]], params)
+    return GradBatch(values, slopes_x, slopes_y)
 
 
 def gradient(x: Series, y: Series, params: Parameters) -> tuple[float, FloatArray, FloatArray]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import stotmetrics
 from stotmetrics import as_series
-from stotmetrics.kernels import _softdtw
+from stotmetrics.kernels import _softdtw_many
 from stotmetrics.spec.bound import bind
 
 # Searched in blocks.
@@ -146,9 +146,9 @@ def test_the_work_of_a_block_does_not_grow_with_the_set(monkeypatch):
 
     def values(x, x_at, y, y_at, rows, cols, *how):
         handed.append(len(x_at) + len(y_at))
-        return _softdtw.values(x, x_at, y, y_at, rows, cols, *how)
+        return _softdtw_many.values(x, x_at, y, y_at, rows, cols, *how)
 
-    monkeypatch.setattr("stotmetrics.metrics.softdtw._softdtw", SimpleNamespace(values=values))
+    monkeypatch.setattr("stotmetrics.metrics.softdtw._softdtw_many", SimpleNamespace(values=values))
     rng = np.random.default_rng(0)
     train, queries = rng.normal(size=(3000, 30)).cumsum(axis=1), rng.normal(size=(5, 30)).cumsum(axis=1)
     neighbors = stotmetrics.kneighbors(train, queries, "dtw")

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from stotmetrics.kernels import _cpu, _entropic, _hbcd, _matrixfree, _sinkhorn, _softdtw, _transport
+from stotmetrics.kernels import _cpu, _entropic, _hbcd, _matrixfree, _sinkhorn, _softdtw, _softdtw_many, _transport
 from stotmetrics.versions import kernel_builds
 
 KERNELS = Path(_cpu.__file__).parent
@@ -33,7 +33,7 @@ def softdtw(n: int, m: int) -> Numbers:
     rows, cols = (side.astype(np.intp) for side in np.indices((4, 4)).reshape(2, -1))
     stacked = np.concatenate(X), at, np.concatenate(X), at, rows, cols, np.full(16, 0.3)
     cost = (x - y.T) ** 2
-    return _softdtw.values(*stacked), *_softdtw.gradients(*stacked), *_softdtw.value_and_alignment(cost, 0.3)
+    return _softdtw_many.values(*stacked), *_softdtw_many.gradients(*stacked), *_softdtw.value_and_alignment(cost, 0.3)
 
 
 def sinkhorn(n: int, m: int) -> Numbers:
@@ -138,15 +138,42 @@ def test_an_unknown_word_is_an_error_that_names_the_known_ones() -> None:
     done = told("abacus")
     assert done.returncode != 0
     assert "STOTMETRICS_CPU" in done.stderr
-    assert re.search("baseline, avx2, avx512; got 'abacus'", done.stderr)
+    assert re.search("baseline, avx2, avx512(, wide)?; got 'abacus'", done.stderr)
     with pytest.raises(ValueError, match="got 'abacus'"):
         _cpu.use_build("abacus")
 
 
 def test_a_build_that_the_processor_lacks_is_never_exchanged_in_silence(build: str) -> None:
     done = told("avx512")
-    assert "does not run the build 'avx512'" in done.stderr or "there is no AVX-512 build" in done.stderr
+    if "avx512" in _cpu.builds():
+        assert done.stdout.split() == ["avx512"]
+    else:
+        assert "does not run the build 'avx512'" in done.stderr
     assert _cpu.build() == build
+
+
+@pytest.mark.skipif(
+    not {"avx512", "wide"} & set(_cpu.builds()),
+    reason="this processor has no AVX-512; tox -e wide compiles that build for AVX2",
+)
+@pytest.mark.parametrize("radius", [-1, 3])
+@pytest.mark.parametrize("gamma", [0.0, 0.01, 1.0])
+def test_wide_vectors_give_the_alignments_of_narrow_ones_to_the_last_bit(radius: int, gamma: float) -> None:
+    """Lanes do not meet, and both builds fuse products with sums."""
+    rng = np.random.default_rng(5)
+    X = [rng.normal(size=(n, 2)).cumsum(0) for n in (30, 41, 41, 64, 65, 130, 130, 131, 131, 131)]
+    at = np.cumsum([0, *map(len, X)], dtype=np.intp)
+    rows, cols = (side.astype(np.intp) for side in np.indices((10, 10)).reshape(2, -1))
+    stacked = np.concatenate(X), at, np.concatenate(X), at, rows, cols, np.full(100, gamma)
+    before, numbers = _cpu.build(), []
+    try:
+        for name in ("avx2", _cpu.builds()[0]):
+            _cpu.use_build(name)
+            numbers.append((_softdtw_many.values(*stacked, radius), *_softdtw_many.gradients(*stacked, radius)))
+    finally:
+        _cpu.use_build(before)
+    for narrow, wide in zip(*numbers, strict=True):
+        np.testing.assert_array_equal(wide, narrow)
 
 
 def test_only_one_header_names_a_processor() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from stotmetrics.kernels import _softdtw as kernel
+from stotmetrics.kernels import _softdtw_many as many_pairs
 from stotmetrics.reference import softdtw as reference
 
 SHAPES = [(1, 1), (1, 5), (4, 1), (3, 4), (5, 5)]
@@ -101,7 +102,7 @@ def stacked(X):
 
 def batch(X, rows, cols, gammas, radius=-1):
     indices = np.asarray(rows, dtype=np.intp), np.asarray(cols, dtype=np.intp)
-    return kernel.values(*stacked(X), *stacked(X), *indices, np.asarray(gammas, dtype=np.float64), radius)
+    return many_pairs.values(*stacked(X), *stacked(X), *indices, np.asarray(gammas, dtype=np.float64), radius)
 
 
 @pytest.mark.parametrize("dims", [1, 3])
@@ -157,7 +158,7 @@ def test_gradient_in_the_series_is_the_alignment_applied_to_the_cost(radius):
     rng = np.random.default_rng(3)
     X = [rng.normal(size=(n, 2)) + 1e4 for n in (1, 5, 9, 6)]
     rows, cols = (np.asarray(side, dtype=np.intp) for side in ([0, 1, 2, 3, 3], [1, 2, 2, 0, 1]))
-    values, grad_x, grad_y = kernel.gradients(*stacked(X), *stacked(X), rows, cols, np.full(5, 0.7), radius)
+    values, grad_x, grad_y = many_pairs.gradients(*stacked(X), *stacked(X), rows, cols, np.full(5, 0.7), radius)
     at_x = at_y = 0
     for k, (i, j) in enumerate(zip(rows, cols, strict=True)):
         x, y = X[i], X[j]

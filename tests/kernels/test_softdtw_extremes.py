@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from stotmetrics.kernels import _softdtw as kernel
+from stotmetrics.kernels import _softdtw_many as many_pairs
 
 GAMMAS = [10.0**k for k in range(-12, 13, 3)]
 COSTS = [1e-300, 1e-160, 1e-12, 1.0, 1e12, 1e160, 1e300]
@@ -70,7 +71,7 @@ def test_value_and_gradient_on_series_of_any_size_at_any_gamma(scale, gamma):
         single = kernel.pair_value(x, y, gamma)
         np.testing.assert_allclose(single, true, rtol=1e-13, atol=2e-14 * (gamma * (min(len(x), len(y)) > 1) + 1e-310))
         at_x, at_y, zero = np.array([0, len(x)]), np.array([0, len(y)]), np.zeros(4, dtype=np.intp)
-        many = kernel.values(x, at_x, y, at_y, zero, zero, np.full(4, gamma))
+        many = many_pairs.values(x, at_x, y, at_y, zero, zero, np.full(4, gamma))
         np.testing.assert_array_equal(many, single)
         value, grad_x, grad_y = kernel.pair_gradient(x, y, gamma)
         assert value == single
@@ -89,7 +90,7 @@ def test_a_series_far_below_the_other_is_right_in_a_lane_too(lower, gamma):
     x, y = rng.normal(size=(6, 1)), rng.normal(size=(6, 1))
     x, y = (x - 1e7, y) if lower == "x" else (x, y - 1e7)
     at, zero = np.array([0, 6]), np.zeros(8, dtype=np.intp)
-    many = kernel.values(x, at, y, at, zero, zero, np.full(8, gamma))
+    many = many_pairs.values(x, at, y, at, zero, zero, np.full(8, gamma))
     np.testing.assert_array_equal(many, kernel.pair_value(x, y, gamma))
     np.testing.assert_allclose(many, exact((x - y.T) ** 2, gamma), rtol=1e-13)
 
@@ -112,7 +113,7 @@ def test_a_constant_dimension_before_or_behind_changes_nothing(scale, gamma):
         wide_x, wide_y = np.pad(x, pad), np.pad(y, pad)
         assert kernel.pair_value(wide_x, wide_y, gamma) == pytest.approx(single, rel=1e-13)
         at_x, at_y, zero = np.array([0, len(x)]), np.array([0, len(y)]), np.zeros(4, dtype=np.intp)
-        many = kernel.values(wide_x, at_x, wide_y, at_y, zero, zero, np.full(4, gamma))
+        many = many_pairs.values(wide_x, at_x, wide_y, at_y, zero, zero, np.full(4, gamma))
         np.testing.assert_allclose(many, single, rtol=1e-13)
         _, wide_grad_x, wide_grad_y = kernel.pair_gradient(wide_x, wide_y, gamma)
         np.testing.assert_allclose(wide_grad_x, np.pad(grad_x, pad), rtol=1e-9)
@@ -157,7 +158,7 @@ def test_a_long_column_of_equal_costs_neither_underflows_nor_overflows_in_a_lane
     # The last column is entered at the end: by a diagonal step, or by one to the right.
     expected = (n - 1) * step + far**2 - np.log1p(np.exp(-step))
     zero = np.zeros(4, dtype=np.intp)
-    values = kernel.values(x, np.array([0, n]), y, np.array([0, 2]), zero, zero, np.ones(4))
+    values = many_pairs.values(x, np.array([0, n]), y, np.array([0, 2]), zero, zero, np.ones(4))
     np.testing.assert_allclose(values, expected, rtol=1e-12)
     assert kernel.pair_value(x, y, 1.0) == values[0]
 

@@ -1,0 +1,37 @@
+import numpy as np
+import numpy.typing as npt
+
+_Floats = npt.NDArray[np.float64]
+_Ints = npt.NDArray[np.intp]
+
+def values(
+    left: _Floats,
+    left_at: _Ints,
+    right: _Floats,
+    right_at: _Ints,
+    rows: _Ints,
+    cols: _Ints,
+    gammas: _Floats,
+    radius: int = -1,
+) -> _Floats: ...
+def gradients(
+    left: _Floats,
+    left_at: _Ints,
+    right: _Floats,
+    right_at: _Ints,
+    rows: _Ints,
+    cols: _Ints,
+    gammas: _Floats,
+    radius: int = -1,
+) -> tuple[_Floats, _Floats, _Floats]: ...
+def expected_costs(
+    left: _Floats,
+    left_at: _Ints,
+    right: _Floats,
+    right_at: _Ints,
+    rows: _Ints,
+    cols: _Ints,
+    gammas: _Floats,
+    with_gradients: bool = False,
+) -> tuple[_Floats, _Floats | None, _Floats | None, _Ints]: ...
+def exponentials(n: int, m: int, rounds: int) -> float: ...
