@@ -144,9 +144,15 @@ class Destination:
 
     def write(self, number: int, tile: Region, values: FloatArray, *, mirror: bool) -> None:
         """Store the values of one tile, and their mirror image for a symmetric matrix."""
+        values = narrowed(values, self.array.dtype)
+        if tile.rows != tile.cols and (self._layout is None or not self._layout.condensed):
+            block = values.reshape(tile.rows.stop - tile.rows.start, -1)
+            self.array[tile.rows, tile.cols] = block
+            if mirror:
+                self.array[tile.cols, tile.rows] = block.T
+            return
         i, j = tile.pairs()
         i, j = i + tile.rows.start, j + tile.cols.start
-        values = narrowed(values, self.array.dtype)
         if self._layout is not None and self._layout.condensed:
             self.array[self._layout.index(i, j)] = values
             return

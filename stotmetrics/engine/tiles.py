@@ -23,10 +23,11 @@ Progress = bool | Callable[[int, int], None]
 Advance = Callable[[int], object]
 
 # Cost-matrix entries in one tile, and series on its side at most: ten milliseconds of work and more, enough to make
-# handing out a tile cheap, little enough for progress, balance and Ctrl-C. Fewer where a metric solves pair after pair:
-# then an entry costs more, up to a transport problem, and a larger tile gains nothing.
-_CELLS = {"block": 2**24, "pair": 2**20}
-_SIDES = {"block": 64, "pair": 24}
+# handing out a tile cheap, little enough for progress, balance and Ctrl-C. An entry costs least where a metric solves
+# many pairs side by side, and most where it solves pair after pair: up to a transport problem, and a larger tile gains
+# nothing.
+_CELLS = {"lanes": 2**25, "block": 2**24, "pair": 2**20}
+_SIDES = {"lanes": 256, "block": 64, "pair": 24}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Tile:
 
 
 def tile_side(left: Sequence[Series], right: Sequence[Series], by: str = "block") -> int:
-    """Series on one side of a tile of a metric that solves a block of pairs at once, or pair after pair.
+    """Series on one side of a tile of a metric that solves pairs side by side, as a block, or pair after pair.
 
     It depends on the data alone, so that the result cannot depend on the workers.
     """
@@ -142,8 +143,7 @@ def fill(
         for k, batch in workers.run(_solve_tile, ((k, tiles[k]) for k in todo), len(todo)):
             tile = tiles[k]
             destination.write(k, tile, batch.values, mirror=symmetric)
-            i, j = tile.pairs()
-            report.add(batch, i + tile.rows.start, j + tile.cols.start)
+            report.add(batch, tile)
             advance(len(batch.values))
     report.warn(metric)
 
@@ -188,7 +188,7 @@ class Report:
     worst: float = -1.0
     where: tuple[int, int] = field(default=(0, 0))
 
-    def add(self, batch: Batch, rows: IntArray, cols: IntArray) -> None:
+    def add(self, batch: Batch, tile: Tile) -> None:
         """Count the pairs of one tile."""
         self.total += len(batch.values)
         if batch.converged is None:
@@ -196,10 +196,11 @@ class Report:
         failed = np.flatnonzero(~batch.converged)
         self.failed += len(failed)
         if len(failed):
+            rows, cols = tile.pairs()
             gaps = np.zeros(len(failed)) if batch.gap is None else np.nan_to_num(batch.gap[failed])
             k = int(np.argmax(gaps))
             # Ties go to the first pair in the matrix, so that the message does not depend on the workers.
-            where = (int(rows[failed[k]]), int(cols[failed[k]]))
+            where = (int(rows[failed[k]]) + tile.rows.start, int(cols[failed[k]]) + tile.cols.start)
             if (gaps[k], where) > (self.worst, where) or (gaps[k] == self.worst and where < self.where):
                 self.worst, self.where = float(gaps[k]), where
 

@@ -26,7 +26,7 @@ cdef struct Chunk:
     Py_ssize_t *room             # 2 sizes for each row: the band of banded_n by banded_m
     Py_ssize_t banded_n, banded_m
     Py_ssize_t[SDTW_LANES] pair  # -1: nobody wants this lane
-    Py_ssize_t[SDTW_LANES] alone # pairs that are better solved one by one
+    Py_ssize_t[SDTW_LANES] alone  # pairs that are better solved one by one
     Py_ssize_t lonely            # how many
 
 

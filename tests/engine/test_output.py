@@ -183,7 +183,7 @@ def test_another_job_is_refused_until_it_may_overwrite(tmp_path, change, differs
 
 
 def test_other_parameters_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setitem(tiles._SIDES, "block", 24)  # several tiles
+    monkeypatch.setitem(tiles._SIDES, "lanes", 24)  # several tiles
     stopped(tmp_path / "D.npy", metric=get_metric("gak", sigma=1.0))
     with pytest.raises(FileExistsError, match="another parameters"):
         pairwise(X, metric="gak", sigma=2.0, out=tmp_path / "D.npy")

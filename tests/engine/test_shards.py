@@ -23,7 +23,7 @@ SYMMETRIC = Traits(symmetric=True, zero_self=True)
 @pytest.fixture(autouse=True)
 def several_tiles(monkeypatch):
     """Small tiles: the default is for more series."""
-    monkeypatch.setitem(tiles._SIDES, "block", 24)
+    monkeypatch.setitem(tiles._SIDES, "lanes", 24)
 
 
 def plain(x, y, params):
