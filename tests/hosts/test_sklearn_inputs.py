@@ -54,10 +54,10 @@ def test_a_set_of_series_is_one_in_any_container(how):
 def test_columns_of_dates_are_times_for_a_metric_that_uses_them(metric):
     pandas = pytest.importorskip("pandas")
     dates = pandas.to_datetime("2020-01-01") + pandas.to_timedelta(np.arange(10) ** 2, unit="D")
-    found = neighbours(pandas.DataFrame(X, columns=dates), pandas.DataFrame(X, columns=dates), metric)[0]
+    distances = neighbours(pandas.DataFrame(X, columns=dates), pandas.DataFrame(X, columns=dates), metric)[0]
     times = np.arange(10.0) ** 2 if metric == "tiot" else None
     expected = neighbours(*[[stotmetrics.as_series(x, times=times) for x in X]] * 2, metric)[0]
-    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(distances, expected, rtol=1e-9, atol=1e-9)
 
 
 def test_what_a_mask_hides_is_not_read():

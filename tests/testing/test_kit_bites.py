@@ -30,9 +30,11 @@ from sound_metric import (
     softdtw,
 )
 
+import stotmetrics
 from stotmetrics import MetricSpec, Result
 from stotmetrics.testing import check_metric, checks_interface, iter_checks, subject
-from stotmetrics.testing.checks import CHECKS
+from stotmetrics.testing.checks import CHECKS, Undecided
+from stotmetrics.testing.checks_laws import paths_have_no_order
 
 
 @dataclass(frozen=True)
@@ -212,6 +214,13 @@ def test_only_the_check_for_it_catches(broken, monkeypatch):
 
 def test_every_check_has_a_broken_metric():
     assert {broken.check for broken in TABLE} == {check.name for check in CHECKS}
+
+
+def test_the_order_of_a_single_path_decides_nothing():
+    """Else every metric of one channel would be told to claim that it compares paths."""
+    x = stotmetrics.as_series([0.0, 1.0])
+    with pytest.raises(Undecided):
+        paths_have_no_order(stotmetrics.get_metric("dtw"), x, x, 0)
 
 
 def test_a_report_tells_how_much_threads_help_where_the_metric_says_that_they_do():
