@@ -100,7 +100,7 @@ def test_there_is_no_circle_of_imports():
     files = {".".join(("stotmetrics", *p.relative_to(PACKAGE).with_suffix("").parts)): p for p in modules()}
     graph = {}
     for name, path in files.items():
-        wanted = set(imports_of(path, top_level_only=True))
+        wanted = set(imports_of(path))
         # ``from .spec import registry`` names a module, ``from .spec.registry import find`` something in one.
         graph[name] = {
             other for other in files if other in wanted or any(w.rpartition(".")[0] == other for w in wanted)

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from .arguments import parse_value, parser
+from .arguments import parser
+from .options import parse_value
 from .terminal import guarded
 from .voting import vote
 

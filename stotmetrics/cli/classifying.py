@@ -20,7 +20,7 @@ from ..engine import neighbors
 from ..engine.workers import check_jobs
 from ..errors import InvalidParameterError
 from ..spec.bound import BoundMetric
-from .arguments import bound, grid
+from .options import bound, grid
 from .progress import progress
 from .terminal import check_folder, complain, write_text
 from .voting import Labels, confusion_lines, listed, of_one_kind, strangers, table, vote, without_self

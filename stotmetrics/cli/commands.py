@@ -14,7 +14,7 @@ from ..errors import InvalidParameterError, MetricLoadError
 from ..series import Series, as_series
 from ..spec import registry
 from ..spec.traits import Traits
-from .arguments import bound, params
+from .options import bound, params
 from .progress import progress
 from .terminal import check_folder, one_line, write_text
 from .voting import table
