@@ -287,19 +287,43 @@ def _gradient(
 
 
 def _wide_gradient(x: Cloud, y: Cloud, params: Parameters, power: float) -> PairGradient:
-    if params.scale == "median":
-        raise FloatingPointError(
-            f"{params!r} gave a gradient out of range for finite series, that of a median; rescale their values"
-        )
     for tol in (tight(TOL), TOL):
         solution = solve_wide(x, y, params, tol)
         converged = solution.converged or solution.gap <= TOL * max(1.0, abs(solution.objective))
         if converged:
             break
     value, gap = in_data_units(solution.value, solution.gap, solution.unit, params.p, root=power != 1.0)
-    slopes = factors(params)[0] * solution.slopes(x, y)
-    grad_x, grad_y = value_gradients(x, y, params.p, slopes, value if power != 1.0 else None)
+    of_values, p = factors(params)[0], params.p
+    slopes = solution.slopes(x, y)
+    if params.scale == "median":
+        problem = distances(x, y, p, *(factor / max(factors(params)) for factor in factors(params)))
+        if wide_range.median_root(problem) > 0.0:
+            return PairGradient(value, *_in_medians(x, y, params, slopes, problem, solution.median), converged, gap)
+    grad_x, grad_y = value_gradients(x, y, p, of_values * slopes, value if power != 1.0 else None)
     return PairGradient(value, grad_x, grad_y, converged, gap)
+
+
+def _in_medians(
+    x: Cloud, y: Cloud, params: Parameters, slopes: FloatArray, problem: wide_range.Distances, median: float
+) -> tuple[FloatArray, FloatArray]:
+    """Gradients of a value in units of the median of the costs, from its slopes in costs in these units.
+
+    The unit is the p-th power of ``median``, a distance.
+    """
+    of_values, p = factors(params)[0], params.p
+    if of_values == 0.0:
+        return np.zeros_like(x.all_values), np.zeros_like(y.all_values)
+    roots = wide_range.cost_roots(problem)
+    with np.errstate(over="ignore"):  # where no mass goes
+        cost = (roots / wide_range.median_root(problem)) ** p
+    moved = float(np.vdot(slopes, np.where(slopes == 0.0, 0.0, cost)))
+    middle = median_slopes(roots)  # at the same cells as the median of the costs
+    slopes = slopes.copy()
+    np.add.at(slopes, (middle.rows, middle.columns), -moved * middle.slopes)
+    # As distances in the unit of the median, which stay in range at any p.
+    unit = median / of_values ** (1.0 / p)
+    grad_x, grad_y = value_gradients(x, y, p, slopes, unit)
+    return p / unit * grad_x, p / unit * grad_y
 
 
 def _times(slopes: Cells | FloatArray, factor: float) -> Cells | FloatArray:

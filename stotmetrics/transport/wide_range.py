@@ -242,11 +242,16 @@ def _mixture(rising: tuple[Line, Cells], falling: tuple[Line, Cells]) -> Cells:
     return i, j, masses * np.repeat([share, 1.0 - share], [len(cells[0]), len(rest[0])])
 
 
-def median_root(d: Distances) -> float:
-    """The p-th root of the median of ``A + B``: a distance."""
+def cost_roots(d: Distances) -> FloatArray:
+    """The p-th roots of ``A + B``: distances."""
     top = np.maximum(d.of_values, d.of_times)
     safe = np.where(top > 0, top, 1.0)
-    roots = top * ((d.of_values / safe) ** d.p + (d.of_times / safe) ** d.p) ** (1.0 / d.p)
+    return top * ((d.of_values / safe) ** d.p + (d.of_times / safe) ** d.p) ** (1.0 / d.p)
+
+
+def median_root(d: Distances) -> float:
+    """The p-th root of the median of ``A + B``: a distance."""
+    roots = cost_roots(d)
     middle = roots.size // 2
     kept = np.partition(roots, [middle - 1, middle] if roots.size > 1 else [0], axis=None)
     high = float(kept[middle])

@@ -105,3 +105,36 @@ def test_median_scale_divides_by_any_median():
         x, y = as_series([0.0, 0.0]), as_series([far, far])
         assert metric(x, y) == 1.0
         assert metric.reference(x, y).value == pytest.approx(1.0, rel=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1e-170, 1e170, 1e220])
+@pytest.mark.parametrize(("epsilon", "w"), [(0.0, None), (0.1, None), (0.1, 0.3), (1.0, 0.0)])
+def test_gradient_in_units_of_the_median_is_that_of_the_same_data_on_any_scale(scale, epsilon, w):
+    rng = np.random.default_rng(0)
+    metric = stotmetrics.get_metric("taot", epsilon=epsilon, scale="median", standardize=False, w=w)
+    x, y = rng.normal(size=(6, 2)), rng.normal(size=(5, 2))
+
+    def at(c):
+        return metric.value_and_grad(
+            *(stotmetrics.as_series(c * v, times=c * np.arange(float(len(v)))) for v in (x, y))
+        )
+
+    value, *slopes = at(1.0)
+    far, *far_slopes = at(scale)
+    assert far == pytest.approx(value, rel=1e-12)
+    for slope, far_slope in zip(slopes, far_slopes, strict=True):
+        np.testing.assert_allclose(scale * far_slope, slope, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("p", [9.0, 12.0, 40.0])
+@pytest.mark.parametrize("epsilon", [0.0, 0.5])
+def test_gradient_in_units_of_the_median_at_large_exponents(p, epsilon):
+    rng = np.random.default_rng(0)
+    metric = stotmetrics.get_metric("taot", epsilon=epsilon, scale="median", standardize=False, p=p)
+    x, y, step = rng.normal(size=(6, 2)), rng.normal(size=(5, 2)), 1e-6
+    slope = metric.value_and_grad(x, y)[1]
+    for cell in np.ndindex(x.shape):
+        move = np.zeros_like(x)
+        move[cell] = step
+        numeric = (metric(x + move, y) - metric(x - move, y)) / (2.0 * step)
+        assert slope[cell] == pytest.approx(numeric, rel=1e-6, abs=1e-6 * np.abs(slope).max())
