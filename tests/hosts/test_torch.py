@@ -194,6 +194,20 @@ def test_lengths_come_in_any_container(lengths):
     torch.testing.assert_close(SoftDTWLoss()(x, y, lengths), SoftDTWLoss()(x, y, [2, 3]))
 
 
+def test_a_compiled_model_goes_around_the_loss():
+    torch.manual_seed(0)
+    model, loss = torch.nn.Linear(4, 4), torch.compiler.disable(SoftDTWLoss(gamma=0.5))
+    x, y = torch.randn(3, 4), torch.randn(3, 4)
+
+    def step(x, y):
+        return loss(2.0 * model(x), y) + 1.0
+
+    compiled = torch.compile(step, backend="eager")(x, y)
+    torch.testing.assert_close(compiled, step(x, y))
+    compiled.backward()
+    assert model.weight.grad.abs().sum() > 0
+
+
 def test_what_is_no_batch_of_real_numbers_is_refused_by_name():
     x = batch(2, 3)
     with pytest.raises(InvalidParameterError, match="target must be a tensor"):
