@@ -194,6 +194,7 @@ def test_lengths_come_in_any_container(lengths):
     torch.testing.assert_close(SoftDTWLoss()(x, y, lengths), SoftDTWLoss()(x, y, [2, 3]))
 
 
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # what the compiler says of its own tensors
 def test_a_compiled_model_goes_around_the_loss():
     torch.manual_seed(0)
     model, loss = torch.nn.Linear(4, 4), torch.compiler.disable(SoftDTWLoss(gamma=0.5))
