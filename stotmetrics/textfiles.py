@@ -7,15 +7,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from .arrays import FloatArray
 from .containers import TIME_NAMES
 from .errors import DataFileError, InvalidSeriesError
 from .series import Series, as_series
+from .timestamps import times_of_text
 
 _TS_TAGS = frozenset(
     f"@{tag}"
@@ -302,49 +301,14 @@ def _timed_channels(path: Path, number: int, parts: Sequence[str]) -> Series:
 
 def timed_series(path: Path, number: int, values: FloatArray, stamps: Sequence[str]) -> Series:
     """A series with times as they are written: numbers, or dates and hours, which become seconds from the first."""
-    times: Any
     try:
-        times = [_exact(stamp) for stamp in stamps]
-    except ValueError:
-        try:
-            times = _instants([stamp.strip().strip("\"'").replace("/", "-") for stamp in stamps])
-        except ValueError as error:
-            why = str(error) if error.args[1:] else f"{stamps[0]!r} is neither a number nor an ISO date"
-            raise DataFileError(f"{path}: line {number}: {why}") from None
+        times = times_of_text(stamps)
+    except ValueError as error:
+        raise DataFileError(f"{path}: line {number}: {error}") from None
     try:
         return as_series(values, times=times, missing="drop", name="the series")
     except InvalidSeriesError as error:
         raise DataFileError(f"{path}: line {number}: {error}") from None
-
-
-def _exact(stamp: str) -> int | float:
-    """A number; whole ones stay whole, so that no digit of nanoseconds since 1970 is lost unseen."""
-    return int(stamp) if re.fullmatch(r"\s*[+-]?\d+\s*", stamp) else float(stamp)
-
-
-# An hour, perhaps with minutes and seconds, and the time zone behind it.
-_ZONE = re.compile(r"(?<=[T ]\d\d)(?::?\d\d(?::?\d\d(?:\.\d+)?)?)?\s*(Z|[+-]\d\d(?::?\d\d)?)$", re.IGNORECASE)
-_NANOSECONDS = re.compile(r"\.\d{7,9}(?!\d)")
-
-
-def _instants(stamps: Sequence[str]) -> npt.NDArray[np.datetime64]:
-    """ISO dates as datetime64, in UTC where they name a time zone."""
-    zones = [_ZONE.search(stamp) for stamp in stamps]
-    unit = "ns" if any(_NANOSECONDS.search(stamp) for stamp in stamps) else "us"
-    plain = [stamp if zone is None else stamp[: zone.start(1)].rstrip() for stamp, zone in zip(stamps, zones)]
-    for k, (stamp, zone) in enumerate(zip(stamps, zones)):
-        if (zone is None) != (zones[0] is None):
-            raise ValueError(f"{stamps[0]!r} and {stamp!r}: only one of them names a time zone", k)
-    ahead = [0 if zone is None else _minutes(zone[1]) for zone in zones]
-    return np.array(plain, f"M8[{unit}]") - np.array(ahead, "m8[m]")
-
-
-def _minutes(zone: str) -> int:
-    """How many minutes a time zone is ahead of UTC."""
-    if zone in "zZ":
-        return 0
-    digits = zone[1:].replace(":", "")
-    return (1 if zone[0] == "+" else -1) * (60 * int(digits[:2]) + int(digits[2:] or 0))
 
 
 _ATTRIBUTE = re.compile(r"@attribute\s+('[^']*'|\"[^\"]*\"|\S+)\s+(.*)", re.IGNORECASE)

@@ -13,7 +13,7 @@ FLOORS = [
     {"errors", "kernels"},
     {"arrays"},
     {"containers"},
-    {"series", "series_sets", "paths", "datasets", "textfiles", "versions"},
+    {"series", "series_sets", "paths", "datasets", "textfiles", "timestamps", "versions"},
     {"spec"},
     {"transport"},
     {"engine"},
