@@ -10,23 +10,16 @@ from ._sinkhorn_loops cimport sink_axpy, sink_dot
 simd_follow(&chosen)
 
 
-cdef void anderson(
-    const double *weight, const double *residual, const double *dg, const double *dr, Py_ssize_t count,
-    Py_ssize_t stride, Py_ssize_t n, double *v
-) noexcept nogil:
-    """v -= sum theta_i dg_i, theta the weighted least-squares fit of the residual by its past differences."""
-    cdef double gram[MAX_DEPTH][MAX_DEPTH]
-    cdef double theta[MAX_DEPTH]
-    cdef double ridge = 0.0, value
+cdef bint fit(double (*gram)[MAX_DEPTH], double *theta, Py_ssize_t count, double ridge) noexcept nogil:
+    """Overwrite theta, the products of the differences with the residual, by the least-squares fit; false if there is
+    none. Of the symmetric gram the lower half is read, and overwritten; ``ridge`` is a share of its trace."""
+    cdef double value, trace = 0.0
     cdef Py_ssize_t i, j, k
     for i in range(count):
-        for j in range(i + 1):
-            gram[i][j] = sink_dot(weight, dr + i * stride, dr + j * stride, n)
-        theta[i] = sink_dot(weight, dr + i * stride, residual, n)
-        ridge += gram[i][i]
-    ridge *= 1e-12
+        trace += gram[i][i]
+    ridge *= trace
     if not ridge > 0.0:
-        return
+        return False
     # Cholesky; a direction that the others span already is left out.
     for i in range(count):
         for j in range(i + 1):
@@ -46,6 +39,23 @@ cdef void anderson(
         theta[i] /= gram[i][i]
     for i in range(count):
         if not isfinite(theta[i]):
-            return
+            return False
+    return True
+
+
+cdef void anderson(
+    const double *weight, const double *residual, const double *dg, const double *dr, Py_ssize_t count,
+    Py_ssize_t stride, Py_ssize_t n, double *v
+) noexcept nogil:
+    """v -= sum theta_i dg_i, theta the weighted least-squares fit of the residual by its past differences."""
+    cdef double gram[MAX_DEPTH][MAX_DEPTH]
+    cdef double theta[MAX_DEPTH]
+    cdef Py_ssize_t i, j
+    for i in range(count):
+        for j in range(i + 1):
+            gram[i][j] = sink_dot(weight, dr + i * stride, dr + j * stride, n)
+        theta[i] = sink_dot(weight, dr + i * stride, residual, n)
+    if not fit(gram, theta, count, 1e-12):
+        return
     for i in range(count):
         sink_axpy(-theta[i], dg + i * stride, v, n)
