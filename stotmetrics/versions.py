@@ -11,6 +11,7 @@ _HOSTS = ("tslearn", "aeon", "torch", "matplotlib", "distributed")
 _FAMILIES = {
     "soft-DTW": "_softdtw",
     "Sinkhorn": "_sinkhorn",
+    "single Sinkhorn": "_sinkhorn_single",
     "Gibbs plans": "_entropic",
     "pricing": "_network",
     "HBCD": "_hbcd",
@@ -30,7 +31,7 @@ def kernel_builds() -> dict[str, str]:
     --------
     >>> from stotmetrics.versions import kernel_builds
     >>> sorted(kernel_builds())
-    ['Gibbs plans', 'HBCD', 'Sinkhorn', 'pricing', 'soft-DTW']
+    ['Gibbs plans', 'HBCD', 'Sinkhorn', 'pricing', 'single Sinkhorn', 'soft-DTW']
     """
     modules = {family: import_module(f".kernels.{name}", __package__) for family, name in _FAMILIES.items()}
     return {family: module.running() for family, module in modules.items()}

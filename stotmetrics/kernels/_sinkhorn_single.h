@@ -95,6 +95,13 @@ SIMD_INLINE float SIMD(largest_single)(simd_singles v)
     return top;
 }
 
+SIMD_INLINE int SIMD(any_of)(simd_masks mask)
+{
+    typedef long long wide __attribute__((vector_size(32)));
+    const wide w = (wide)mask;
+    return ((w[0] | w[1]) | (w[2] | w[3])) != 0;
+}
+
 /* exp to about two units in the last place; 0 below -87, the largest finite power above 88. */
 SIMD_INLINE simd_singles SIMD(exp_singles)(simd_singles x)
 {
@@ -243,14 +250,22 @@ SIMD_ENTRY void SIMD(single_residual)(const float *product, float shift, const f
         simd_singles g = (ly - SIMD(log_singles)(safe) - shift) * omega;
         g = SINGLE_SELECT(massive, g, SIMD(eight)(SINGLE_NONE));
         const simd_singles old = SIMD(take)(v + i), off = old - g, d = off * inverse;
-        const simd_singles e = SIMD(exp_singles)(d), w = y * SIMD(exp_singles)(old * -ratio);
-        simd_singles near = d * (1.0f / 144.0f + d * (1.0f / 840.0f)) + 1.0f / 30.0f;
-        near = (d * d) * (0.5f + d * (1.0f / 3.0f + d * (0.125f + d * near)));
-        const simd_singles far = d * e - (e - 1.0f);
-        const simd_masks small = (d < SIMD(eight)(0.25f)) & (d > SIMD(eight)(-0.25f));
-        gap += w * SINGLE_SELECT(small, near, far);
+        const simd_singles t = off * ratio, w = y * SIMD(exp_singles)(old * -ratio);
+        simd_singles h = d * (1.0f / 144.0f + d * (1.0f / 840.0f)) + 1.0f / 30.0f;
+        h = (d * d) * (0.5f + d * (1.0f / 3.0f + d * (0.125f + d * h)));
+        simd_singles power = 1.0f + t * (1.0f + t * (0.5f + t * (1.0f / 6.0f + t * (1.0f / 24.0f + t * (1.0f / 120.0f)))));
+        /* The series serve steps below a quarter, which all but the first ones are. */
+        const simd_masks far = (d > SIMD(eight)(0.25f)) | (d < SIMD(eight)(-0.25f)) | (t > SIMD(eight)(0.25f)) |
+                               (t < SIMD(eight)(-0.25f));
+        if (SIMD(any_of)(far)) {
+            const simd_singles e = SIMD(exp_singles)(d);
+            const simd_masks wide = (d > SIMD(eight)(0.25f)) | (d < SIMD(eight)(-0.25f));
+            h = SINGLE_SELECT(wide, d * e - (e - 1.0f), h);
+            power = SIMD(exp_singles)(t);
+        }
+        gap += w * h;
         paid += y - w;
-        sent += w * SIMD(exp_singles)(off * ratio);
+        sent += w * power;
         SIMD(put)(weight + i, w);
         SIMD(put)(image + i, g);
     }

@@ -59,8 +59,6 @@ cdef double SMALLEST = 1.18e-38
 # Logarithm of the largest number, less a margin.
 cdef double LARGEST = 86.0
 cdef float LARGEST_SINGLE = 1e38
-# What vanished may be this share of the smallest product.
-cdef double LOST = 0.01
 # A loss of the dual below this share of its terms is rounding.
 cdef double NOISE = 3e-7
 # What the normal equations of the acceleration are made definite with.
@@ -88,7 +86,7 @@ cdef struct Product:
     const float *cost[MAX_AXES]     # of the others: cost / epsilon, every row padded by `padded`
     float scale
     float all_scales                # of what a product comes out with
-    float floor                     # what vanished may be a share LOST of a product as small as this
+    float floor                     # a term that vanished could be as large as this
 
 # What is fixed of the problems.
 cdef struct Rates:
@@ -149,7 +147,7 @@ cdef void describe(Product *op) noexcept nogil:
     op.rows = op.points // op.size[op.axes - 1]
     op.scale = <float>((LARGEST - log(<double>op.points)) / factors)
     op.all_scales = factors * op.scale
-    op.floor = <float>(op.points * SMALLEST * exp((factors - 1) * op.scale) / LOST)
+    op.floor = <float>(SMALLEST * exp((factors - 1) * op.scale))
 
 
 cdef void exponentials(const Product *op, const float *potential, float *out, float *tops) noexcept nogil:
@@ -206,7 +204,6 @@ cdef void advance(const Rates *s, Column *c, double shift, double dual, double n
     cdef double theta[MAX_DEPTH]
     cdef Py_ssize_t slot, kept, i
     cdef float step, farthest
-    cdef float *best
     if c.last != PLAIN and dual < c.best - NOISE * noise:
         if c.last == TRANSLATED:
             c.still = True

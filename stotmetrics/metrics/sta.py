@@ -19,6 +19,7 @@ from ..spec.result import GradBatch, PairGradient, Result, grad_batch_of
 from ..spec.traits import Traits
 from ..transport.divergences import Frames, Problem, cross_terms, divergence, polish, self_terms
 from ..transport.ground_cost import Ground, as_ground, default_ground
+from ..transport.single_precision import panels_of
 from . import value_costs
 
 
@@ -110,7 +111,8 @@ def histograms(values: FloatArray, signed: str) -> list[FloatArray]:
 def _problem(ground: Ground, epsilon: float | str, rho: float, tol: float, max_iter: int) -> Problem:
     strength = ground.epsilon() if isinstance(epsilon, str) else epsilon
     # Half the tolerance is the cross term's, a quarter each self term's half: they add up to tol.
-    return Problem(ground.costs, strength, rho, tol / 2, max_iter, ground.kernels(strength))
+    panels = panels_of(ground.costs, strength) if math.isfinite(rho) else None
+    return Problem(ground.costs, strength, rho, tol / 2, max_iter, ground.kernels(strength), panels=panels)
 
 
 def pair(x: Prepared, y: Prepared, params: Parameters) -> Result:

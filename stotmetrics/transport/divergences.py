@@ -15,9 +15,14 @@ import numpy as np
 
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..kernels import _sinkhorn
+from .single_precision import Panels, Singles, approach
 
 # Columns of one product: enough for BLAS to run at speed, few enough for the iterates to stay in the cache.
 _COLUMNS = 128
+# On a grid the matrices are small: as many columns as stay in the cache with all that is remembered of them.
+_CACHED = 2**14
+# Sweeps in single precision after which the potentials are better than those that a larger epsilon leads to.
+_BROUGHT_NEAR = 4
 # Beyond this cost / epsilon a kernel underflows, and the solution is approached from larger epsilon.
 _STEEP = 500.0
 _STEP = 4.0
@@ -33,6 +38,7 @@ class Problem:
     ``costs`` holds one matrix, or one symmetric matrix per axis of a grid; ``tol`` bounds the error of each W as a
     part of the larger of its two masses, and ``stop`` what the last sweep left over (see the kernel).
     ``rho`` is the penalty of both sides, or of the first where ``rho_y`` is given; only the first may then be infinite.
+    ``panels`` is the kernel in single precision, where potentials may be found in it first; ``rho`` is finite then.
     ``follow`` lets a frame take the potentials of another that certify its value; else only equal frames share them.
     """
 
@@ -47,6 +53,7 @@ class Problem:
     follow: bool = True
     stop: float = math.inf
     rho_y: float | None = None
+    panels: Panels | None = None
     spread: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -91,7 +98,7 @@ class Problem:
             kernels = tuple(np.exp(-cost) for cost in costs), costs
             # On the way the value alone counts, whatever the last sweep is to leave over.
             loose = max(self.tol if math.isfinite(self.tol) else 0.0, 0.01 * epsilon)
-            limits: Any = {"tol": loose, "stop": math.inf, "max_iter": min(100, self.max_iter)}
+            limits: Any = {"tol": loose, "stop": math.inf, "max_iter": min(100, self.max_iter), "panels": None}
             stage = replace(self, epsilon=epsilon, kernels=kernels, **limits)
             yield stage, epsilon / max(epsilon / _STEP, self.epsilon)
 
@@ -168,8 +175,8 @@ def cross_terms(problem: Problem, x: Frames, y: Frames) -> Cross:
     state, value, error = np.empty(n * m, dtype=np.intp), np.empty(n * m), np.empty(n * m)
     allowed = problem.allowed(x.total[rows], y.total[cols])
     sweeps, converged = np.zeros(n * m, dtype=np.intp), np.ones(n * m, dtype=np.bool_)
-    u, v, logku, logkv, dual, gap, sweeps[first], converged[first] = _in_parts(
-        problem.leading(), x, y, rows[first], cols[first], y.u[cols[first]]
+    u, v, logku, logkv, dual, gap, sweeps[first], converged[first] = _solve_pairs(
+        problem.leading(), x, y, rows[first], cols[first], x.u[rows[first]], y.u[cols[first]]
     )
     value[first], error[first] = dual + gap / 2, gap / 2
     state[first] = np.arange(len(first))
@@ -181,8 +188,8 @@ def cross_terms(problem: Problem, x: Frames, y: Frames) -> Cross:
         value[others], error[others] = dual + gap / 2, gap / 2
         late = others[~(error[others] <= allowed[others])]
         if len(late):
-            late_u, late_v, _, _, dual, gap, sweeps[late], converged[late] = _in_parts(
-                problem, x, y, rows[late], cols[late], v[state[late]]
+            late_u, late_v, _, _, dual, gap, sweeps[late], converged[late] = _solve_pairs(
+                problem, x, y, rows[late], cols[late], u[state[late]], v[state[late]]
             )
             value[late], error[late] = dual + gap / 2, gap / 2
             state[late] = len(u) + np.arange(len(late))
@@ -210,17 +217,80 @@ def polish(problem: Problem, x: Frames, y: Frames, cross: Cross) -> tuple[FloatA
     own_x, own_y = (_symmetric(more, side.mass, side.logmass, side.u.copy())[0] for side in (x, y))
     _, first = np.unique(cross.state, return_index=True)
     rows, cols = (index.astype(np.intp) for index in np.divmod(first, cross.state.shape[1]))
-    u, v = _in_parts(more, x, y, rows, cols, cross.v)[:2]
+    u, v = _in_parts(more, (x.mass, x.logmass, y.mass, y.logmass), rows, cols, cross.v)[:2]
     return own_x, own_y, replace(cross, u=u, v=v)
 
 
-def _in_parts(problem: Problem, x: Frames, y: Frames, rows: IntArray, cols: IntArray, v: FloatArray) -> tuple[Any, ...]:
-    """``solve_batch`` a few columns at a time."""
-    sides: Any = (x.mass, x.logmass, y.mass, y.logmass)
-    parts = [slice(k, k + _COLUMNS) for k in range(0, len(rows), _COLUMNS)]
-    index: Any = (rows, cols, v)
-    batches = [solve_batch(problem, *sides, *(array[part] for array in index)) for part in parts]
-    return batches[0] if len(batches) == 1 else tuple(np.concatenate(arrays) for arrays in zip(*batches, strict=True))
+def _solve_pairs(
+    problem: Problem, x: Frames, y: Frames, rows: IntArray, cols: IntArray, u: FloatArray, v: FloatArray
+) -> tuple[Any, ...]:
+    """Solve (x[rows[k]], y[cols[k]]) from the potentials (u[k], v[k]), of which one side is enough.
+
+    The heavier frame takes the place of y, whose potentials are iterated: the way from a light one's is up to twice as
+    long.
+    """
+    mass, logmass = np.concatenate([x.mass, y.mass]), np.concatenate([x.logmass, y.logmass])
+    swapped = x.total[rows] > y.total[cols]
+    left, right = rows, cols + len(x.mass)
+    light, heavy = np.where(swapped, right, left), np.where(swapped, left, right)
+    start = np.where(swapped[:, None], u, v)
+    sides = (mass, logmass, mass, logmass)
+    if problem.panels is None:
+        solution = list(_in_parts(problem, sides, light, heavy, start))
+    else:
+        solution = _solve_with_panels(problem, problem.panels, sides, light, heavy, start)
+    for k in (0, 2):
+        here, there = solution[k : k + 2]
+        here[swapped], there[swapped] = there[swapped], here[swapped]
+    return tuple(solution)
+
+
+def _solve_with_panels(
+    problem: Problem, panels: Panels, sides: Any, rows: IntArray, cols: IntArray, v: FloatArray
+) -> list[Any]:
+    """Solve in single precision as far as that goes, and finish in double."""
+    mass, logmass = sides[:2]
+    total = mass.sum(axis=1)
+    start = _masked(v, logmass[cols])
+    better, before, near = approach(
+        Singles.of(panels, mass, logmass),
+        rows,
+        cols,
+        start,
+        epsilon=problem.epsilon,
+        rho=problem.rho,
+        tol=problem.tol,
+        max_iter=problem.max_iter,
+        depth=problem.depth,
+    )
+    # What single precision gave up after some sweeps it had brought near.
+    near |= before >= _BROUGHT_NEAR
+    near &= (total[rows] > 0) & (total[cols] > 0)
+    left = replace(problem, max_iter=problem.max_iter - int(before.max(initial=0)))
+    solution = _in_parts(left, sides, rows, cols, np.where(near[:, None], better, start), near)
+    return [*solution[:6], solution[6] + before, solution[7]]
+
+
+def _in_parts(
+    problem: Problem, sides: Any, rows: IntArray, cols: IntArray, v: FloatArray, near: BoolArray | None = None
+) -> tuple[Any, ...]:
+    """``solve_batch`` a few columns at a time; ``near`` says which potentials need no way through larger epsilon."""
+    if near is None:
+        near = np.zeros(len(rows), dtype=np.bool_)
+    order = np.argsort(~near, kind="stable")
+    edge, step = int(near.sum()), _columns(problem)
+    parts = [order[k : min(k + step, edge)] for k in range(0, edge, step)]
+    parts += [order[k : k + step] for k in range(edge, len(order), step)] or ([] if parts else [order])
+    batches = [_solve_batch(problem, sides, rows[p], cols[p], v[p], near=bool(near[p].all())) for p in parts]
+    if len(batches) == 1:
+        return batches[0]
+    joined = tuple(np.concatenate(arrays) for arrays in zip(*batches, strict=True))
+    back = np.argsort(order, kind="stable")
+    return joined if edge in (0, len(order)) else tuple(array[back] for array in joined)
+
+
+def _columns(problem: Problem) -> int:
+    return _COLUMNS if len(problem.costs) == 1 else max(1, _CACHED // math.prod(len(cost) for cost in problem.costs))
 
 
 def divergence(x: Frames, y: Frames, cross: Cross, *, positive: bool) -> tuple[FloatArray, FloatArray]:
@@ -248,11 +318,18 @@ def solve_batch(
     v: FloatArray,
 ) -> tuple[Any, ...]:
     """Solve (x[rows[k]], y[cols[k]]) from the potentials v[k]: see the kernel for what it returns."""
-    sides = (x, logx, y, logy, rows, cols)
-    v = _masked(v, logy[cols])
-    for stage, factor in problem.path():
-        v = _masked(_solve(stage, *sides, v)[1] * factor, logy[cols])
-    return _solve(problem, *sides, v)
+    return _solve_batch(problem, (x, logx, y, logy), rows, cols, v)
+
+
+def _solve_batch(
+    problem: Problem, sides: Any, rows: IntArray, cols: IntArray, v: FloatArray, *, near: bool = False
+) -> tuple[Any, ...]:
+    """``near`` says that v is close to the solution, so that no larger epsilon need lead to it."""
+    logy = sides[3][cols]
+    v = _masked(v, logy)
+    for stage, factor in () if near else problem.path():
+        v = _masked(_solve(stage, *sides, rows, cols, v)[1] * factor, logy)
+    return _solve(problem, *sides, rows, cols, v)
 
 
 def _solve(problem: Problem, *sides: Any) -> tuple[Any, ...]:

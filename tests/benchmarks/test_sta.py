@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 import stotmetrics
 from stotmetrics.kernels._sinkhorn import log_mass
 from stotmetrics.transport.divergences import Problem, cross_terms, divergence, self_terms, solve_batch
+from stotmetrics.transport.single_precision import panels_of
 
 GALLERY = Path(__file__).resolve().parents[2] / "docs" / "gallery"
 EPSILON, RHO, TOL = 10 / 642, 1.0, 1e-6
@@ -32,7 +33,8 @@ def brain(shared):
 
 
 def problem_of(ground, tol=TOL):
-    return Problem(ground.costs, EPSILON, RHO, tol / 2, 10_000, ground.kernels(EPSILON))
+    panels = panels_of(ground.costs, EPSILON)
+    return Problem(ground.costs, EPSILON, RHO, tol / 2, 10_000, ground.kernels(EPSILON), panels=panels)
 
 
 def all_pairs(ground, X):
