@@ -146,10 +146,11 @@ class Destination:
         """Store the values of one tile, and their mirror image for a symmetric matrix."""
         values = narrowed(values, self.array.dtype)
         if tile.rows != tile.cols and (self._layout is None or not self._layout.condensed):
-            block = values.reshape(tile.rows.stop - tile.rows.start, -1)
+            # A matrix of several metrics has one more axis.
+            block = values.reshape(tile.rows.stop - tile.rows.start, -1, *values.shape[1:])
             self.array[tile.rows, tile.cols] = block
             if mirror:
-                self.array[tile.cols, tile.rows] = block.T
+                self.array[tile.cols, tile.rows] = block.swapaxes(0, 1)
             return
         i, j = tile.pairs()
         i, j = i + tile.rows.start, j + tile.cols.start
