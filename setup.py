@@ -39,11 +39,16 @@ FLAGS = {"unix": UNIX, "mingw32": UNIX, "msvc": CLANG_CL}
 
 
 class BuildKernels(build_ext):
-    """Flags by compiler, which is known only when the build begins."""
+    """Cython when there is something to build, not for the metadata; flags by compiler, known only by then."""
 
     def build_extensions(self) -> None:
+        translated = cythonize(
+            self.extensions, build_dir=f"{BUILD}/cython", compiler_directives=DIRECTIVES, force=self.force
+        )
+        sources = {extension.name: extension.sources for extension in translated}
         kind = self.compiler.compiler_type
         for extension in self.extensions:
+            extension.sources = sources[extension.name]
             extension.extra_compile_args = FLAGS.get(kind, UNIX)
         if kind == "msvc":
             self._take_clang_cl()
@@ -76,7 +81,7 @@ def extensions() -> list[Extension]:
 
 
 setup(
-    ext_modules=cythonize(extensions(), build_dir=f"{BUILD}/cython", compiler_directives=DIRECTIVES),
+    ext_modules=extensions(),
     cmdclass={"build_ext": BuildKernels},
     options={"build": {"build_base": BUILD}, "build_ext": {"parallel": os.cpu_count()}},
 )

@@ -58,12 +58,14 @@ class Tile:
         return i, j
 
 
-def tile_side(left: Sequence[Series], right: Sequence[Series], by: str = "block") -> int:
+def tile_side(left: Sequence[Series], right: Sequence[Series], by: str = "block", *, frames: bool = False) -> int:
     """Series on one side of a tile of a metric that solves pairs side by side, as a block, or pair after pair.
 
-    It depends on the data alone, so that the result cannot depend on the workers.
+    It depends on the data alone, so that the result cannot depend on the workers. Where rows are ``frames``, an entry
+    of the cost matrix is a transport problem, and takes the square of their points.
     """
-    of_a_pair = np.mean([len(s) for s in left]) * np.mean([len(s) for s in right]) * left[0].dim
+    dim = left[0].dim
+    of_a_pair = np.mean([len(s) for s in left]) * np.mean([len(s) for s in right]) * (dim * dim if frames else dim)
     return int(np.clip(np.sqrt(_CELLS[by] / of_a_pair), 1, _SIDES[by]))
 
 

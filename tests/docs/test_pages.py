@@ -129,3 +129,16 @@ def test_the_conda_recipe_asks_for_what_the_package_asks_for():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = {tuple(re.match(r"([a-z-]+)(>=.+)", line).groups()) for line in project["dependencies"]}
     assert run - {("python", project["requires-python"])} == wanted
+
+
+def test_every_fault_of_the_guide_to_long_runs_names_tests_that_there_are():
+    page = (ROOT / "docs" / "guides" / "overnight.md").read_text(encoding="utf-8")
+    table = page.partition("| fault | what happens | held by |\n")[2].partition("\n\n")[0].splitlines()[1:]
+    assert len(table) >= 15
+    for row in table:
+        named = re.findall(r"`(test_\w+)::(test_\w+)`", row.rpartition(" | ")[2])
+        assert named, row
+        for file, test in named:
+            (path,) = (ROOT / "tests").glob(f"*/{file}.py")
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            assert test in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, (file, test)

@@ -72,29 +72,68 @@ def test_a_quota_is_an_error_and_no_signal(tmp_path, monkeypatch, reserves):
     assert names(tmp_path) == []
 
 
-def test_a_small_disk_gives_an_error_and_no_signal(tmp_path):
-    """A real file system of one megabyte, where that can be had, and a matrix of 1.3 MB."""
-    code = """
-        import sys
+def said_on_a_small_disk(folder, code):
+    """What a program says for which ``folder`` is a real file system of one megabyte, where that can be had."""
+    start = """
+        import subprocess, sys
         import numpy as np, stotmetrics
         from pathlib import Path
         folder, X = Path(sys.argv[1]), np.arange(400.0)[:, None]
-        try:
-            stotmetrics.pairwise(X, metric=lambda x, y: 0.0, out=folder / "D.npy")
-        except OSError as error:
-            assert error.errno == 28 and not list(folder.iterdir())
-        D = stotmetrics.pairwise(X[:200], metric=lambda x, y: 0.0, out=folder / "D.npy")
-        print("as it should be", D.shape)
+        def matrix(n, name):
+            return stotmetrics.pairwise(X[:n], metric="euclidean", out=folder / name)
     """
     small = 'mount -t tmpfs -o size=1m none "$1" && echo mounted && exec "$0" -c "$2" "$1"'
     flags = ["-m"] if os.geteuid() == 0 else ["-rm"]
     if shutil.which("unshare") is None:
         pytest.skip("no unshare to mount a small file system with")
-    command = ["unshare", *flags, "sh", "-c", small, sys.executable, str(tmp_path), textwrap.dedent(code)]
+    code = textwrap.dedent(start) + textwrap.dedent(code)
+    command = ["unshare", *flags, "sh", "-c", small, sys.executable, str(folder), code]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     if "mounted" not in done.stdout:
         pytest.skip(f"no small file system here: {done.stderr.strip()}")
-    assert "as it should be (200, 200)" in done.stdout, done.stderr
+    return done.stdout + done.stderr
+
+
+def test_a_small_disk_gives_an_error_and_no_signal(tmp_path):
+    code = """
+        try:
+            matrix(400, "D.npy")
+        except OSError as error:
+            assert error.errno == 28 and not list(folder.iterdir())
+            print("refused")
+        print("as it should be", matrix(200, "D.npy").shape)
+    """
+    said = said_on_a_small_disk(tmp_path, code)
+    assert "refused\nas it should be (200, 200)" in said, said
+
+
+def test_a_small_disk_gives_an_error_for_a_store_too(tmp_path):
+    pytest.importorskip("zarr", reason="the extra zarr is not installed")
+    code = """
+        try:
+            matrix(400, "D.zarr")
+        except OSError as error:
+            assert error.errno == 28 and not list(folder.iterdir())
+            print("refused")
+        print("as it should be", matrix(100, "D.zarr").shape)
+    """
+    said = said_on_a_small_disk(tmp_path, code)
+    assert "refused\nas it should be (100, 100)" in said, said
+
+
+def test_a_disk_that_becomes_read_only_still_gives_what_is_finished(tmp_path):
+    code = """
+        matrix(100, "D.npy")
+        subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+        print("returned", matrix(100, "D.npy").shape)
+        try:
+            matrix(50, "E.npy")
+        except OSError as error:
+            print(error)
+    """
+    said = said_on_a_small_disk(tmp_path, code)
+    assert "returned (100, 100)" in said, said
+    assert "Read-only file system; the folder must be one that this process may write to" in said, said
 
 
 def test_a_missing_folder_is_named(tmp_path):
