@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +18,7 @@ from ..spec.result import GradBatch, PairGradient, Result, grad_batch_of
 from ..spec.traits import Traits
 from ..transport.divergences import Frames, Problem, cross_terms, divergence, polish, self_terms
 from ..transport.ground_cost import Ground, as_ground, default_ground
+from ..transport.kept import kept
 from ..transport.single_precision import panels_of
 from . import value_costs
 
@@ -107,7 +107,7 @@ def histograms(values: FloatArray, signed: str) -> list[FloatArray]:
     return [values]
 
 
-@lru_cache(maxsize=8)
+@kept(2**28, lambda problem: problem.nbytes)
 def _problem(ground: Ground, epsilon: float | str, rho: float, tol: float, max_iter: int) -> Problem:
     strength = ground.epsilon() if isinstance(epsilon, str) else epsilon
     # Half the tolerance is the cross term's, a quarter each self term's half: they add up to tol.

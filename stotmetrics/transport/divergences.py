@@ -60,6 +60,12 @@ class Problem:
         object.__setattr__(self, "spread", float(sum(map(_spread, self.costs))))
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of the kernels, in both precisions."""
+        kernels = sum(matrix.nbytes for matrices in self.kernels for matrix in matrices)
+        return kernels + (self.panels.nbytes if self.panels is not None else 0)
+
+    @property
     def constants(self) -> dict[str, Any]:
         """What a certificate needs to know."""
         return {"epsilon": self.epsilon, "rho": self.rho, "spread": self.spread}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-from functools import lru_cache
 from numbers import Integral, Real
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from ..arrays import FloatArray, finite_array, real_array
 from ..errors import InvalidParameterError
+from .kept import kept
 from .point_clouds import powers
 
 Kernels = tuple[tuple[FloatArray, ...], tuple[FloatArray, ...]]
@@ -250,7 +250,10 @@ class Ground:
 
     def kernels(self, epsilon: float) -> Kernels:
         """``exp(-M / epsilon)`` and ``M / epsilon``, one matrix per axis each."""
-        return _kernels(self, epsilon)
+        # An entry of the kernel may vanish: that is its limit.
+        with np.errstate(under="ignore", over="ignore"):
+            costs = tuple(np.ascontiguousarray(cost / epsilon) for cost in self.costs)
+            return tuple(np.exp(-cost) for cost in costs), costs
 
     def to_config(self) -> dict[str, Any]:
         """The ground as JSON-ready data, which a ``ground`` parameter takes in turn."""
@@ -381,18 +384,10 @@ def _in_range(cost: FloatArray) -> FloatArray:
     return cost
 
 
-@lru_cache(maxsize=64)
+@kept(2**26, lambda ground: sum(cost.nbytes for cost in ground.costs))
 def default_ground(shape: tuple[int, ...]) -> Ground:
     """Points on a line, or the pixels of a frame: squared distances divided by their median."""
     return Ground.grid(shape).normalized()
-
-
-@lru_cache(maxsize=4)
-def _kernels(ground: Ground, epsilon: float) -> Kernels:
-    # An entry of the kernel may vanish: that is its limit.
-    with np.errstate(under="ignore", over="ignore"):
-        costs = tuple(np.ascontiguousarray(cost / epsilon) for cost in ground.costs)
-        return tuple(np.exp(-cost) for cost in costs), costs
 
 
 def _as_tuple(x: Any, times: int) -> tuple[Any, ...]:
