@@ -6,7 +6,7 @@ from ._softdtw_loops cimport (
     SDTW_LANES, SDTW_TILE, sdtw_banded, sdtw_banded_hard, sdtw_banded_soft, sdtw_hard_lanes, sdtw_lanes,
     sdtw_problem, sdtw_side_by_side, sdtw_total,
 )
-from ._softdtw_pairs cimport Pairs, cols_of, reach_of, rows_of
+from ._softdtw_pairs cimport Pairs, cols_of, is_hard, reach_of, rows_of
 from ._softdtw_problem cimport scale_of, set_problem_band, value_of_total
 
 cdef enum:
@@ -47,11 +47,6 @@ cdef inline void start_chunk(
     c.most = most
     c.room = room
     c.banded_n = c.banded_m = 0
-
-
-cdef inline bint is_hard(const Pairs *p, Py_ssize_t k) noexcept nogil:
-    """A single row or column has one path: its sum needs no exponentials and keeps every digit at a huge gamma."""
-    return p.gammas[k] == 0.0 or rows_of(p, k) == 1 or cols_of(p, k) == 1
 
 
 cdef inline bint fits(const Pairs *p, const Chunk *c, Py_ssize_t k) noexcept nogil:

@@ -3,12 +3,13 @@
 from ._cpu cimport chosen
 from ._interrupt cimport SLICE, heard, interrupted, turn
 from ._simd cimport simd_follow
-from ._softdtw_chunks cimport LONGEST_LANE, MOST_ROWS, Chunk, choose, chunk_work, fits, is_hard, run_chunk, start_chunk
+from ._softdtw_chunks cimport LONGEST_LANE, MOST_ROWS, Chunk, choose, chunk_work, fits, run_chunk, start_chunk
 from ._softdtw_loops cimport (
     SDTW_BEYOND, SDTW_LANES, sdtw_exponentials, sdtw_lanes, sdtw_problem, sdtw_slopes, sdtw_slopes_out, sdtw_total,
 )
 from ._softdtw_pairs cimport (
-    Pairs, aligned, cols_of, enclose, points_work, repeat_points, rows_of, spread_points, x_of, y_of,
+    Pairs, aligned, cols_of, enclose, is_hard, points_work, repeat_points, rows_of, set_kinds, spread_points, x_of,
+    y_of,
 )
 from ._softdtw_problem cimport set_problem_band, value_of_total
 from ._softdtw_single cimport alone_work, kept_work, lines_work, packed_work, series_gradient, value_in_range
@@ -53,10 +54,12 @@ cdef class Batch:
         self.pairs = Pairs(
             &left[0, 0], &right[0, 0], &left_at[0], &right_at[0], &left_boxes[0, 0, 0],
             &left_boxes[1, 0, 0], &right_boxes[0, 0, 0], &right_boxes[1, 0, 0], &rows[0], &cols[0], &gammas[0], self.d,
+            [False, False],
         )
         cdef const Py_ssize_t[::1] used_x = self.used_x, used_y = self.used_y
         cdef Pairs *p = &self.pairs
         with nogil:
+            set_kinds(p, self.count)
             enclose(p.left, p.left_at, p.d, &used_x[0], used_x.shape[0], p.left_low, p.left_high)
             enclose(p.right, p.right_at, p.d, &used_y[0], used_y.shape[0], p.right_low, p.right_high)
 
@@ -79,6 +82,8 @@ cdef Py_ssize_t solve_chunk(
     cdef Py_ssize_t cells = 0, side_by_side, k
     cdef bint hard
     for hard in range(2):
+        if not pairs.kinds[hard]:
+            continue
         side_by_side = choose(pairs, chunk, hard, far)
         if side_by_side:
             run_chunk(pairs, chunk, hard, out)

@@ -22,6 +22,7 @@ cdef struct Pairs:
     const Py_ssize_t *cols
     const double *gammas
     Py_ssize_t d
+    bint[2] kinds  # whether any pair is soft, and whether any is hard: see is_hard
 
 
 cdef inline Py_ssize_t rows_of(const Pairs *p, Py_ssize_t k) noexcept nogil:
@@ -38,6 +39,18 @@ cdef inline const double *x_of(const Pairs *p, Py_ssize_t k) noexcept nogil:
 
 cdef inline const double *y_of(const Pairs *p, Py_ssize_t k) noexcept nogil:
     return p.right + p.right_at[p.cols[k]] * p.d
+
+
+cdef inline bint is_hard(const Pairs *p, Py_ssize_t k) noexcept nogil:
+    """A single row or column has one path: its sum needs no exponentials and keeps every digit at a huge gamma."""
+    return p.gammas[k] == 0.0 or rows_of(p, k) == 1 or cols_of(p, k) == 1
+
+
+cdef inline void set_kinds(Pairs *p, Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t k
+    p.kinds[0] = p.kinds[1] = False
+    for k in range(count):
+        p.kinds[is_hard(p, k)] = True
 
 
 cdef inline void enclose(
