@@ -27,8 +27,9 @@ _CELLS, _QUERIES_IN_BLOCKS = 2**26, (4, 64)
 _GROWTH, _MOST = 3, 512
 
 # The first queries of a search in blocks say whether bounds pay: the others do without them where more than this share
-# of the pairs is left to solve, or fewer than this many cost-matrix entries a pair are spared.
-_PROBED, _USELESS, _WORTH = 4, 0.9, 1500.0
+# of the pairs is left to solve, or where that takes longer than to solve all: in rounds a pair takes so many times as
+# long as in a block.
+_PROBED, _USELESS, _ROUNDS = 4, 0.9, 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -318,7 +319,8 @@ def _answer(load: Workload, k: int, n_jobs: int | None, progress: Progress) -> N
 
 def _nearest(load: Workload, k: int, n_jobs: int | None, progress: Progress) -> "_Nearest":
     metric, train, queries = load.metric, load.series(0), load.series(1)
-    cells = float(np.mean([len(s) for s in queries]) * np.mean([len(s) for s in train]))
+    n, m = (float(np.mean([len(s) for s in side])) for side in (queries, train))
+    effort = None if metric.spec.effort is None else metric.spec.effort(n, m, metric.params)
     nearest = _Nearest.empty(len(queries), k)
     workers = Workers(load, n_jobs)
     with one_blas_thread(), progress_bar(progress, len(train) * len(queries), metric.name) as advance:
@@ -330,10 +332,13 @@ def _nearest(load: Workload, k: int, n_jobs: int | None, progress: Progress) -> 
 
         first, step, bounded = 0, _QUERIES, True
         if _in_bulk(metric):
-            first, step = _PROBED, int(np.clip(_CELLS / (cells * len(train)), *_QUERIES_IN_BLOCKS))
+            step = int(np.clip(_CELLS / (n * m * len(train)), *_QUERIES_IN_BLOCKS))
+            bounded = effort is None or effort > 1.0
+        if bounded and _in_bulk(metric):
+            first = _PROBED
             keep(*_search(load, 0, first, k, bounded))
             left = nearest.solved / (len(queries[:first]) * len(train))
-            bounded = left <= _USELESS and (1.0 - left) * cells >= _WORTH
+            bounded = left <= _USELESS and (effort is None or (1.0 - _ROUNDS * left) * effort > 1.0)
         spans = [(start, start + step, k, bounded) for start in range(first, len(queries), step)]
         for start, part in workers.run(_search, spans, len(spans)):
             keep(start, part)

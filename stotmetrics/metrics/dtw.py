@@ -16,7 +16,7 @@ from ..spec.parameters import parameter
 from ..spec.result import Batch, Result
 from ..spec.traits import Traits
 from . import value_costs as costs
-from .dtw_bounds import LANES, hard_bounds, radius_of
+from .dtw_bounds import LANES, effort_of, hard_bounds, radius_of
 from .softdtw import values
 
 
@@ -85,6 +85,10 @@ def lower_bounds(
     return totals if params.squared else np.sqrt(np.maximum(totals, 0.0))
 
 
+def effort(n: float, m: float, params: Parameters) -> float:
+    return effort_of(n, m, True, params.band)
+
+
 def traits(params: Parameters) -> Traits:
     return Traits(
         symmetric=True,
@@ -107,6 +111,7 @@ SPEC = MetricSpec(
     reference="stotmetrics.reference.dtw:dtw",
     lower_bounds=lower_bounds,
     lanes=LANES,
+    effort=effort,
     traits=traits,
     summary="Least cost over all alignments of two series; no triangle inequality.",
     citation="Sakoe, Chiba, Dynamic Programming Algorithm Optimization for Spoken Word Recognition, IEEE TASSP 1978",

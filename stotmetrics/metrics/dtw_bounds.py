@@ -79,6 +79,16 @@ def soft_bounds(
     return np.where(np.isfinite(bounds), bounds, -np.inf)
 
 
+# Cells in a row that take as long as the bound of its point: of hard DTW, and with exponentials.
+_HARD_CELLS, _SOFT_CELLS = 32.0, 5.0
+
+
+def effort_of(n: float, m: float, hard: bool, band: int | None) -> float:
+    """How many times as long as its bound a pair of these lengths takes side by side with others."""
+    cells = max(n, m) if band is None else min(max(n, m), 2.0 * band + max(n, m) / min(n, m))
+    return cells / (_HARD_CELLS if hard else _SOFT_CELLS)
+
+
 def log_paths(n: IntArray, m: IntArray, band: int | None) -> FloatArray:
     """Logarithms of the numbers of alignments of n with m points, or a little more.
 

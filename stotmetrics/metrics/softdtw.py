@@ -16,7 +16,7 @@ from ..spec.parameters import parameter
 from ..spec.result import Batch, GradBatch, Result
 from ..spec.traits import Traits
 from . import value_costs as costs
-from .dtw_bounds import LANES, radius_of, soft_bounds, stacks
+from .dtw_bounds import LANES, effort_of, radius_of, soft_bounds, stacks
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,10 @@ def split(gradients: FloatArray, at: IntArray, wanted: IntArray) -> list[FloatAr
     return [gradients[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
 
+def effort(n: float, m: float, params: Parameters) -> float:
+    return effort_of(n, m, params.gamma == 0, params.band)
+
+
 def traits(params: Parameters) -> Traits:
     hard = params.gamma == 0
     return Traits(
@@ -142,6 +146,7 @@ SPEC = MetricSpec(
     reference="stotmetrics.reference.softdtw:softdtw",
     lower_bounds=lower_bounds,
     lanes=LANES,
+    effort=effort,
     traits=traits,
     summary="Cost of the soft minimum over all alignments of two series, smooth in both.",
     citation="Cuturi, Blondel, Soft-DTW: a Differentiable Loss Function for Time-Series, ICML 2017",

@@ -125,6 +125,7 @@ SPEC = MetricSpec(
     reference="stotmetrics.reference.softdtw_divergence:softdtw_divergence",
     lower_bounds=lower_bounds,
     lanes=LANES,
+    effort=soft.effort,
     traits=traits,
     summary="Soft-DTW less half of its two self terms: zero at x = y, still smooth.",
     citation="Blondel, Mensch, Vert, Differentiable Divergences between Time Series, AISTATS 2021",

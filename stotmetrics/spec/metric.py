@@ -94,6 +94,9 @@ class MetricSpec:
     lanes : int, default 1
         How many pairs ``block`` computes side by side. A search hands it at least so many at a time; at 1 it hands
         over one pair after another, each with the newest cutoff.
+    effort : function, optional
+        ``effort(n, m, params) -> float``: how many times as long as its lower bound a pair of these lengths takes in a
+        block. A search leaves out bounds that do not pay. By default they are taken to.
     summary : str
         One sentence: what it measures.
     citation : str
@@ -131,6 +134,7 @@ class MetricSpec:
     lower_bounds: Callable[[Sequence[Any], Sequence[Any], IntArray, IntArray, Any], FloatArray] | None = None
     reference: Reference | str | None = None
     lanes: int = 1
+    effort: Callable[[float, float, Any], float] | None = None
     summary: str = ""
     citation: str = ""
     api_version: int = API_VERSION
@@ -140,7 +144,7 @@ class MetricSpec:
             raise ValueError(f"the name of a metric must be a valid identifier; got {self.name!r}")
         if not callable(self.pair):
             raise TypeError(f"metric {self.name!r}: pair must be callable; got {self.pair!r}")
-        for optional in ("prepare", "block", "gradients", "lower_bounds"):
+        for optional in ("prepare", "block", "gradients", "lower_bounds", "effort"):
             function = getattr(self, optional)
             if function is not None and not callable(function):
                 raise TypeError(f"metric {self.name!r}: {optional} must be callable or None; got {function!r}")

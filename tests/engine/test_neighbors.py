@@ -28,6 +28,13 @@ WARPING = [
     ("softdtw", {"gamma": 10.0}),
     ("softdtw", {"gamma": "median"}),
 ]
+
+
+def always_bounded(name):
+    """The metric with bounds that are taken to pay, however short the series."""
+    return replace(stotmetrics.get_metric(name).spec, effort=None)
+
+
 METRICS = [
     ("tiot", {}),
     ("tiot", {"p": 1.0, "root": False}),
@@ -56,7 +63,7 @@ def test_answer_equals_brute_force(seed, case, k, ragged, ties):
     name, params = case
     rng = np.random.default_rng(seed)
     train, queries = draw_set(rng, 7, ragged, ties), draw_set(rng, 3, ragged, ties)
-    neighbors = stotmetrics.kneighbors(train, queries, name, k, **params)
+    neighbors = stotmetrics.kneighbors(train, queries, always_bounded(name), k, **params)
     D = stotmetrics.pairwise(queries, train, metric=name, **params)
     nearest = np.sort(D, axis=1)[:, :k]
     np.testing.assert_allclose(neighbors.distances, nearest, rtol=1e-9, atol=1e-7)
@@ -88,7 +95,7 @@ def test_search_in_blocks_is_brute_force_to_the_last_bit(seed, case, k, size, ra
 
     train, queries = [draw() for _ in range(size)], [draw() for _ in range(int(rng.integers(1, 30)))]
     k = min(k, size)
-    neighbors = stotmetrics.kneighbors(train, queries, name, k, **params)
+    neighbors = stotmetrics.kneighbors(train, queries, always_bounded(name), k, **params)
     D = stotmetrics.pairwise(queries, train, metric=name, **params)
     # Stable: of two at the same distance, the one that comes first.
     order = np.argsort(D, axis=1, kind="stable")[:, :k]
@@ -104,9 +111,20 @@ def test_search_in_blocks_spares_most_of_the_work(name, params):
     levels = 4.0 * np.arange(12)
     train = [level + 0.1 * rng.normal(size=60) for level in levels for _ in range(10)]
     queries = [level + 0.1 * rng.normal(size=60) for level in levels]
-    neighbors = stotmetrics.kneighbors(train, queries, name, **params)
+    neighbors = stotmetrics.kneighbors(train, queries, always_bounded(name), **params)
     assert (neighbors.indices[:, 0] // 10 == np.arange(12)).all()
     assert neighbors.solved < 0.3 * neighbors.pairs
+
+
+@pytest.mark.parametrize(("band", "all_solved"), [(1, True), (None, False)])
+def test_bounds_that_take_longer_than_the_pairs_are_left_out(band, all_solved):
+    rng = np.random.default_rng(5)
+    levels = 4.0 * np.arange(12)
+    train = [level + 0.1 * rng.normal(size=200) for level in levels for _ in range(5)]
+    queries = [level + 0.1 * rng.normal(size=200) for level in levels[2:]]
+    neighbors = stotmetrics.kneighbors(train, queries, "dtw", band=band)
+    assert (neighbors.indices[:, 0] // 5 == np.arange(2, 12)).all()
+    assert (neighbors.solved == neighbors.pairs) == all_solved
 
 
 def test_bounds_that_say_nothing_are_asked_for_the_first_queries_only():
@@ -150,7 +168,7 @@ def test_the_work_of_a_block_does_not_grow_with_the_set(monkeypatch):
 
     monkeypatch.setattr("stotmetrics.metrics.softdtw._softdtw_many", SimpleNamespace(values=values))
     rng = np.random.default_rng(0)
-    train, queries = rng.normal(size=(3000, 30)).cumsum(axis=1), rng.normal(size=(5, 30)).cumsum(axis=1)
+    train, queries = rng.normal(size=(3000, 150)).cumsum(axis=1), rng.normal(size=(5, 150)).cumsum(axis=1)
     neighbors = stotmetrics.kneighbors(train, queries, "dtw")
     assert neighbors.solved < neighbors.pairs / 2
     assert sum(handed) < 4 * neighbors.solved + 20 * len(handed)
