@@ -10,7 +10,7 @@ from libc.math cimport fabs, pow, sqrt
 from ._core cimport NOT_CONVERGED, OK
 from ._interrupt cimport SLICE, heard, turn
 from ._network cimport (
-    Network, network_doubles, optimise, pivot_limit, place, row_potential, set_potentials, staircase,
+    Network, arc_costs, dual_value, network_doubles, optimise, pivot_limit, place, set_potentials, staircase,
 )
 
 import numpy as np
@@ -41,7 +41,7 @@ cdef struct Job:
     Py_ssize_t steps, d
     double inverse              # one over the unit of the values
     double p
-    double *network             # memory of one transport problem
+    double *network             # memory of one transport problem: its costs, then the network
     int *natural                # 0, 1, 2, ...
     Py_ssize_t left             # work until the next look for Ctrl-C
 
@@ -156,13 +156,12 @@ cdef double two_sources(const double *block, Py_ssize_t m, long long supply, con
 
 cdef double moved_cost(const Network *net) noexcept nogil:
     """What the plan of the basis costs."""
-    cdef Py_ssize_t node, n = net.n, m = net.m
-    cdef double total = 0.0
-    for node in range(n + m):
+    cdef Py_ssize_t node
+    cdef double total = 0.0, cost = 0.0, other = 0.0
+    for node in range(net.n + net.m):
         if net.flow[node] > 0 and net.parent[node] >= 0:
-            total += net.flow[node] * net.cost[
-                node * m + net.parent[node] - n if node < n else net.parent[node] * m + node - n
-            ]
+            arc_costs(net, node, &cost, &other)
+            total += net.flow[node] * cost
     return total * UNIT
 
 
@@ -173,17 +172,6 @@ cdef double reach(const Network *net) noexcept nogil:
     for node in range(net.n + net.m):
         largest = max(largest, fabs(net.potential[node]))
     return 2.0 * largest
-
-
-cdef double dual_cost(Network *net, const long long *a, const long long *b) noexcept nogil:
-    """What no plan is cheaper than, whatever rounding did to the potentials."""
-    cdef Py_ssize_t k
-    cdef double total = 0.0
-    for k in range(net.n):
-        total += a[k] * row_potential(net, k)
-    for k in range(net.m):
-        total += b[k] * net.potential[net.n + k]
-    return total * UNIT
 
 
 cdef bint simplex(
@@ -213,7 +201,7 @@ cdef bint simplex(
         error[0] = (5.0 + n + m) * EPSILON * scale
         return True
     set_potentials(net)
-    error[0] = max(value[0] - dual_cost(net, a, b), 0.0) + (n + m) * EPSILON * reach(net)
+    error[0] = max(value[0] - dual_value(net, a, b) * UNIT, 0.0) + (n + m) * EPSILON * reach(net)
     return error[0] <= 1e-12 * value[0]
 
 
@@ -241,8 +229,9 @@ cdef double between(
         gather(ahead, 1, columns, sinks, m, rows, n, job.network)
         value = two_sources(job.network, n, b[0], a)
     else:
-        place(&net, n, m, job.network)
-        gather(ahead, columns, 1, rows, n, sinks, m, net.cost)
+        gather(ahead, columns, 1, rows, n, sinks, m, job.network)
+        place(&net, n, m, job.network + n * m)
+        net.costs.A = job.network
         if not simplex(&net, a, b, job.natural, &value, &error):
             found.converged = False
     found.error = max(found.error, (8.0 + n + m) * EPSILON * value + error)
@@ -341,7 +330,8 @@ cdef class Workspace:
         """
         cdef Job job
         cdef Outcome found
-        cdef Py_ssize_t n = widest(x_first), m = widest(y_first), layer, room = 1, network = network_doubles(n, m)
+        cdef Py_ssize_t n = widest(x_first), m = widest(y_first), layer, room = 1
+        cdef Py_ssize_t network = n * m + network_doubles(n, m)
         cdef int status
         job.x = Process(&x_layer[0], &x_first[0], &x_child[0], &x_whole[0], &x_value[0, 0])
         job.y = Process(&y_layer[0], &y_first[0], &y_child[0], &y_whole[0], &y_value[0, 0])

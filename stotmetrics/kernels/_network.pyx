@@ -1,21 +1,25 @@
 """The network simplex on the dense bipartite graph.
 
+All arcs are priced when nothing else is left to do, and at the end. In between, those that once had a negative reduced
+cost stay on a short list, where most pivots come from.
+
 Masses are integers, so flows are exact: a basis stays a strongly feasible spanning tree (Cunningham 1976) in which
 every arc without flow points towards the root, and the method cannot cycle. A basis stays feasible when the costs
 change, and the next search starts from it.
 """
 
-from libc.math cimport INFINITY, llround
+from libc.math cimport llround
 from libc.stdint cimport INT64_MAX
 
 from ._core cimport NOT_CONVERGED, OK
 from ._cpu cimport chosen
-from ._interrupt cimport SLICE, turn
+from ._interrupt cimport SLICE, interrupted, turn
 from ._simd cimport simd_follow, simd_running
 
 
 cdef extern from "_pricing.h" nogil:
-    double least(const double *cost, const double *potential, Py_ssize_t m)
+    double pricing_row(const pricing_costs *c, Py_ssize_t i, const double *potential, double *reduced)
+    void pricing_cell(const pricing_costs *c, Py_ssize_t i, Py_ssize_t j, double *a, double *b)
 
 
 simd_follow(&chosen)
@@ -53,37 +57,44 @@ cdef double masses(
     return 1.0 / TOTAL
 
 
+# Arcs of the short list for each node; the share of it that is priced at once, and of the rows that add an arc to it at
+# once. Rows that are priced at once from a start that is far off.
+cdef Py_ssize_t LISTED = 16, BLOCKS = 64, REFILLS = 4, ROWS = 24
+
+
 cdef Py_ssize_t network_doubles(Py_ssize_t n, Py_ssize_t m) noexcept nogil:
     """Size of the workspace that `place` cuts up."""
-    return n * m + 5 * (n + m) + 8
+    return (5 + 3 * LISTED) * (n + m) + m + 200
 
 
 cdef void place(Network *net, Py_ssize_t n, Py_ssize_t m, double *work) noexcept nogil:
     cdef Py_ssize_t nodes = n + m
     cdef int *integers
-    net.n = n
-    net.m = m
-    net.cost = work
-    net.potential = work + n * m
-    net.flow = <long long *>(work + n * m + nodes)
-    integers = <int *>(work + n * m + 2 * nodes)
+    net.n = net.costs.n = n
+    net.m = net.costs.m = m
+    net.costs.w = 1.0
+    net.costs.v = 0.0
+    net.costs.A = NULL
+    net.costs.B = NULL
+    net.capacity = LISTED * nodes + 60
+    net.potential = work
+    net.reduced = work + nodes
+    net.list_a = net.reduced + m
+    net.list_b = net.list_a + net.capacity
+    net.flow = <long long *>(net.list_b + net.capacity)
+    integers = <int *>(net.flow + nodes)
     net.parent = integers
     net.depth = integers + nodes
     net.child = integers + 2 * nodes
     net.after = integers + 3 * nodes
     net.before = integers + 4 * nodes
+    net.source = integers + 5 * nodes
+    net.sink = net.source + net.capacity
     net.row = 0
+    net.count = 0
+    net.at = 0
     net.pivots = 0
-
-
-cdef inline void attach(Network *net, int node, int parent) noexcept nogil:
-    cdef int first = net.child[parent]
-    net.parent[node] = parent
-    net.before[node] = -1
-    net.after[node] = first
-    if first >= 0:
-        net.before[first] = node
-    net.child[parent] = node
+    net.near = False
 
 
 cdef inline void detach(Network *net, int node) noexcept nogil:
@@ -94,17 +105,6 @@ cdef inline void detach(Network *net, int node) noexcept nogil:
         net.child[net.parent[node]] = after
     if after >= 0:
         net.before[after] = before
-
-
-cdef inline int following(Network *net, int node, int top) noexcept nogil:
-    """The next node of the subtree of `top` in depth-first order, -1 after the last."""
-    if net.child[node] >= 0:
-        return net.child[node]
-    while node != top:
-        if net.after[node] >= 0:
-            return net.after[node]
-        node = net.parent[node]
-    return -1
 
 
 cdef void staircase(
@@ -145,60 +145,135 @@ cdef void staircase(
     net.row = 0
 
 
-cdef int root_of(Network *net) noexcept nogil:
-    cdef int node = 0
-    while net.parent[node] >= 0:
-        node = net.parent[node]
-    return node
+cdef void arc_costs(const Network *net, Py_ssize_t node, double *a, double *b) noexcept nogil:
+    """Both costs of the arc between a node and its parent."""
+    cdef Py_ssize_t n = net.n, parent = net.parent[node]
+    if node < n:
+        pricing_cell(&net.costs, node, parent - n, a, b)
+    else:
+        pricing_cell(&net.costs, parent, node - n, a, b)
 
 
 cdef void set_potentials(Network *net) noexcept nogil:
     """Potentials and depths from the root down: u_i + v_j = C_ij on every arc of the tree."""
-    cdef int n = <int>net.n, root = root_of(net), node = root, parent
+    cdef int root = root_of(net), node = root, parent
+    cdef double a = 0.0, b = 0.0
     net.potential[root] = 0.0
     net.depth[root] = 0
     node = following(net, root, root)
     while node >= 0:
         parent = net.parent[node]
         net.depth[node] = net.depth[parent] + 1
-        if node < n:
-            net.potential[node] = net.cost[node * net.m + parent - n] - net.potential[parent]
-        else:
-            net.potential[node] = net.cost[parent * net.m + node - n] - net.potential[parent]
+        arc_costs(net, node, &a, &b)
+        net.potential[node] = net.costs.w * a + net.costs.v * b - net.potential[parent]
         node = following(net, node, root)
 
 
-cdef bint enter(Network *net, double tolerance, int *source, int *sink) noexcept nogil:
-    """Block pricing: the least reduced cost of the next rows that have a negative one; False at an optimum."""
-    cdef Py_ssize_t n = net.n, m = net.m, _scanned, row = net.row, best_row = -1, block, j, left
-    cdef double best = -tolerance, low
-    cdef const double *costs
-    block = left = 1 + n // 24
-    for _scanned in range(n):
-        low = least(net.cost + row * m, net.potential + n, m) - net.potential[row]
+cdef inline double reduced_cost(const Network *net, Py_ssize_t arc) noexcept nogil:
+    """Of an arc of the short list."""
+    return (
+        net.costs.w * net.list_a[arc] + net.costs.v * net.list_b[arc]
+        - net.potential[net.source[arc]] - net.potential[net.sink[arc]]
+    )
+
+
+cdef void shorten(Network *net) noexcept nogil:
+    """Make room in the short list: drop the arcs of more than the mean reduced cost."""
+    cdef Py_ssize_t arc, kept
+    cdef double mean
+    while net.count > net.capacity // 2:
+        mean = 0.0
+        for arc in range(net.count):
+            mean += reduced_cost(net, arc)
+        mean /= net.count
+        kept = 0
+        for arc in range(net.count):
+            if reduced_cost(net, arc) < mean:
+                net.source[kept] = net.source[arc]
+                net.sink[kept] = net.sink[arc]
+                net.list_a[kept] = net.list_a[arc]
+                net.list_b[kept] = net.list_b[arc]
+                kept += 1
+        net.count = kept if kept < net.count else 0
+
+
+cdef inline void enlist(Network *net, Py_ssize_t i, double low, double tolerance) noexcept nogil:
+    """Add the arc of a row whose entry in net.reduced is `low`, if the list too finds its reduced cost negative."""
+    cdef Py_ssize_t arc = net.count, j = 0
+    while j < net.m - 1 and net.reduced[j] != low:
+        j += 1
+    net.source[arc] = <int>i
+    net.sink[arc] = <int>(net.n + j)
+    pricing_cell(&net.costs, i, j, &net.list_a[arc], &net.list_b[arc])
+    if reduced_cost(net, arc) < -tolerance:
+        net.count += 1
+
+
+cdef bint refill(Network *net, double tolerance, Py_ssize_t *left) noexcept nogil:
+    """Price all arcs row by row, and put the best of each row on the short list; False at an optimum."""
+    cdef Py_ssize_t _priced, most = 8 + net.n // REFILLS, before
+    cdef double low
+    if net.count + most > net.capacity:
+        shorten(net)
+    before = net.count
+    for _priced in range(net.n):
+        low = pricing_row(&net.costs, net.row, net.potential + net.n, net.reduced)
+        if low - net.potential[net.row] < -tolerance:
+            enlist(net, net.row, low, tolerance)
+        net.row = net.row + 1 if net.row + 1 < net.n else 0
+        if net.count == before + most or turn(left, net.m):
+            break
+    net.at = net.count
+    return net.count > before
+
+
+cdef bint replace(Network *net, double tolerance, Py_ssize_t *left) noexcept nogil:
+    """Put the best arc of the next block of rows that has one on the short list, alone; False at an optimum.
+
+    Far from the optimum the next pivot changes the potentials so much that no other arc is of use for long.
+    """
+    cdef Py_ssize_t _priced, block = 1 + net.n // ROWS, unpriced = block, best_row = -1
+    cdef double low, best = -tolerance
+    for _priced in range(net.n):
+        low = pricing_row(&net.costs, net.row, net.potential + net.n, net.reduced) - net.potential[net.row]
         if low < best:
             best = low
-            best_row = row
-        row += 1
-        if row == n:
-            row = 0
-        left -= 1
-        if left == 0:
+            best_row = net.row
+        net.row = net.row + 1 if net.row + 1 < net.n else 0
+        unpriced -= 1
+        if unpriced == 0:
             if best_row >= 0:
                 break
-            left = block
-    net.row = row
+            unpriced = block
+        if turn(left, net.m):
+            break
+    net.count = 0
+    net.at = 1
     if best_row < 0:
         return False
-    costs = net.cost + best_row * m
-    best += net.potential[best_row]
-    low = INFINITY
-    for j in range(m):
-        if costs[j] - net.potential[n + j] < low:
-            low = costs[j] - net.potential[n + j]
-            sink[0] = <int>(n + j)
-    source[0] = <int>best_row
-    return True
+    enlist(net, best_row, pricing_row(&net.costs, best_row, net.potential + net.n, net.reduced), tolerance)
+    return net.count > 0
+
+
+cdef Py_ssize_t enter(Network *net, double tolerance) noexcept nogil:
+    """The arc of least reduced cost in the next block of the short list that has a negative one; -1 at its end."""
+    cdef Py_ssize_t _priced, arc = net.at, best = -1, block = 32 + net.count // BLOCKS, unpriced = block
+    cdef double low = -tolerance, reduced
+    for _priced in range(net.count):
+        if arc == 0:
+            arc = net.count
+        arc -= 1
+        reduced = reduced_cost(net, arc)
+        if reduced < low:
+            low = reduced
+            best = arc
+        unpriced -= 1
+        if unpriced == 0:
+            if best >= 0:
+                break
+            unpriced = block
+    net.at = arc
+    return best
 
 
 # The arc that leaves the tree in a pivot: between `node` and its parent, on the source's side of the cycle or not.
@@ -282,9 +357,10 @@ cdef inline void shift_potentials(Network *net, int top, double shift) noexcept 
         node = following(net, node, top)
 
 
-cdef void pivot(Network *net, int source, int sink) noexcept nogil:
-    """Bring the arc source -> sink into the tree, and its potentials up to date."""
-    cdef double reduced = net.cost[source * net.m + sink - net.n] - net.potential[source] - net.potential[sink]
+cdef void pivot(Network *net, Py_ssize_t arc) noexcept nogil:
+    """Bring an arc of the short list into the tree, and its potentials up to date."""
+    cdef int source = net.source[arc], sink = net.sink[arc]
+    cdef double reduced = reduced_cost(net, arc)
     cdef int join = join_of(net, source, sink)
     cdef Leaving leaving = blocking(net, source, sink, join)
     if leaving.flow > 0:
@@ -300,14 +376,16 @@ cdef void pivot(Network *net, int source, int sink) noexcept nogil:
 
 cdef int optimise(Network *net, double tolerance, Py_ssize_t max_pivots) noexcept nogil:
     """Pivot until no reduced cost lies below -tolerance."""
-    cdef int source = 0, sink = 0
-    cdef Py_ssize_t last = net.pivots + max_pivots, left = SLICE
-    cdef Py_ssize_t work = net.n * net.m // 24 + net.n + net.m
-    while enter(net, tolerance, &source, &sink):
-        if net.pivots >= last or turn(&left, work):
+    cdef Py_ssize_t last = net.pivots + max_pivots, left = SLICE, arc
+    while True:
+        arc = enter(net, tolerance)
+        if arc < 0:
+            if refill(net, tolerance, &left) if net.near else replace(net, tolerance, &left):
+                continue
+            return NOT_CONVERGED if interrupted() else OK
+        if net.pivots >= last or turn(&left, net.n + net.m):
             return NOT_CONVERGED
-        pivot(net, source, sink)
-    return OK
+        pivot(net, arc)
 
 
 cdef Py_ssize_t pivot_limit(Py_ssize_t n, Py_ssize_t m) noexcept nogil:
@@ -315,12 +393,17 @@ cdef Py_ssize_t pivot_limit(Py_ssize_t n, Py_ssize_t m) noexcept nogil:
     return 10000 + 200 * (n + m)
 
 
+cdef double price(const pricing_costs *c, Py_ssize_t i, const double *potential, double *reduced) noexcept nogil:
+    """One row, by the build that this module was told to run."""
+    return pricing_row(c, i, potential, reduced)
+
+
 cdef double row_potential(Network *net, Py_ssize_t i) noexcept nogil:
     """The largest potential of row i that is feasible with the potentials of the columns."""
-    return least(net.cost + i * net.m, net.potential + net.n, net.m)
+    return pricing_row(&net.costs, i, net.potential + net.n, net.reduced)
 
 
-cdef double dual_value(Network *net, const double *a, const double *b) noexcept nogil:
+cdef double dual_value(Network *net, const long long *a, const long long *b) noexcept nogil:
     """A lower bound on the transport cost: the dual value with the potentials of the rows made feasible exactly."""
     cdef Py_ssize_t n = net.n, m = net.m, i, j
     cdef double total = 0.0

@@ -6,6 +6,8 @@ _Floats = npt.NDArray[np.float64]
 _Orders = npt.NDArray[np.intc]
 _Indices = npt.NDArray[np.intp]
 
+def hierarchy(x: _Floats, t: _Floats) -> _Orders: ...
+
 @disjoint_base
 class Workspace:
     def tiot(
@@ -14,10 +16,12 @@ class Workspace:
         t: _Floats,
         a: _Floats,
         x_order: _Orders,
+        x_tree: _Orders,
         y: _Floats,
         s: _Floats,
         b: _Floats,
         y_order: _Orders,
+        y_tree: _Orders,
         uniform: bool,
         p: float,
         cutoff: float,

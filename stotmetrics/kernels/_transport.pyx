@@ -1,21 +1,28 @@
 """Optimal transport between two clouds, and its maximum over w: the network simplex, parametric in the costs.
 
-A basis stays feasible when the costs change; that is what makes the maximum over w cheap.
+A basis stays feasible when the costs change; that is what makes the maximum over w cheap. The first basis comes from
+the same problem at coarser scales.
 """
 
 from libc.math cimport INFINITY
 from libc.string cimport memcpy
 
 from ._core cimport NOT_CONVERGED, OK
-from ._costs cimport powers
-from ._interrupt cimport SLICE, heard, interrupted
+from ._interrupt cimport heard, interrupted
 from ._network cimport (
-    Network, dual_value, masses, network_doubles, optimise, pivot_limit, place, row_potential, set_potentials,
-    staircase,
+    Network, arc_costs, dual_value, masses, network_doubles, optimise, pivot_limit, place, row_potential,
+    set_potentials, staircase,
+)
+from ._scales cimport (
+    MOST_SCALES, Room, Scale, Side, begin, bound_from, coarsen, halve, highest, largest, lay_out, refine, room_for,
+    scales_of,
 )
 
 import numpy as np
 
+
+# How far from its maximum the search at a coarse scale may end, as a share; and how far w moves first at a finer one.
+cdef double ROUGH = 0.03, STEP = 0.005
 
 # A plan: the flow of each node to its parent in the basis that holds it.
 cdef struct Kept:
@@ -27,20 +34,26 @@ cdef struct Clouds:
     Network *net
     Kept rising                 # a plan whose cost rises with w, or does not change
     Kept falling
-    const double *A             # costs, (n, m)
-    const double *B
-    const double *a             # masses
-    const double *b
-    const long long *whole_a    # the same as integers, in units of `unit`
-    const long long *whole_b
+    const long long *a          # masses, in units of `unit`
+    const long long *b
     double unit
-    double scale                # the largest cost
+    double scale                # no cost is larger
     double cutoff               # above it nobody asks how far
+    double rough                # what may be missing at the end, as a share
 
 # What a plan costs under w A + (1 - w) B, a line in w.
 cdef struct Line:
     double a                # <A, P>
     double b                # <B, P>
+
+# Where the search for the best w is, how far it goes next at most, and a line that rises and one that falls, if any.
+cdef struct Bracket:
+    Line left
+    Line right
+    bint has_left
+    bint has_right
+    double w
+    double step
 
 cdef struct Maximum:
     double value            # the upper bound on max g where the lines met
@@ -55,24 +68,17 @@ cdef inline double height(Line line, double w) noexcept nogil:
     return w * line.a + (1.0 - w) * line.b
 
 
-cdef double largest(const double *costs, Py_ssize_t cells) noexcept nogil:
-    cdef double top = 0.0
-    cdef Py_ssize_t cell
-    for cell in range(cells):
-        top = max(top, costs[cell])
-    return top
-
-
-cdef Line line_of(const Network *net, const double *A, const double *B, double unit) noexcept nogil:
+cdef Line line_of(const Network *net, double unit) noexcept nogil:
     """The line of the plan of the basis."""
-    cdef Py_ssize_t node, n = net.n, m = net.m, cell
+    cdef Py_ssize_t node
+    cdef double a = 0.0, b = 0.0
     cdef Line line
     line.a = line.b = 0.0
-    for node in range(n + m):
+    for node in range(net.n + net.m):
         if net.flow[node] > 0 and net.parent[node] >= 0:
-            cell = node * m + net.parent[node] - n if node < n else net.parent[node] * m + node - n
-            line.a += net.flow[node] * A[cell]
-            line.b += net.flow[node] * B[cell]
+            arc_costs(net, node, &a, &b)
+            line.a += net.flow[node] * a
+            line.b += net.flow[node] * b
     line.a *= unit
     line.b *= unit
     return line
@@ -80,15 +86,16 @@ cdef Line line_of(const Network *net, const double *A, const double *B, double u
 
 cdef Line line_in_order(const Clouds *q, const int *rows, const int *columns) noexcept nogil:
     """The line of the coupling that fills rows and columns in these orders, whose basis is left behind."""
-    staircase(q.net, q.whole_a, q.whole_b, rows, columns)
-    return line_of(q.net, q.A, q.B, q.unit)
+    staircase(q.net, q.a, q.b, rows, columns)
+    return line_of(q.net, q.unit)
 
 
 cdef inline void keep(const Network *net, Kept plan) noexcept nogil:
-    """Remember the plan of the basis."""
+    """Remember the plan of the basis, if there is room for it."""
     cdef Py_ssize_t nodes = net.n + net.m
-    memcpy(plan.parent, net.parent, nodes * sizeof(int))
-    memcpy(plan.flow, net.flow, nodes * sizeof(long long))
+    if plan.parent != NULL:
+        memcpy(plan.parent, net.parent, nodes * sizeof(int))
+        memcpy(plan.flow, net.flow, nodes * sizeof(long long))
 
 
 cdef inline double share_of(Line rising, Line falling) noexcept nogil:
@@ -97,31 +104,25 @@ cdef inline double share_of(Line rising, Line falling) noexcept nogil:
     return min(max(down / (up + down), 0.0), 1.0) if up + down > 0.0 else 1.0
 
 
-cdef inline bint interrupted_by(Py_ssize_t work) noexcept nogil:
-    """Whether to stop after so much work at once."""
-    return work > SLICE and interrupted()
-
-
-cdef inline void mix(Network *net, const double *A, const double *B, double w) noexcept nogil:
-    cdef Py_ssize_t cell, cells = net.n * net.m
-    cdef double v = 1.0 - w
-    for cell in range(cells):
-        net.cost[cell] = w * A[cell] + v * B[cell]
+cdef inline void weigh(Network *net, double w) noexcept nogil:
+    """Costs at w, and the potentials of the basis there."""
+    net.costs.w = w
+    net.costs.v = 1.0 - w
     set_potentials(net)
 
 
-cdef inline void report(const Clouds *q, double w, double upper, Maximum *found) noexcept nogil:
+cdef inline void report(const Clouds *q, double w, double upper, Maximum *best) noexcept nogil:
     """The bounds at w, from the potentials of the basis."""
-    found.w = w
-    found.value = upper
-    found.lower = dual_value(q.net, q.a, q.b)
-    found.pivots = q.net.pivots
+    best.w = w
+    best.value = upper
+    best.lower = dual_value(q.net, q.a, q.b) * q.unit
+    best.pivots = q.net.pivots
 
 
-cdef int finish(const Clouds *q, double w, double upper, Maximum *found) noexcept nogil:
+cdef int finish(const Clouds *q, double w, double upper, Maximum *best) noexcept nogil:
     """Certify the basis at w with fresh potentials."""
-    mix(q.net, q.A, q.B, w)
-    report(q, w, upper, found)
+    weigh(q.net, w)
+    report(q, w, upper, best)
     return OK
 
 
@@ -131,121 +132,214 @@ cdef inline double crossing(Line left, Line right) noexcept nogil:
     return min(max(top / (top + left.a - right.a), 0.0), 1.0)
 
 
-cdef int maximise(
-    const Clouds *q,
-    const int *rows,
-    const int *columns,
-    const int *value_rows,
-    const int *value_columns,
-    bint ordered,
-    Maximum *found,
-) noexcept nogil:
+cdef inline double bound_at(const Bracket *between, double w) noexcept nogil:
+    """What g is at most there."""
+    cdef double upper = INFINITY
+    if between.has_left:
+        upper = height(between.left, w)
+    if between.has_right:
+        upper = min(upper, height(between.right, w))
+    return upper
+
+
+cdef inline double meeting_of(const Bracket *between) noexcept nogil:
+    """The w where the lines meet, or the end that one of them leads to: there they bound g."""
+    if between.has_left and between.has_right:
+        return crossing(between.left, between.right)
+    return 1.0 if between.has_left else 0.0
+
+
+cdef inline bint advance(Bracket *between) noexcept nogil:
+    """Go to where the lines meet, or a step towards it, each twice the last; whether it is reached."""
+    cdef double meeting = meeting_of(between)
+    between.w = min(max(meeting, between.w - between.step), between.w + between.step)
+    between.step *= 2.0
+    return between.w == meeting
+
+
+cdef int climb(const Clouds *q, Bracket *between, Maximum *best) noexcept nogil:
     """Maximise g(w) = min_P <w A + (1 - w) B, P>, concave and piecewise linear, over w in [0, 1].
 
-    The order of the times, in rows and columns, solves w = 0. `ordered` says that the values have one dimension, whose
-    order then solves w = 1 for nothing.
-    """
-    cdef Line left, right
-    left = line_in_order(q, rows, columns)
-    keep(q.net, q.rising)
-    found.solves = 0
-    found.share = 1.0
-    q.net.pivots = 0
-    if left.a <= left.b:
-        return finish(q, 0.0, left.b, found)
-    right.a = right.b = 0.0
-    if ordered:
-        right = line_in_order(q, value_rows, value_columns)
-        keep(q.net, q.falling)
-        if right.a >= right.b:
-            found.share = 0.0
-            return finish(q, 1.0, right.a, found)
-    return close_in(q, left, right, ordered, found)
-
-
-cdef int close_in(const Clouds *q, Line left, Line right, bint have_right, Maximum *found) noexcept nogil:
-    """The maximum between a plan whose line rises and one, if there is any yet, whose line falls.
-
-    Every plan's cost is a line in w above g. Lines at both ends meet at the next w; the plan that is optimal there
-    replaces the line on the side its slope points from, until g touches the meeting point. Both lines are optimal
+    Every plan's cost is a line in w above g. A rising and a falling line meet at the next w; the plan that is optimal
+    there replaces the line on the side its slope points from, until g touches the meeting point. Both lines are optimal
     there, and no w raises the cost of their mixture without slope: the saddle point. Stops early when g rises above the
     cutoff.
     """
     cdef Line here
-    cdef double w, upper, at
+    cdef double w, upper, at, top
     cdef Py_ssize_t limit = pivot_limit(q.net.n, q.net.m)
     cdef int status
+    cdef bint reached = False
+    best.solves = 0
+    best.share = 1.0
     while True:
-        if have_right:
-            w = crossing(left, right)
-        else:
-            w = 0.5 if found.solves == 0 else 1.0
-        upper = height(left, w)
-        mix(q.net, q.A, q.B, w)
+        w = between.w
+        upper = bound_at(between, w)
+        weigh(q.net, w)
+        top = bound_at(between, meeting_of(between))
         if q.cutoff < INFINITY:
-            report(q, w, upper, found)
-            if found.lower > q.cutoff:
+            report(q, w, top, best)
+            if best.lower > q.cutoff:
                 return NOT_CONVERGED
         status = optimise(q.net, 1e-15 * q.scale, limit)
         if status != OK and interrupted():
             return NOT_CONVERGED
-        found.solves += 1
-        here = line_of(q.net, q.A, q.B, q.unit)
+        best.solves += 1
+        here = line_of(q.net, q.unit)
         at = height(here, w)
         if at > q.cutoff:
-            report(q, w, upper, found)
-            if found.lower > q.cutoff:
+            report(q, w, top, best)
+            if best.lower > q.cutoff:
                 return NOT_CONVERGED
-        if have_right:
-            found.share = share_of(left, right)
-        if status != OK or found.solves > 200:
-            finish(q, w, upper, found)
+        if between.has_left and between.has_right:
+            best.share = share_of(between.left, between.right)
+        if status != OK or best.solves > 200:
+            finish(q, w, top, best)
             return NOT_CONVERGED
-        if at >= upper - 4e-16 * q.scale - 1e-14 * upper and (have_right or w == 1.0):
-            return finish(q, w, upper, found)
+        if reached and at >= upper - 4e-16 * q.scale - max(q.rough, 1e-14) * upper:
+            return finish(q, w, upper, best)
         if here.a < here.b:
-            right = here
-            have_right = True
+            between.right = here
+            between.has_right = True
             keep(q.net, q.falling)
-            continue
-        left = here
-        keep(q.net, q.rising)
-        if w == 1.0 or here.a == here.b:
-            found.share = 1.0
-            return finish(q, w, at, found)
+        else:
+            between.left = here
+            between.has_left = True
+            keep(q.net, q.rising)
+        if here.a == here.b or w == (1.0 if here.a > here.b else 0.0):
+            best.share = 1.0 if here.a >= here.b else 0.0
+            return finish(q, w, at, best)
+        reached = advance(between)
+
+
+cdef int maximise(
+    const Clouds *q, Scale *scales, Py_ssize_t count, const int *by_time, const int *by_value, bint ordered,
+    long long *wholes, int *integers, Maximum *best
+) noexcept nogil:
+    """The maximum over w of the first of so many scales.
+
+    The order of the times solves w = 0. `ordered` says that the values have one dimension, whose order then solves
+    w = 1 for nothing. Orders are of the rows, then of the columns.
+    """
+    cdef Bracket between
+    cdef Py_ssize_t n = q.net.n
+    best.solves = 0
+    best.share = 1.0
+    best.lower = -INFINITY
+    between.right.a = between.right.b = 0.0
+    between.has_left = True
+    between.has_right = ordered
+    between.step = 1.0
+    between.left = line_in_order(q, by_time, by_time + n)
+    keep(q.net, q.rising)
+    if between.left.a <= between.left.b:
+        return finish(q, 0.0, between.left.b, best)
+    if ordered:
+        between.right = line_in_order(q, by_value, by_value + n)
+        keep(q.net, q.falling)
+        if between.right.a >= between.right.b:
+            best.share = 0.0
+            return finish(q, 1.0, between.right.a, best)
+    between.w = crossing(between.left, between.right) if ordered else 0.5
+    if q.cutoff < INFINITY:
+        finish(q, between.w, bound_at(&between, between.w), best)
+    if best.lower > q.cutoff or (count > 1 and descend(q, scales, count, wholes, integers, &between, best)):
+        return NOT_CONVERGED
+    return climb(q, &between, best)
+
+
+cdef bint descend(
+    const Clouds *q, Scale *scales, Py_ssize_t count, long long *wholes, int *integers, Bracket *between, Maximum *best
+) noexcept nogil:
+    """From the coarsest scale to the first, which starts near the best w, from a plan that is near the best.
+
+    True if that is not needed, since the maximum lies above the cutoff.
+    """
+    cdef Py_ssize_t level
+    cdef Scale *scale = &scales[count - 1]
+    cdef Bracket coarse
+    cdef Maximum nearly
+    cdef Clouds part = q[0]
+    part.rising = part.falling = Kept(NULL, NULL)
+    part.cutoff = INFINITY
+    part.rough = ROUGH
+    coarse.w = between.w
+    coarse.step = 1.0
+    begin(scale, integers)
+    for level in range(count - 1, 0, -1):
+        scale = &scales[level]
+        part.net = &scale.net
+        part.a = scale.rows.whole
+        part.b = scale.columns.whole
+        coarse.has_left = coarse.has_right = False
+        if (climb(&part, &coarse, &nearly) != OK and interrupted()) or not refine(
+            scale, &scales[level - 1], wholes, integers
+        ):
+            # The first scale then starts from the coupling in order.
+            return False
+        if q.cutoff < INFINITY:
+            best.lower = bound_from(scale, scales) * q.unit
+            if best.lower > q.cutoff:
+                best.w = coarse.w
+                best.value = bound_at(between, meeting_of(between))
+                return True
+        coarse.step = STEP
+    between.w = coarse.w
+    between.step = STEP
+    return False
+
+
+def hierarchy(const double[:, ::1] x, const double[::1] t):
+    """The atoms of a cloud in the order of repeated halving: the nodes of every scale are ranges of it."""
+    cdef int[::1] order = np.empty(x.shape[0], dtype=np.intc)
+    cdef double[::1] key = np.empty(x.shape[0])
+    with nogil:
+        halve(&x[0, 0], &t[0], x.shape[0], x.shape[1], &key[0], &order[0])
+    return np.asarray(order)
+
+
+cdef void gather(
+    const double[:, ::1] x, const double[::1] t, const int[::1] tree, const long long *whole, Side *side, int *place_of
+) noexcept nogil:
+    """The atoms of one side in the order of their hierarchy, and where each has gone."""
+    cdef Py_ssize_t i, k, d = x.shape[1]
+    for i in range(side.size):
+        place_of[tree[i]] = <int>i
+        side.t[i] = t[tree[i]]
+        side.whole[i] = whole[tree[i]]
+        for k in range(d):
+            side.x[i * d + k] = x[tree[i], k]
 
 
 cdef class Workspace:
-    """Memory for one network, kept from pair to pair, and the basis of the last one solved in it."""
+    """Memory for one problem, kept from pair to pair, and the basis of the last one solved in it."""
 
     cdef double[::1] doubles
     cdef long long[::1] wholes
-    cdef int[::1] natural
-    cdef int[::1] parents
+    cdef int[::1] integers
+    cdef const double[:, ::1] cost      # the network may read it later
+    cdef const int[::1] row_atoms       # which atom each node of the network is
+    cdef const int[::1] column_atoms
     cdef Network net
     cdef double unit, share
 
     def __cinit__(self):
         self.doubles = np.empty(0)
-        self.natural = np.empty(0, dtype=np.intc)
+        self.wholes = np.empty(0, dtype=np.longlong)
+        self.integers = np.empty(0, dtype=np.intc)
         self.share = 1.0
 
-    cdef void fit(self, Py_ssize_t n, Py_ssize_t m):
-        """Place a network of n x m atoms, with room for A and B behind it."""
-        cdef Py_ssize_t wanted = network_doubles(n, m) + 2 * n * m
-        if self.doubles.shape[0] < wanted:
-            self.doubles = np.empty(wanted)
-        if self.natural.shape[0] < n + m:
-            # Masses, then the flows of two plans.
-            self.wholes = np.empty(3 * (n + m), dtype=np.longlong)
-            self.natural = np.arange(n + m, dtype=np.intc)
-            self.parents = np.empty(2 * (n + m), dtype=np.intc)
-        place(&self.net, n, m, &self.doubles[0])
+    cdef void fit(self, Py_ssize_t doubles, Py_ssize_t wholes, Py_ssize_t integers):
+        if self.doubles.shape[0] < doubles:
+            self.doubles = np.empty(doubles)
+        if self.wholes.shape[0] < wholes:
+            self.wholes = np.empty(wholes, dtype=np.longlong)
+        if self.integers.shape[0] < integers:
+            self.integers = np.empty(integers, dtype=np.intc)
 
-    cdef Kept kept(self, int which):
+    cdef Kept kept(self, int which, Py_ssize_t nodes) noexcept nogil:
         """Where the rising (0) or the falling plan (1) of the last problem stands."""
-        cdef Py_ssize_t nodes = self.net.n + self.net.m
-        return Kept(&self.parents[which * nodes], &self.wholes[(1 + which) * nodes])
+        return Kept(&self.integers[which * nodes], &self.wholes[which * nodes])
 
     def tiot(
         self,
@@ -253,39 +347,59 @@ cdef class Workspace:
         const double[::1] t,
         const double[::1] a,
         const int[::1] x_order,
+        const int[::1] x_tree,
         const double[:, ::1] y,
         const double[::1] s,
         const double[::1] b,
         const int[::1] y_order,
+        const int[::1] y_tree,
         bint uniform,
         double p,
         double cutoff,
     ):
-        """(status, upper bound, certified lower bound, w, solves, pivots) of max_w min_P <C_w, P>."""
-        cdef Py_ssize_t n = x.shape[0], m = y.shape[0], d = x.shape[1]
+        """(status, upper bound, certified lower bound, w, solves, pivots) of max_w min_P <C_w, P>.
+
+        Orders are those of the first feature; trees those of `hierarchy`.
+        """
+        cdef Py_ssize_t n = x.shape[0], m = y.shape[0], nodes = n + m, d = x.shape[1], i, count = scales_of(n, m)
+        cdef Room room = room_for(n, m, d, p)
+        cdef Scale scales[MOST_SCALES]
         cdef Clouds q
-        cdef Maximum found
+        cdef Maximum best
         cdef int status
-        self.fit(n, m)
-        cdef double *A = &self.doubles[network_doubles(n, m)]
-        cdef double *B = A + n * m
-        cdef long long *whole = &self.wholes[0]
-        cdef int *natural = &self.natural[0]
-        cdef Kept rising = self.kept(0), falling = self.kept(1)
+        # Two plans, then what `refine` works in, the orders of times and of values, and the scales.
+        self.fit(
+            room.doubles, 2 * nodes + room.spare_wholes + room.wholes,
+            4 * nodes + room.spare_integers + room.integers
+        )
+        cdef long long *wholes = &self.wholes[2 * nodes]
+        cdef int *by_time = &self.integers[2 * nodes]
+        cdef int *by_value = by_time + nodes
+        cdef int *integers = by_value + nodes
+        self.row_atoms = x_tree
+        self.column_atoms = y_tree
         with nogil:
-            powers(&x[0, 0], n, &y[0, 0], m, d, p, A)
-            powers(&t[0], n, &s[0], m, 1, p, B)
-            self.unit = masses(&a[0], n, &b[0], m, uniform, whole, whole + n)
+            lay_out(
+                scales, n, m, d, p, &self.doubles[0], wholes + room.spare_wholes, integers + room.spare_integers,
+                integers
+            )
+            self.unit = masses(&a[0], n, &b[0], m, uniform, wholes, wholes + n)
+            gather(x, t, x_tree, wholes, &scales[0].rows, by_time)
+            gather(y, s, y_tree, wholes + n, &scales[0].columns, by_time + n)
+            for i in range(n):
+                by_value[i] = by_time[x_order[i]]
+            for i in range(m):
+                by_value[n + i] = by_time[n + y_order[i]]
+            coarsen(scales, count, d, p)
             q = Clouds(
-                &self.net, rising, falling, A, B, &a[0], &b[0], whole, whole + n, self.unit,
-                max(largest(A, n * m), largest(B, n * m)), cutoff,
+                &scales[0].net, self.kept(0, nodes), self.kept(1, nodes), scales[0].rows.whole,
+                scales[0].columns.whole, self.unit, highest(scales, d), cutoff, 0.0,
             )
-            status = NOT_CONVERGED if interrupted_by(n * m) else maximise(
-                &q, natural, natural, &x_order[0], &y_order[0], d == 1, &found
-            )
+            status = maximise(&q, scales, count, by_time, by_value, d == 1, wholes, integers, &best)
         heard()
-        self.share = found.share
-        return status, found.value, found.lower, found.w, found.solves, found.pivots
+        self.net = scales[0].net
+        self.share = best.share
+        return status, best.value, best.lower, best.w, best.solves, best.pivots
 
     def transport(
         self,
@@ -297,23 +411,25 @@ cdef class Workspace:
         bint uniform,
     ):
         """(status, <cost, P>, certified lower bound, pivots) of min_P <cost, P>, from the staircase in these orders."""
-        cdef Py_ssize_t n = cost.shape[0], m = cost.shape[1]
+        cdef Py_ssize_t n = cost.shape[0], m = cost.shape[1], nodes = n + m
         cdef double lower, value
-        cdef const double *C = &cost[0, 0]
         cdef int status
-        self.fit(n, m)
-        cdef long long *whole = &self.wholes[0]
-        cdef Kept plan = self.kept(0)
+        self.fit(network_doubles(n, m), 3 * nodes, 2 * nodes)
+        place(&self.net, n, m, &self.doubles[0])
+        self.cost = cost
+        self.row_atoms = self.column_atoms = None
+        self.net.costs.A = &cost[0, 0]
+        cdef long long *whole = &self.wholes[2 * nodes]
         with nogil:
             self.unit = masses(&a[0], n, &b[0], m, uniform, whole, whole + n)
             staircase(&self.net, whole, whole + n, &x_order[0], &y_order[0])
-            mix(&self.net, C, C, 1.0)
-            status = optimise(&self.net, 1e-15 * largest(C, n * m), pivot_limit(n, m))
+            set_potentials(&self.net)
+            status = optimise(&self.net, 1e-15 * largest(&cost[0, 0], n * m), pivot_limit(n, m))
             # Potentials drift by rounding from pivot to pivot: once more from the root.
             set_potentials(&self.net)
-            value = line_of(&self.net, C, C, self.unit).a
-            lower = dual_value(&self.net, &a[0], &b[0])
-            keep(&self.net, plan)
+            value = line_of(&self.net, self.unit).a
+            lower = dual_value(&self.net, whole, whole + n) * self.unit
+            keep(&self.net, self.kept(0, nodes))
             self.share = 1.0
         heard()
         return status, value, lower, self.net.pivots
@@ -323,31 +439,39 @@ cdef class Workspace:
 
         Of tiot it is the plan of the saddle point, which no w makes cost more than the value.
         """
-        cdef Py_ssize_t n = self.net.n, m = self.net.m, node, parent, count = 0, most = 2 * (n + m)
-        cdef Py_ssize_t[::1] cells = np.empty(most, dtype=np.intp)
-        cdef double[::1] moved = np.empty(most)
+        cdef Py_ssize_t n = self.net.n, m = self.net.m, node, parent, count = 0
+        cdef Py_ssize_t[::1] rows = np.empty(2 * (n + m), dtype=np.intp)
+        cdef Py_ssize_t[::1] columns = np.empty(2 * (n + m), dtype=np.intp)
+        cdef double[::1] moved = np.empty(2 * (n + m))
         cdef double share
         cdef int which
         cdef Kept plan
         for which in range(2):
             share = self.share if which == 0 else 1.0 - self.share
-            plan = self.kept(which)
+            plan = self.kept(which, n + m)
             for node in range(n + m if share > 0.0 else 0):
                 parent = plan.parent[node]
                 if parent >= 0 and plan.flow[node] > 0:
-                    cells[count] = node * m + parent - n if node < n else parent * m + node - n
+                    rows[count] = node if node < n else parent
+                    columns[count] = (parent if node < n else node) - n
                     moved[count] = share * (plan.flow[node] * self.unit)
                     count += 1
-        used, at = np.unique(np.asarray(cells[:count]), return_inverse=True)
+        cells = _atoms(rows[:count], self.row_atoms) * m + _atoms(columns[:count], self.column_atoms)
+        used, at = np.unique(cells, return_inverse=True)
         return used // m, used % m, np.bincount(at, weights=np.asarray(moved[:count]))
 
     def potentials(self):
         """(f, g) of the last basis, those of the rows made feasible exactly."""
-        cdef Py_ssize_t n = self.net.n, m = self.net.m, i, j
-        cdef double[::1] f = np.empty(n)
-        cdef double[::1] g = np.empty(m)
+        cdef Py_ssize_t n = self.net.n, m = self.net.m, i
+        cdef double[::1] rows = np.empty(n)
         for i in range(n):
-            f[i] = row_potential(&self.net, i)
-        for j in range(m):
-            g[j] = self.net.potential[n + j]
-        return np.asarray(f), np.asarray(g)
+            rows[i] = row_potential(&self.net, i)
+        f, g = np.empty(n), np.empty(m)
+        f[_atoms(np.arange(n), self.row_atoms)] = rows
+        g[_atoms(np.arange(m), self.column_atoms)] = np.array(<double[:m]>(self.net.potential + n))
+        return f, g
+
+
+def _atoms(nodes, atoms):
+    """Which atoms nodes of the network are; themselves where that is not said."""
+    return np.asarray(nodes) if atoms is None else np.asarray(atoms)[np.asarray(nodes)].astype(np.intp)

@@ -41,7 +41,9 @@ def _solve(
 ) -> tuple[int, float, float, float, int]:
     """(status, value, certified gap, w, solves) without the root."""
     status, upper, lower, w, solves, _ = work.tiot(
-        x.values, x.times, x.weights, x.order, y.values, y.times, y.weights, y.order, x.uniform and y.uniform, p, cutoff
+        *(x.values, x.times, x.weights, x.order, x.tree),
+        *(y.values, y.times, y.weights, y.order, y.tree),
+        *(x.uniform and y.uniform, p, cutoff),
     )
     return status, max(upper, 0.0), max(upper - lower, 0.0), w, solves
 
@@ -49,21 +51,21 @@ def _solve(
 def _wide_pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
     """Where the powers leave the range of a double."""
     problem, p = distances(x, y, params.p), params.p
-    found = worst_mixture(problem)
-    value, gap = in_data_units(found.value, found.gap, found.unit, p, params.root)
-    f, g = (powered(one, found.unit, p) for one in found.potentials)
+    optimum = worst_mixture(problem)
+    value, gap = in_data_units(optimum.value, optimum.gap, optimum.unit, p, params.root)
+    f, g = (powered(side, optimum.unit, p) for side in optimum.potentials)
     return Result(
         value,
-        converged=found.converged,
-        n_iter=found.solves,
+        converged=optimum.converged,
+        n_iter=optimum.solves,
         gap=gap,
         extras={
-            "plan": lambda: spread_plan(dense(found.cells, problem), x, y),
-            "path": lambda: spread_pairs(found.cells, x, y),
-            "masses": lambda: found.cells[2],
-            "w": lambda: found.w,
-            "objective": lambda: powered(found.value, found.unit, p),
-            "potentials": lambda: spread_potentials(f, g, x, y, lambda A, B: found.w * A + (1.0 - found.w) * B, p),
+            "plan": lambda: spread_plan(dense(optimum.cells, problem), x, y),
+            "path": lambda: spread_pairs(optimum.cells, x, y),
+            "masses": lambda: optimum.cells[2],
+            "w": lambda: optimum.w,
+            "objective": lambda: powered(optimum.value, optimum.unit, p),
+            "potentials": lambda: spread_potentials(f, g, x, y, lambda A, B: optimum.w * A + (1.0 - optimum.w) * B, p),
         },
     )
 
@@ -107,9 +109,9 @@ def _block(
     for k, (i, j) in enumerate(zip(rows, cols, strict=True)):
         x, y = left[i], right[j]
         if is_wide(x, y, params.p):
-            found = worst_mixture(distances(x, y, params.p))
-            converged[k], counts[k] = found.converged, found.solves
-            values[k], gaps[k] = in_data_units(found.value, found.gap, found.unit, params.p, params.root)
+            optimum = worst_mixture(distances(x, y, params.p))
+            converged[k], counts[k] = optimum.converged, optimum.solves
+            values[k], gaps[k] = in_data_units(optimum.value, optimum.gap, optimum.unit, params.p, params.root)
             continue
         status, value, gap, _, counts[k] = _solve(work, x, y, params.p, above[k])
         converged[k], abandoned[k] = status == 0, status != 0 and value - gap > above[k]
@@ -125,12 +127,12 @@ def _gradients(
 
 
 def _wide_gradient(x: Cloud, y: Cloud, params: Parameters) -> PairGradient:
-    found = worst_mixture(distances(x, y, params.p))
-    value, gap = in_data_units(found.value, found.gap, found.unit, params.p, params.root)
-    i, j, masses = found.cells
-    slopes = Cells(i, j, found.w * masses)
+    optimum = worst_mixture(distances(x, y, params.p))
+    value, gap = in_data_units(optimum.value, optimum.gap, optimum.unit, params.p, params.root)
+    i, j, masses = optimum.cells
+    slopes = Cells(i, j, optimum.w * masses)
     grad_x, grad_y = value_gradients(x, y, params.p, slopes, value if params.root else None)
-    return PairGradient(value, grad_x, grad_y, found.converged, gap)
+    return PairGradient(value, grad_x, grad_y, optimum.converged, gap)
 
 
 def _gradient(work: Workspace, x: Cloud, y: Cloud, params: Parameters) -> PairGradient:

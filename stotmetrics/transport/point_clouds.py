@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import FloatArray, IntArray
+from ..kernels._transport import hierarchy
 from ..series import Series
 
 
@@ -61,6 +62,11 @@ class Cloud:
     def length(self) -> int:
         """The length of the series."""
         return len(self.all_times)
+
+    @cached_property
+    def tree(self) -> npt.NDArray[np.intc]:
+        """The atoms in the order of repeated halving: the parts of any scale are ranges of it."""
+        return hierarchy(self.values, self.times)
 
     @cached_property
     def low(self) -> FloatArray:

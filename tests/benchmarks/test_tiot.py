@@ -14,6 +14,7 @@ import stotmetrics
 pytest.importorskip("pytest_benchmark")
 
 LENGTHS = [70, 128, 251, 500]
+LONG = [250, 500, 1000, 2000, 4000, 10_000]
 
 
 def ucr_like(length, seed):
@@ -94,6 +95,29 @@ def test_exact_peer_one_cold_emd(benchmark, length):
     _, _, A, B, a = problem(length)
     C = 0.5 * (A + B)
     benchmark(lambda: ot.emd(a, a, C, numItermax=10_000_000))
+
+
+def walks(length):
+    """Two random walks, which stay apart at every scale."""
+    rng = np.random.default_rng(0)
+    return tuple(rng.normal(size=length).cumsum() for _ in range(2))
+
+
+@pytest.mark.parametrize("length", LONG)
+def test_exact_long(benchmark, length):
+    benchmark.group = f"exact TiOT of random walks, length {length}"
+    batch = benchmark.pedantic(bound_pair("tiot", *walks(length)), rounds=1 if length > 2000 else 5)
+    assert batch.converged.all()
+    assert batch.gap[0] <= 1e-12
+
+
+@pytest.mark.parametrize("length", LONG[:-1])
+def test_exact_long_peer_one_cold_emd(benchmark, length):
+    benchmark.group = f"exact TiOT of random walks, length {length}"
+    x, y = (zscore(v) for v in walks(length))
+    t = zscore(np.arange(float(length)))
+    C, a = 0.5 * ((x[:, None] - y) ** 2 + (t[:, None] - t) ** 2), np.full(length, 1.0 / length)
+    benchmark.pedantic(lambda: ot.emd(a, a, C, numItermax=100_000_000), rounds=1 if length > 1000 else 5)
 
 
 @pytest.mark.parametrize("length", [70, 128, 251])
