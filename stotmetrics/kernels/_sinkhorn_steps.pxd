@@ -109,16 +109,18 @@ cdef inline Memory lay_out(
 cdef inline void hold(
     double reach, const double *plain, const double *image, double *v, Py_ssize_t n
 ) noexcept nogil:
-    """Keep v within so many plain steps of the plain image."""
-    cdef double step = 0.0, farthest = 0.0, share
+    """Keep v within so many plain steps of the plain image: one that would go farther goes so many times the last.
+
+    Where mass moves bit by bit plain steps are equal, and their differences, which tell where to go, are noise.
+    """
+    cdef double step = 0.0, farthest = 0.0
     cdef Py_ssize_t i
     for i in range(n):
         step = max(step, fabs(plain[i]))
         farthest = max(farthest, fabs(v[i] - image[i]))
     if farthest > reach * step:
-        share = reach * step / farthest
         for i in range(n):
-            v[i] = image[i] + share * (v[i] - image[i])
+            v[i] = image[i] + reach * plain[i]
 
 
 cdef inline void advance(
