@@ -87,6 +87,8 @@ class Cloud:
 
 # Differences of larger numbers may leave the range of a double.
 _HUGE = 2.0**1022
+# Cells of a matrix that are filled at once.
+_AT_ONCE = 2**22
 # Squares between these keep all their digits.
 _SMALL, _LARGE = 2.0**-900, 2.0**900
 
@@ -151,22 +153,36 @@ def cost_matrices(x: Cloud, y: Cloud, p: float) -> tuple[FloatArray, FloatArray]
 
 def powers(x: FloatArray, y: FloatArray, p: float) -> FloatArray:
     """Euclidean distances between the rows of x and of y, to the power p; inf beyond the range of a double."""
+    rows = max(1, _AT_ONCE // len(y))
     # What underflows is zero next to the largest entry, and what overflows is told by the caller.
     with np.errstate(all="ignore"):
-        if x.shape[1] == 1:
-            distance = np.abs(x - y.T)
-            return distance * distance if p == 2.0 else distance**p
-        # One difference per feature, not a product of norms: d(x, x) must come out as exactly 0.
-        squared, scale = _squared(x, y, 1.0), 1.0
-        largest = float(squared.max(initial=0.0))
-        if not _SMALL < largest < _LARGE:
-            # The squares leave the range of a double where the distances may not: a power of two brings them back.
-            farthest = max((float(np.abs(x[:, k, None] - y[None, :, k]).max()) for k in range(x.shape[1])), default=0.0)
-            if 0.0 < farthest < np.inf:
-                scale = 2.0 ** float(np.floor(np.log2(farthest)))
-                squared = _squared(x, y, scale)
-        power = squared if p == 2.0 else squared ** (p / 2.0)
-        return power if scale == 1.0 else power * np.float64(scale) ** p
+        scale = 1.0 if x.shape[1] == 1 else _scale_of_squares(x, y)
+        if len(x) <= rows:
+            return _powers(x, y, p, scale)
+        # Some rows at a time: between two of them Ctrl-C is heard, and no second matrix is held.
+        whole = np.empty((len(x), len(y)))
+        for start in range(0, len(x), rows):
+            whole[start : start + rows] = _powers(x[start : start + rows], y, p, scale)
+        return whole
+
+
+def _powers(x: FloatArray, y: FloatArray, p: float, scale: float) -> FloatArray:
+    if x.shape[1] == 1:
+        distance = np.abs(x - y.T)
+        return distance * distance if p == 2.0 else distance**p
+    # One difference per feature, not a product of norms: d(x, x) must come out as exactly 0.
+    squared = _squared(x, y, scale)
+    power = squared if p == 2.0 else squared ** (p / 2.0)
+    return power if scale == 1.0 else power * np.float64(scale) ** p
+
+
+def _scale_of_squares(x: FloatArray, y: FloatArray) -> float:
+    """1, or where squares of differences leave the range that distances keep, a power of two that brings them back."""
+    reach = np.maximum(x.max(axis=0), y.max(axis=0)) - np.minimum(x.min(axis=0), y.min(axis=0))
+    if _SMALL < float(reach @ reach) < _LARGE:
+        return 1.0
+    farthest = float(reach.max(initial=0.0))
+    return 2.0 ** float(np.floor(np.log2(farthest))) if 0.0 < farthest < np.inf else 1.0
 
 
 def _squared(x: FloatArray, y: FloatArray, scale: float) -> FloatArray:
