@@ -44,11 +44,13 @@ def real_array(x: Any, name: str, error: type[ValueError] = InvalidParameterErro
     if isinstance(x, np.ma.MaskedArray) and np.any(x.mask):
         raise error(f"{name} has masked entries; fill or drop them first, as in x.compressed()")
     _refuse_containers(x, name, error)
+    if isinstance(x, (bytes, bytearray)):
+        raise error(f"{name} must hold real numbers; got {type(x).__name__}; read it first, as in np.frombuffer")
     array = any_array(x, name, error)
     if array.dtype.kind == "O" and array.size and all(isinstance(entry, numbers.Real) for entry in array.flat):
         array = _from_objects(array, name, error)
     if array.dtype.kind not in "fiub":
-        raise error(f"{name} must hold real numbers; got dtype {array.dtype}{_way_out(array.dtype.kind)}")
+        raise error(f"{name} must hold real numbers; got dtype {array.dtype}{_way_out(array)}")
     with np.errstate(all="ignore"):  # what leaves the range is looked for below
         converted = array.astype(np.float64, copy=False)
     if array.dtype.itemsize >= 8 and not _is_faithful(array, converted):
@@ -131,16 +133,33 @@ def _is_faithful(array: npt.NDArray[Any], converted: FloatArray) -> bool:
     return array.size == 0 or max(abs(int(array.max())), abs(int(array.min()))) <= _LARGEST_EXACT
 
 
-def _way_out(kind: str) -> str:
-    return {
-        "O": "; its rows must have the same length, and None is not a number",
-        "c": "; take real and imaginary parts apart, for a series as two value dimensions",
-        "M": "; convert dates to numbers, as in (t - t[0]) / np.timedelta64(1, 's')",
-        "m": "; divide by a unit, as in dt / np.timedelta64(1, 's')",
-        "U": "; convert text to numbers first",
-        "S": "; convert text to numbers first",
-        "V": "; pass one field of the records, or a plain array of them",
-    }.get(kind, "")
+_TEXT = "; convert text to numbers first"
+_DATES = "; convert dates to numbers, as in (t - t[0]) / np.timedelta64(1, 's')"
+_WAYS_OUT = {
+    "c": "; take real and imaginary parts apart, for a series as two value dimensions",
+    "M": _DATES,
+    "m": "; divide by a unit, as in dt / np.timedelta64(1, 's')",
+    "U": _TEXT,
+    "S": _TEXT,
+    "T": _TEXT,
+    "V": "; pass one field of the records, or a plain array of them",
+}
+
+
+def _way_out(array: npt.NDArray[Any]) -> str:
+    """What to do about an array of another kind; objects are judged by the first that is no number."""
+    if array.dtype.kind != "O":
+        return _WAYS_OUT.get(array.dtype.kind, "")
+    first = next((entry for entry in array.flat if not isinstance(entry, numbers.Real)), None)
+    if isinstance(first, (str, bytes)):
+        return _TEXT
+    if hasattr(first, "total_seconds"):
+        return "; divide by a unit, as in dt / timedelta(seconds=1)"
+    if hasattr(first, "year"):
+        return _DATES
+    if first is None or isinstance(first, (list, tuple, np.ndarray)):
+        return "; its rows must have the same length, and None is not a number"
+    return f"; it holds {type(first).__name__} objects, which float() may turn into numbers"
 
 
 def is_integer(x: Any) -> bool:

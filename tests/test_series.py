@@ -1,5 +1,8 @@
 """What counts as a series, and how the rest is refused."""
 
+from datetime import datetime, timedelta
+from decimal import Decimal
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -204,3 +207,21 @@ def test_the_misfit_in_a_set_is_named():
     left, right = [Series(np.ones((2, 1)))] * 2, [Series(np.ones((2, 1))), Series(np.ones((3, 1)))]
     with pytest.raises(InvalidSeriesError, match=r"got X\[0\] of length 2 and Y\[1\] of length 3"):
         check_sets(left, right, Traits(), "m", ("X", "Y"))
+
+
+@pytest.mark.parametrize(
+    ("values", "way_out"),
+    [
+        (np.array(["1", "2"], dtype=object), "convert text to numbers"),
+        (b"12", "frombuffer"),
+        (bytearray(b"12"), "frombuffer"),
+        ([Decimal("1.5"), Decimal(2)], "Decimal objects, which float"),
+        ([datetime(2020, 1, 1), datetime(2020, 1, 2)], "convert dates to numbers"),
+        (np.array([timedelta(1), timedelta(2)], dtype=object), "divide by a unit"),
+        ([[1.0], [1.0, 2.0]], "one array of numbers|same length"),
+        ([1.0, None], "None is not a number"),
+    ],
+)
+def test_what_holds_no_numbers_is_refused_with_a_way_out_that_fits(values, way_out):
+    with pytest.raises(InvalidSeriesError, match=way_out):
+        as_series(values)

@@ -174,7 +174,8 @@ def minus_log_kernels(
     distance of two points after their differences are multiplied by ``scale`` twice, and at most ``most``.
     """
     cdef sdtw_problem p
-    cdef Py_ssize_t k, i, j, at, until = SLICE, n = np.diff(left_at).max(), m = np.diff(right_at).max()
+    cdef Py_ssize_t k, i, j, at, few = SLICE // 16, until = SLICE
+    cdef Py_ssize_t n = np.diff(left_at).max(), m = np.diff(right_at).max()
     cdef bint stop = False
     totals = np.empty(rows.shape[0])
     cdef double[::1] out = totals, cost = np.empty(n * m), work = np.empty(cost_work(n, m))
@@ -188,11 +189,11 @@ def minus_log_kernels(
             p.n, p.m = left_at[rows[k] + 1] - i, right_at[cols[k] + 1] - j
             squares(&left[i, 0], p.n, &right[j, 0], p.m, left.shape[1], scale, &cost[0])
             # An exponential and a logarithm take as long as some sixteen plain steps.
-            for at in range(0, p.n * p.m, SLICE // 16):
-                gak_costs(&cost[at], min(SLICE // 16, p.n * p.m - at), factor, most)
-                stop = turn(&until, SLICE)
-                if stop:
-                    break
+            at = 0
+            while at < p.n * p.m and not stop:
+                gak_costs(&cost[at], min(few, p.n * p.m - at), factor, most)
+                stop = turn(&until, 16 * few)
+                at += few
             if not stop:
                 solve_costs(&p, 1.0, &work[0], &out[k])
             if stop or turn(&until, 2 * p.n * p.m * (left.shape[1] + 1)):

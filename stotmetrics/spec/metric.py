@@ -1,5 +1,6 @@
 """What a metric is: a row of data about it, with its functions."""
 
+import reprlib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -188,11 +189,15 @@ class Calls:
     function: Callable[[Any, Any], float]
 
     def __call__(self, x: Series, y: Series, params: NoParameters) -> float:
-        value = self.function(_plain(x), _plain(y))
-        if np.ndim(value):
-            called = getattr(self.function, "__name__", type(self.function).__name__)
-            raise TypeError(f"a function of two series must return a number; {called} gave shape {np.shape(value)}")
-        return float(value)
+        value: Any = self.function(_plain(x), _plain(y))
+        try:
+            if np.ndim(value) == 0:
+                return float(value)
+        except (TypeError, ValueError):
+            pass  # told below, by what it is
+        called = getattr(self.function, "__name__", type(self.function).__name__)
+        what = f"shape {np.shape(value)}" if isinstance(value, np.ndarray) else reprlib.repr(value)
+        raise TypeError(f"a function of two series must return a number; {called} gave {what}")
 
 
 def spec_of_function(function: Callable[..., Any], name: str | None = None) -> MetricSpec:

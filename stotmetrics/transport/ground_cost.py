@@ -330,6 +330,9 @@ def as_ground(name: str, value: Any) -> Ground:
 def _refuse_doubtful(array: FloatArray, name: str) -> None:
     """Refuse a square array that is no valid cost: is it a cost that went wrong, or are these coordinates?"""
     _refuse_infinite(array, name)
+    if np.isnan(array).any():
+        i, j = (int(k) for k in np.argwhere(np.isnan(array))[0])
+        raise InvalidParameterError(f"{name} must be finite; got nan at [{i}, {j}]")
     if np.diag(array).any():
         i = int(np.argmax(np.abs(np.diag(array))))
         wrong = f"its diagonal must be exactly 0, and holds {array[i, i]:g} at [{i}, {i}]"
@@ -338,7 +341,7 @@ def _refuse_doubtful(array: FloatArray, name: str) -> None:
         wrong = f"a cost must be non-negative, and it holds {array[i, j]:g} at [{i}, {j}]"
     elif not np.allclose(array, array.T, rtol=1e-9, atol=0):
         i, j = (int(k) for k in np.unravel_index(int(np.abs(array - array.T).argmax()), array.shape))
-        wrong = f"a cost must be symmetric, and it holds {array[i, j]:g} at [{i}, {j}], {array[j, i]:g} at [{j}, {i}]"
+        wrong = f"a cost must be symmetric, and it holds {array[i, j]!r} at [{i}, {j}], {array[j, i]!r} at [{j}, {i}]"
     else:
         return
     raise InvalidParameterError(

@@ -1,6 +1,8 @@
 """Entropic plans for any cost matrix: a call in POT's words checked, its problems solved, their values in parts."""
 
 import math
+import numbers
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +23,9 @@ _SETTLED = 1e-13
 
 # Numbers and their quotients beyond these leave nothing of a plan in double precision.
 _LARGEST, _FARTHEST = 1e100, 1e12
+
+# More sweeps than these nobody waits for, and a C integer holds them.
+_MOST_SWEEPS = 2**31 - 1
 
 _METHODS = (
     *("sinkhorn", "sinkhorn_log", "sinkhorn_stabilized", "sinkhorn_epsilon_scaling", "sinkhorn_reg_scaling"),
@@ -70,14 +75,14 @@ class Call:
         self.single = np.ndim(b if b is not None else ()) < 2
         self.reg = _number(reg, "reg")
         self.rho_a, self.rho_b = _penalties(reg_m)
-        self.stop, self.max_iter = _number(stop, "stopThr", zero=True), int(_number(max_iter, "numItermax"))
+        self.stop, self.max_iter = _number(stop, "stopThr", zero=True), _sweeps(max_iter)
         _known(method, "method", _METHODS)
         _known(reg_type, "reg_type", ("kl", "entropy"))
         self.balanced = math.isinf(self.rho_a) and math.isinf(self.rho_b)
         # Balanced, every reference gives the same plan.
         self.kl = reg_type.lower() == "kl" and not self.balanced
         self.reference = None if c is None or not self.kl else _positive(finite_array(c, "c", 2), (n, m))
-        self.warmstart = warmstart
+        self.warmstart = None if warmstart is None else _logarithms(warmstart)
         if self.balanced:
             self.b = _of_equal_mass(self.a, self.b, _precision(a, b, self.cost) != np.float64)
         self._refuse_out_of_scale()
@@ -85,8 +90,8 @@ class Call:
 
     def _refuse_out_of_scale(self) -> None:
         """What double precision cannot tell from nothing, or from infinity, beside the rest of the problem."""
-        for name, numbers in (("a", self.a.sum()), ("b", self.b.sum(axis=1)), ("reg", self.reg)):
-            for number in np.atleast_1d(numbers):
+        for name, amounts in (("a", self.a.sum()), ("b", self.b.sum(axis=1)), ("reg", self.reg)):
+            for number in np.atleast_1d(amounts):
                 if number > 0 and not 1 / _LARGEST <= number <= _LARGEST:
                     what = name if name == "reg" else f"the mass of {name}"
                     raise InvalidParameterError(
@@ -214,7 +219,7 @@ class Call:
         wanted = (shape[0], other[1]) if swap else shape
         if self.warmstart is None:
             return np.zeros(wanted)
-        log_w = real_array(self.warmstart[0 if swap else 1], "warmstart")
+        log_w = self.warmstart[0 if swap else 1]
         try:
             return np.ascontiguousarray(np.broadcast_to(log_w.T, wanted))
         except ValueError:
@@ -374,13 +379,46 @@ def _positive(c: FloatArray, shape: tuple[int, int]) -> FloatArray:
 
 
 def _number(x: Any, name: str, *, zero: bool = False) -> float:
-    array = np.asarray(x)
+    array = np.asarray(_as_float(x))
     if array.size != 1 or array.dtype.kind not in "fiu" or not math.isfinite(array.item()):
-        raise InvalidParameterError(f"{name} must be a number {'>=' if zero else '>'} 0; got {x!r}")
+        raise InvalidParameterError(f"{name} must be a number {'>=' if zero else '>'} 0; got {reprlib.repr(x)}")
     number = float(array.item())
     if number < 0 or (number == 0 and not zero):
-        raise InvalidParameterError(f"{name} must be a number {'>=' if zero else '>'} 0; got {x!r}")
+        raise InvalidParameterError(f"{name} must be a number {'>=' if zero else '>'} 0; got {reprlib.repr(x)}")
     return number
+
+
+def _as_float(x: Any) -> Any:
+    """Integers have no limit in Python; beyond the range of a double they are infinite."""
+    if isinstance(x, numbers.Integral):
+        try:
+            return float(x)
+        except OverflowError:
+            return math.inf
+    return x
+
+
+def _sweeps(x: Any) -> int:
+    """A whole number, also one that is written as 1e3."""
+    number = _number(x, "numItermax")
+    if number != int(number):
+        raise InvalidParameterError(f"numItermax must be a whole number >= 1; got {x!r}")
+    return int(min(number, _MOST_SWEEPS))
+
+
+def _logarithms(warmstart: Any) -> tuple[FloatArray, FloatArray]:
+    """Logarithms of the scalings of both sides; -inf where there is no mass."""
+    try:
+        first, second = warmstart
+    except (TypeError, ValueError):
+        raise InvalidParameterError(
+            f"warmstart must be a pair, the logarithms of the scalings of a and of b; got {reprlib.repr(warmstart)}"
+        ) from None
+    logs = real_array(first, "warmstart[0]"), real_array(second, "warmstart[1]")
+    for k, log_w in enumerate(logs):
+        if np.isnan(log_w).any() or np.isposinf(log_w).any():
+            raise InvalidParameterError(f"warmstart[{k}] must hold finite logarithms, or -inf where there is no mass")
+    return logs
 
 
 def _known(word: Any, name: str, words: tuple[str, ...]) -> None:

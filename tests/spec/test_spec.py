@@ -15,6 +15,7 @@ from stotmetrics import (
     MetricSpec,
     Result,
     Traits,
+    get_metric,
     parameter,
     register,
 )
@@ -177,3 +178,12 @@ def test_no_warning_without_cause():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         bind(SPEC)([1.0], [2.0])
+
+
+@pytest.mark.parametrize(("answer", "told"), [(None, "None"), ("near", "'near'"), ([1.0], r"\[1.0\]")])
+def test_a_function_that_gives_no_number_is_told_so(answer, told):
+    def odd(x, y):
+        return answer
+
+    with pytest.raises(TypeError, match=f"must return a number; odd gave {told}"):
+        get_metric(odd)([0.0, 1.0], [1.0, 2.0])

@@ -115,3 +115,28 @@ def test_what_leaves_no_digit_of_a_plan_is_refused_by_name(change, message):
     M = np.array([[0.0, 1.0], [1.0, 0.0]])
     with pytest.raises(InvalidParameterError, match=message):
         sinkhorn_unbalanced(given["a"], given["b"], M, given["reg"], given["reg_m"])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("warmstart", 3, "warmstart must be a pair"),
+        ("warmstart", (np.zeros(3),) * 3, "warmstart must be a pair"),
+        ("warmstart", (np.zeros(3), np.full(3, np.inf)), r"warmstart\[1\] must hold finite"),
+        ("warmstart", (np.full(3, np.nan), np.zeros(3)), r"warmstart\[0\] must hold finite"),
+        ("numItermax", 10.5, "numItermax must be a whole number"),
+        ("numItermax", 10**400, "numItermax must be a number > 0"),
+        ("reg", 10**400, "reg must be a number > 0"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_one_line(name, value, message):
+    a, M = np.full(3, 1 / 3), 1.0 - np.eye(3)
+    with pytest.raises(InvalidParameterError, match=message) as refusal:
+        sinkhorn(a, a, M, **{"reg": 1.0, name: value})
+    assert len(str(refusal.value)) < 200
+
+
+@pytest.mark.parametrize("many", [1e3, np.int64(1000), 10**30])
+def test_a_number_of_sweeps_may_be_written_as_people_do(many):
+    a, M = np.full(3, 1 / 3), 1.0 - np.eye(3)
+    np.testing.assert_array_equal(sinkhorn(a, a, M, 1.0, numItermax=many), sinkhorn(a, a, M, 1.0))
