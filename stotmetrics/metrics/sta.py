@@ -82,7 +82,11 @@ def traits(params: Parameters) -> Traits:
 def prepare(series: Series, params: Parameters) -> Prepared:
     ground = ground_of(series, params)
     problem = _problem(ground, params.epsilon, params.rho, params.tol, params.max_iter)
-    parts = tuple(self_terms(problem, part) for part in histograms(series.values, params.signed))
+    masses = histograms(series.values, params.signed)
+    if math.isinf(params.rho):
+        for mass in masses:
+            _refuse_unequal_mass(mass.sum(axis=1))
+    parts = tuple(self_terms(problem, mass) for mass in masses)
     return Prepared(series, problem, ground.positive, parts, (len(series), series.values.tobytes()))
 
 
@@ -144,7 +148,7 @@ class _Cost:
     def __init__(self, x: Prepared, y: Prepared, part: int) -> None:
         left, right = x.parts[part], y.parts[part]
         if np.isinf(x.problem.rho):
-            _refuse_unequal_mass(left, right)
+            _refuse_unequal_mass(np.concatenate([left.total, right.total]))
         # Both orders of a pair solve the same problems, so that the distance is symmetric to the last digit.
         swap = y.key < x.key
         first, second = (right, left) if swap else (left, right)
@@ -167,8 +171,7 @@ def _oriented(cost: FloatArray, gamma: float, swapped: bool) -> float:
     return _softdtw.value(np.ascontiguousarray(cost.T) if swapped else cost, gamma)
 
 
-def _refuse_unequal_mass(x: Frames, y: Frames) -> None:
-    totals = np.concatenate([x.total, y.total])
+def _refuse_unequal_mass(totals: FloatArray) -> None:
     low, high = totals.min(), totals.max()
     if high - low > 1e-9 * high:
         raise InvalidSeriesError(

@@ -347,3 +347,13 @@ def test_on_a_ground_far_above_epsilon_every_point_is_alone(far, seed):
         result = stotmetrics.solve(first, second, metric="sta", gamma=0.0, epsilon=epsilon, rho=rho, ground=ground)
         assert result.converged
         np.testing.assert_allclose(result.cost, expected, atol=1e-5)
+
+
+def test_unequal_masses_within_one_series_are_refused_on_every_path():
+    x = series(3)
+    x[0] *= 2.0
+    metric = stotmetrics.get_metric("sta", gamma=0.0, rho=np.inf)
+    read = stotmetrics.as_series(x)
+    for call in (lambda: metric(x, x), lambda: stotmetrics.pairwise([x], metric=metric), lambda: metric.prepare(read)):
+        with pytest.raises(InvalidSeriesError, match="equal mass"):
+            call()
