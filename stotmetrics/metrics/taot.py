@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arrays import FloatArray, IntArray
+from ..arrays import BoolArray, FloatArray, IntArray
 from ..kernels import _entropic as entropic
 from ..kernels import _transport as transport
 from ..series import Series
@@ -72,6 +72,16 @@ def is_wide(x: Cloud, y: Cloud, params: Parameters) -> bool:
     of_values, of_times = factors(params)
     extreme = any(factor > 0.0 and not 1e-50 < factor < 1e50 for factor in (of_values, of_times))
     return extreme or wide_range.is_wide(x, y, params.p, 0.0, of_values > 0.0, of_times > 0.0)
+
+
+def which_are_wide(
+    left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray, params: Parameters
+) -> BoolArray:
+    """:func:`is_wide` of the pairs ``(left[rows[k]], right[cols[k]])``."""
+    of_values, of_times = factors(params)
+    if any(factor > 0.0 and not 1e-50 < factor < 1e50 for factor in (of_values, of_times)):
+        return np.ones(len(rows), dtype=np.bool_)
+    return wide_range.which_are_wide(left, right, rows, cols, params.p, of_values > 0.0, of_times > 0.0)
 
 
 @dataclass(frozen=True)
@@ -210,9 +220,10 @@ def block(
 ) -> Batch:
     exact, soft = transport.Workspace(), entropic.Workspace()
     solved, abandoned = np.zeros((len(rows), 4)), np.zeros(len(rows), dtype=np.bool_)
-    for k, (i, j) in enumerate(zip(rows, cols, strict=True)):
+    apart = which_are_wide(left, right, rows, cols, params).tolist()
+    for k, (i, j) in enumerate(zip(rows.tolist(), cols.tolist(), strict=True)):
         x, y = left[i], right[j]
-        if is_wide(x, y, params):
+        if apart[k]:
             wide = _wide_pair(x, y, params)
             solved[k] = not wide.converged, wide.value, wide.gap, wide.n_iter
             continue

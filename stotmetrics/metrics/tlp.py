@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from ..arrays import FloatArray, IntArray
@@ -68,9 +69,8 @@ def block(
     powers = taot.block(left, right, rows, cols, _taot(params))
     assert powers.gap is not None
     values, gaps = rooted_all(powers.values, powers.gap, params.p)
-    for k, (i, j) in enumerate(zip(rows, cols, strict=True)):
-        if taot.is_wide(left[i], right[j], _taot(params)):
-            values[k], gaps[k] = _wide(left[i], right[j], params)
+    for k in np.flatnonzero(taot.which_are_wide(left, right, rows, cols, _taot(params))):
+        values[k], gaps[k] = _wide(left[rows[k]], right[cols[k]], params)
     return replace(powers, values=values, gap=gaps)
 
 

@@ -1,11 +1,13 @@
 """What a computation returns: one ``Result`` for a pair, one ``Batch`` for many."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..arrays import BoolArray, FloatArray, IntArray
 
@@ -283,13 +285,25 @@ def rooted(value: float, gap: float, p: float) -> tuple[float, float]:
     """The p-th root of a value, and what its gap is worth there: an error next to zero is much larger behind it."""
     if p == 1.0:
         return value, gap
-    low, middle, high = (max(v, 0.0) ** (1.0 / p) for v in (value - gap, value, value + gap))
+    low, middle, high = (_root(max(v, 0.0), p) for v in (value - gap, value, value + gap))
     return middle, max(high - middle, middle - low)
 
 
-def rooted_all(values: Iterable[float], gaps: Iterable[float], p: float) -> tuple[FloatArray, FloatArray]:
+def _root(value: float, p: float) -> float:
+    # To the last digit, as NumPy's of a whole array.
+    return math.sqrt(value) if p == 2.0 else value ** (1.0 / p)
+
+
+def rooted_all(values: npt.ArrayLike, gaps: npt.ArrayLike, p: float) -> tuple[FloatArray, FloatArray]:
     """:func:`rooted` of many values."""
-    pairs = [rooted(value, gap, p) for value, gap in zip(values, gaps, strict=True)]
+    value, gap = (np.asarray(side, dtype=np.float64) for side in (values, gaps))
+    if p == 1.0:
+        return value.copy(), gap.copy()
+    if p == 2.0:
+        with np.errstate(invalid="ignore"):
+            low, middle, high = (np.sqrt(np.maximum(v, 0.0)) for v in (value - gap, value, value + gap))
+            return middle, np.maximum(high - middle, middle - low)
+    pairs = [rooted(v, g, p) for v, g in zip(value.tolist(), gap.tolist(), strict=True)]
     roots, slacks = np.array(pairs, dtype=np.float64).reshape(-1, 2).T
     return roots, slacks
 

@@ -5,14 +5,15 @@ optimum carries no mass, and may be cut down to a cost that is merely too high.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ..arrays import FloatArray, IntArray
+from ..arrays import BoolArray, FloatArray, IntArray
 from ..kernels._transport import Workspace
+from ..spec.prepared import packed
 from ..spec.result import rooted
 from .point_clouds import Cloud, powers
 
@@ -48,6 +49,32 @@ def is_wide(x: Cloud, y: Cloud, p: float, epsilon: float = 0.0, of_values: bool 
     if not 2.0 ** (-_COMFORT / p) < nearest <= farthest < 2.0 ** (_COMFORT / p):
         return True
     return epsilon > 0.0 and not FINEST < epsilon / farthest**p < 1.0 / FINEST
+
+
+def which_are_wide(
+    left: Sequence[Cloud],
+    right: Sequence[Cloud],
+    rows: IntArray,
+    cols: IntArray,
+    p: float,
+    of_values: bool = True,
+    of_times: bool = True,
+) -> BoolArray:
+    """:func:`is_wide` of the pairs ``(left[rows[k]], right[cols[k]])``, without an epsilon."""
+    if p > _STEEP:
+        return np.ones(len(rows), dtype=np.bool_)
+    x_low, x_high, y_low, y_high = *packed(left, _boxes), *packed(right, _boxes)
+    counted = slice(0 if of_values else -1, x_low.shape[1] - (0 if of_times else 1))
+    with np.errstate(over="ignore"):  # inf is wide
+        reach = np.maximum(x_high[rows], y_high[cols])[:, counted] - np.minimum(x_low[rows], y_low[cols])[:, counted]
+    farthest = reach.max(axis=1, initial=0.0)
+    nearest = np.where(reach > 0.0, reach, farthest[:, None]).min(axis=1, initial=np.inf)
+    least, most = 2.0 ** (-_COMFORT / p), 2.0 ** (_COMFORT / p)
+    return np.asarray((farthest != 0.0) & ~((least < nearest) & (farthest < most)), dtype=np.bool_)
+
+
+def _boxes(clouds: Sequence[Cloud]) -> tuple[FloatArray, FloatArray]:
+    return np.array([cloud.low for cloud in clouds]), np.array([cloud.high for cloud in clouds])
 
 
 @dataclass(frozen=True)

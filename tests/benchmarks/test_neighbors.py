@@ -48,3 +48,26 @@ def test_nearest_neighbours(benchmark, shared, name, case, way):
     benchmark.extra_info["solved"], benchmark.extra_info["pairs"] = neighbors.solved, neighbors.pairs
     D = stotmetrics.pairwise(queries, train, metric=metric)
     assert (neighbors.indices[:, 0] == np.argmin(D, axis=1)).all()
+
+
+@pytest.mark.parametrize("percent", [5, 10])
+@pytest.mark.parametrize("name", ["ArrowHead", "CBF", "GunPoint", "DistalPhalanxTW"])
+@pytest.mark.parametrize("whose", ["stotmetrics", "dtaidistance", "aeon"])
+def test_nearest_under_banded_dtw(benchmark, shared, whose, name, percent):
+    """Peers have no search: they compute every pair."""
+    train, queries = (np.asarray(side, dtype=np.float64).reshape(len(side), -1) for side in split(shared, name))
+    n, length = train.shape
+    radius = length * percent // 100
+    benchmark.group = f"{name}, dtw, window of {percent} %"
+    if whose == "stotmetrics":
+        function = lambda: stotmetrics.kneighbors(train, queries, "dtw", band=radius).indices[:, 0]  # noqa: E731
+    elif whose == "aeon":
+        distances = pytest.importorskip("aeon.distances").dtw_pairwise_distance
+        both = queries[:, None], train[:, None]
+        function = lambda: distances(*both, window=radius / length).argmin(axis=1)  # noqa: E731
+    else:
+        dtw = pytest.importorskip("dtaidistance").dtw
+        both = np.concatenate([train, queries])
+        block = ((0, n), (n, len(both)))
+        function = lambda: dtw.distance_matrix_fast(both, block=block, window=radius + 1, parallel=False)  # noqa: E731
+    benchmark.pedantic(function, rounds=3, warmup_rounds=1)

@@ -165,25 +165,34 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
     assert used < 50
 
 
-@pytest.mark.parametrize("whose", ["stotmetrics", "tslearn"])
+@pytest.mark.parametrize("whose", ["softdtw", "softdtw_sharp", "tslearn"])
 def test_values_and_gradients_of_a_batch(benchmark, whose):
     X, Y = draw("gamma 1"), draw("gamma 1")[::-1]
     pairs = np.arange(len(X), dtype=np.intp)
-    if whose == "stotmetrics":
-        bound = stotmetrics.get_metric("softdtw", gamma=1.0)
+    if whose != "tslearn":
+        bound = stotmetrics.get_metric(whose, gamma=1.0)
         left, right = ([stotmetrics.as_series(x) for x in side] for side in (X, Y))
         rounds, function = 5, lambda: bound.gradients(left, right, pairs, pairs)
     else:
         from tslearn.metrics import SoftDTW, SquaredEuclidean
 
-        def pair(x, y):
+        def solve(x, y):
             distances = SquaredEuclidean(x, y)
             soft = SoftDTW(distances, gamma=1.0)
             return soft.compute(), distances.jacobian_product(soft.grad())
 
-        pair(X[0], Y[0])
-        rounds, function = 1, lambda: [pair(x, y) for x, y in zip(X, Y, strict=True)]
+        solve(X[0], Y[0])
+        rounds, function = 1, lambda: [solve(x, y) for x, y in zip(X, Y, strict=True)]
     measure(benchmark, f"values and gradients of {len(X)} pairs, 128 x 128", len(X) * 128**2, function, rounds)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("metric", ["softdtw", "softdtw_divergence", "softdtw_sharp", "dtw", "gak", "otw", "euclidean"])
+def test_many_short_series_by_threads(benchmark, metric, n_jobs):
+    """What is not inside of a kernel holds the interpreter's lock: a second thread shows it."""
+    X = np.random.default_rng(0).normal(size=(10 * COUNT, 20)).cumsum(axis=1)
+    function = lambda: stotmetrics.pairwise(X, metric=metric, n_jobs=n_jobs)  # noqa: E731
+    measure(benchmark, f"{len(X)} series of length 20, {metric}", 400 * len(X) ** 2 / 2, function, rounds=3)
 
 
 @pytest.mark.parametrize("radius", [5, None])

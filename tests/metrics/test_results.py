@@ -10,7 +10,7 @@ from stotmetrics.metrics import etiot, taot
 from stotmetrics.metrics.dtw_bounds import soft_bounds
 from stotmetrics.reference import softdtw as reference
 from stotmetrics.reference.tiot import tiot_program
-from stotmetrics.spec.result import rooted
+from stotmetrics.spec.result import rooted, rooted_all
 from stotmetrics.transport.matrix_free import LongProblem
 from stotmetrics.transport.point_clouds import cost_matrices, powers, prepare_cloud
 
@@ -232,6 +232,15 @@ def test_gap_behind_a_root_is_what_the_gap_before_it_is_worth():
     assert rooted(4.0, 0.5, 2.0) == (2.0, 2.0 - np.sqrt(3.5))
     assert rooted(0.0, 0.25, 2.0) == (0.0, 0.5)
     assert rooted(4.0, 0.5, 1.0) == (4.0, 0.5)
+
+
+@pytest.mark.parametrize("p", [1.0, 2.0, 3.0])
+def test_many_roots_are_those_of_each_value_to_the_last_bit(p):
+    rng = np.random.default_rng(0)
+    values, gaps = rng.exponential(size=(2, 500)) * 10.0 ** rng.integers(-200, 200, size=500)
+    values[:5] = -1e-20
+    many = np.transpose(rooted_all(values, gaps, p))
+    np.testing.assert_array_equal(many, [rooted(v, g, p) for v, g in zip(values.tolist(), gaps.tolist(), strict=True)])
 
 
 def test_what_is_not_abandoned_says_what_its_result_says():

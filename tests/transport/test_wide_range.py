@@ -7,6 +7,8 @@ import pytest
 
 import stotmetrics
 from stotmetrics import Series
+from stotmetrics.transport.point_clouds import prepare_cloud
+from stotmetrics.transport.wide_range import is_wide, which_are_wide
 
 LONG = np.longdouble
 if np.finfo(LONG).maxexp < 10_000:
@@ -272,3 +274,17 @@ def test_entropic_transport_is_solved_and_certified_at_any_epsilon(seed, p, rati
         assert high - low <= 2 * worst_case.gap + 1e-10 * optimum
     assert worst_case.objective <= high + worst_case.gap
     assert worst_case.value >= optimum * (1 - 1e-9) - worst_case.gap
+
+
+@pytest.mark.parametrize(
+    ("p", "counted"), [(1.0, (True, True)), (2.0, (True, False)), (3.0, (False, True)), (9.0, (True, True))]
+)
+def test_many_pairs_are_wide_where_each_of_them_is(p, counted):
+    scales = [1e-300, 1e-80, 1e-30, 1.0, 1e60, 1e200, 1e307]
+    clouds = [prepare_cloud(in_unit(pair(seed)[0], c), False) for seed, c in enumerate(scales)]
+    clouds.append(prepare_cloud(Series(np.ones((3, 2)), np.arange(3.0)), False))
+    rows, cols = (side.astype(np.intp) for side in np.indices((len(clouds),) * 2).reshape(2, -1))
+    with np.errstate(over="ignore"):
+        each = [is_wide(clouds[i], clouds[j], p, 0.0, *counted) for i, j in zip(rows, cols, strict=True)]
+    np.testing.assert_array_equal(which_are_wide(clouds, clouds, rows, cols, p, *counted), each)
+    assert p > 8.0 or 0 < sum(each) < len(each)
