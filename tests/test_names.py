@@ -11,7 +11,6 @@ FOLDERS = ("stotmetrics", "tests", "docs", "packaging")
 # Files in which such names still stand.
 STILL = {
     "stotmetrics/metrics/etiot.py",
-    "stotmetrics/metrics/tiot.py",
 }
 
 
