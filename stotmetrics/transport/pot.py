@@ -21,7 +21,7 @@ _KEYWORDS = frozenset(
     (
         *("tau", "print_period", "eval_freq", "epsilon0", "numInnerItermax", "numInnerIterMax", "tol", "batch_size"),
         *("ns_budget", "nt_budget", "uniform", "restricted", "maxiter", "maxfun", "pgtol", "translation_invariant"),
-        *("warn", "stabilization", "momentum"),
+        *("warn", "stabilization", "momentum", "tol_rel", "tol_abs"),
     )
 )
 
