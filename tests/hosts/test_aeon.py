@@ -13,7 +13,7 @@ pytest.importorskip("aeon")
 distances = pytest.importorskip("aeon.distances")
 
 # What numba says about its own types while it compiles the functions of aeon.
-pytestmark = pytest.mark.filterwarnings("ignore:unsafe cast from")
+pytestmark = pytest.mark.filterwarnings("ignore:.*unsafe cast from")
 
 RNG = np.random.default_rng(3)
 LABELS = np.repeat([0, 1], 8)

@@ -13,7 +13,7 @@ from stotmetrics.hosts.aeon import as_distance
 from stotmetrics.hosts.sklearn import KNeighborsTimeSeriesClassifier
 
 # What numba says about its own types while it compiles the functions of aeon.
-pytestmark = pytest.mark.filterwarnings("ignore:unsafe cast from")
+pytestmark = pytest.mark.filterwarnings("ignore:.*unsafe cast from")
 
 METRIC = stotmetrics.get_metric("etiot", epsilon=0.1)
 
