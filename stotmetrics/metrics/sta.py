@@ -19,7 +19,7 @@ from ..spec.traits import Traits
 from ..transport.divergences import Frames, Problem, cross_terms, divergence, polish, self_terms
 from ..transport.ground_cost import Ground, as_ground, default_ground
 from ..transport.kept import kept
-from ..transport.single_precision import panels_of
+from ..transport.single_precision import LEAST_POINTS, panels_of
 from . import value_costs
 
 
@@ -115,7 +115,7 @@ def histograms(values: FloatArray, signed: str) -> list[FloatArray]:
 def _problem(ground: Ground, epsilon: float | str, rho: float, tol: float, max_iter: int) -> Problem:
     strength = ground.epsilon() if isinstance(epsilon, str) else epsilon
     # Half the tolerance is the cross term's, a quarter each self term's half: they add up to tol.
-    panels = panels_of(ground.costs, strength) if math.isfinite(rho) else None
+    panels = panels_of(ground.costs, strength) if math.isfinite(rho) and ground.size >= LEAST_POINTS else None
     return Problem(ground.costs, strength, rho, tol / 2, max_iter, ground.kernels(strength), panels=panels)
 
 

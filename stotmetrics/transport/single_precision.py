@@ -24,6 +24,8 @@ from ..kernels import _sinkhorn_single
 
 _Array = npt.NDArray[np.float32]
 
+# Points from which the work of the sweeps outweighs that of going to another precision and back.
+LEAST_POINTS = 96
 # A goal, as a part of the mass, that rounding leaves in reach: see above.
 _FINEST = 1e-8
 # Sweeps after which what is left is left to double precision.
