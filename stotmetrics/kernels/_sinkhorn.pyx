@@ -13,7 +13,7 @@ from ._cpu cimport chosen
 from ._interrupt cimport SLICE, heard, turn
 from ._operator cimport Operator, apply_kernel, describe, log_kernel
 from ._simd cimport simd_follow, simd_running
-from ._sinkhorn_certificate cimport Penalty, Settings, certificate, is_solved, left_over, total_of
+from ._sinkhorn_certificate cimport Penalty, Settings, certificate, certificate_of, is_solved, left_over, total_of
 from ._sinkhorn_loops cimport (
     SINK_NONE, fill, sink_exp, sink_image, sink_log, sink_max, sink_residual, sink_residuals, sink_update,
 )
@@ -150,7 +150,7 @@ cdef int sinkhorn_solve(
     cdef const double *lx
     cdef const double *ly
     cdef double kept, shift, mass, total, noise, error
-    cdef sink_residuals off
+    cdef sink_residuals off, other
     cdef bint stuck, certified, unbalanced = settings.x.ratio > 0.0
     cdef bint translate = settings.y.ratio > 0.0 and settings.x.omega * settings.y.omega > MOVABLE
     for sweep in range(1, settings.max_iter + 1):
@@ -183,8 +183,9 @@ cdef int sinkhorn_solve(
                 stuck = is_stuck(settings, &at, c, error, state.dual[c], noise)
                 certified = stuck or is_solved(settings, at.goal[c], settings.y.rho * off.gap, noise, error)
             if certified:
-                certificate(settings, mx, lx, state.logkv + c * n, state.u + c * n, n, my, ly, state.logku + c * m,
-                            state.v + c * m, m, at.weight, state.dual + c, state.gap + c, &noise)
+                sink_residual(mx, lx, state.logkv + c * n, state.u + c * n, settings.x.omega, settings.x.ratio, at.next,
+                              &other, n)
+                certificate_of(settings, &other, &off, mx, n, state.dual + c, state.gap + c, &noise)
                 if is_solved(settings, at.goal[c], state.gap[c], noise, error):
                     state.converged[c] = 1
                     continue
@@ -234,11 +235,10 @@ cdef int sinkhorn_solve_symmetric(
                 for i in range(n):
                     u[i] += shift
                     state.logku[c * n + i] += shift
-            certificate(settings, mass, logmass, state.logku + c * n, u, n, mass, logmass, state.logku + c * n, u, n,
-                        at.weight, state.dual + c, state.gap + c, &noise)
-            state.sweeps[c] = sweep
             sink_residual(mass, logmass, state.logku + c * n, u, settings.x.omega, settings.x.ratio, at.weight,
                           &off, n)
+            certificate_of(settings, &off, &off, mass, n, state.dual + c, state.gap + c, &noise)
+            state.sweeps[c] = sweep
             error = left_over(settings, &off, total_of(mass, n))
             if is_solved(settings, at.goal[c], state.gap[c], noise, error):
                 state.converged[c] = 1

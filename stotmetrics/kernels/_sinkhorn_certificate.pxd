@@ -44,18 +44,25 @@ cdef inline void certificate(
     const double *y, const double *logy, const double *logku, const double *v, Py_ssize_t m, double *weight,
     double *dual, double *gap, double *noise
 ) noexcept nogil:
-    """The dual value at (u, v), less epsilon * sum K, a bound on its distance to the optimum, and on its rounding.
+    """The dual value at (u, v), less epsilon * sum K, a bound on its distance to the optimum, and on its rounding."""
+    cdef sink_residuals left, right
+    sink_residual(x, logx, logkv, u, s.x.omega, s.x.ratio, weight, &left, n)
+    sink_residual(y, logy, logku, v, s.y.omega, s.y.ratio, weight, &right, m)
+    certificate_of(s, &left, &right, x, n, dual, gap, noise)
+
+
+cdef inline void certificate_of(
+    const Settings *s, const sink_residuals *left, const sink_residuals *right, const double *x, Py_ssize_t n,
+    double *dual, double *gap, double *noise
+) noexcept nogil:
+    """The certificate, from what both sides are off.
 
     Unbalanced, the plan e^u K e^v is itself feasible, and primal minus dual collapses to
     rho KL(P 1 | x e^{-f/rho}) + rho KL(P^T 1 | y e^{-g/rho}). Balanced, the dual is concave and its gradient is the
     error of the marginals, so it misses at most that error times how far optimal potentials can be. Balanced on the
     side of x alone, the plan is feasible once u has been made optimal.
     """
-    cdef sink_residuals left, right
-    cdef double mass
-    sink_residual(x, logx, logkv, u, s.x.omega, s.x.ratio, weight, &left, n)
-    sink_residual(y, logy, logku, v, s.y.omega, s.y.ratio, weight, &right, m)
-    mass = left.mass
+    cdef double mass = left.mass
     # The rates at which potentials pay: rho of what is left over, or epsilon of themselves.
     dual[0] = rate(s, &s.x) * left.dual + rate(s, &s.y) * right.dual - s.epsilon * mass
     noise[0] = rate(s, &s.x) * left.noise + rate(s, &s.y) * right.noise + s.epsilon * mass
