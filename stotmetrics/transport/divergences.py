@@ -182,7 +182,7 @@ def cross_terms(problem: Problem, x: Frames, y: Frames) -> Cross:
     allowed = problem.allowed(x.total[rows], y.total[cols])
     sweeps, converged = np.zeros(n * m, dtype=np.intp), np.ones(n * m, dtype=np.bool_)
     u, v, logku, logkv, dual, gap, sweeps[first], converged[first] = _solve_pairs(
-        problem.leading(), x, y, rows[first], cols[first], x.u[rows[first]], y.u[cols[first]]
+        problem.leading(), x, y, rows[first], cols[first], (x.u, y.u), (rows[first], cols[first])
     )
     value[first], error[first] = dual + gap / 2, gap / 2
     state[first] = np.arange(len(first))
@@ -195,7 +195,7 @@ def cross_terms(problem: Problem, x: Frames, y: Frames) -> Cross:
         late = others[~(error[others] <= allowed[others])]
         if len(late):
             late_u, late_v, _, _, dual, gap, sweeps[late], converged[late] = _solve_pairs(
-                problem, x, y, rows[late], cols[late], u[state[late]], v[state[late]]
+                problem, x, y, rows[late], cols[late], (u, v), (state[late], state[late])
             )
             value[late], error[late] = dual + gap / 2, gap / 2
             state[late] = len(u) + np.arange(len(late))
@@ -228,38 +228,49 @@ def polish(problem: Problem, x: Frames, y: Frames, cross: Cross) -> tuple[FloatA
 
 
 def _solve_pairs(
-    problem: Problem, x: Frames, y: Frames, rows: IntArray, cols: IntArray, u: FloatArray, v: FloatArray
+    problem: Problem,
+    x: Frames,
+    y: Frames,
+    rows: IntArray,
+    cols: IntArray,
+    known: tuple[FloatArray, FloatArray],
+    at: Any,
 ) -> tuple[Any, ...]:
-    """Solve (x[rows[k]], y[cols[k]]) from the potentials (u[k], v[k]), of which one side is enough.
+    """Solve (x[rows[k]], y[cols[k]]) from the potentials (u[at[0][k]], v[at[1][k]]) that are ``known``.
 
-    The heavier frame takes the place of y, whose potentials are iterated: the way from a light one's is up to twice as
-    long.
+    One side of them is enough. The heavier frame takes the place of y, whose potentials are iterated: the way from a
+    light one's is up to twice as long.
     """
     mass, logmass = np.concatenate([x.mass, y.mass]), np.concatenate([x.logmass, y.logmass])
-    swapped = x.total[rows] > y.total[cols]
-    left, right = rows, cols + len(x.mass)
-    light, heavy = np.where(swapped, right, left), np.where(swapped, left, right)
-    start = np.where(swapped[:, None], u, v)
     sides = (mass, logmass, mass, logmass)
-    if problem.panels is None:
-        solution = list(_in_parts(problem, sides, light, heavy, start))
-    else:
-        solution = _solve_with_panels(problem, problem.panels, sides, light, heavy, start)
-    for k in (0, 2):
-        here, there = solution[k : k + 2]
-        here[swapped], there[swapped] = there[swapped], here[swapped]
-    return tuple(solution)
+    singles = None if problem.panels is None else Singles.of(problem.panels, mass, logmass)
+    step = _columns(problem)
+    batches = []
+    for k in range(0, max(len(rows), 1), step):
+        part = slice(k, k + step)
+        here, there = rows[part], cols[part] + len(x.mass)
+        swapped = x.total[rows[part]] > y.total[cols[part]]
+        light, heavy = np.where(swapped, there, here), np.where(swapped, here, there)
+        start = np.where(swapped[:, None], known[0][at[0][part]], known[1][at[1][part]])
+        solution = (
+            _solve_batch(problem, sides, light, heavy, start)
+            if singles is None
+            else _solve_in_both(problem, singles, sides, light, heavy, start)
+        )
+        for first in (0, 2):
+            ours, theirs = solution[first : first + 2]
+            ours[swapped], theirs[swapped] = theirs[swapped], ours[swapped]
+        batches.append(solution)
+    return batches[0] if len(batches) == 1 else tuple(np.concatenate(arrays) for arrays in zip(*batches, strict=True))
 
 
-def _solve_with_panels(
-    problem: Problem, panels: Panels, sides: Any, rows: IntArray, cols: IntArray, v: FloatArray
-) -> list[Any]:
+def _solve_in_both(
+    problem: Problem, singles: Singles, sides: Any, rows: IntArray, cols: IntArray, v: FloatArray
+) -> tuple[Any, ...]:
     """Solve in single precision as far as that goes, and finish in double."""
-    mass, logmass = sides[:2]
-    total = mass.sum(axis=1)
-    start = _masked(v, logmass[cols])
-    better, before, near = approach(
-        Singles.of(panels, mass, logmass),
+    start = _masked(v, sides[3][cols])
+    better, sweeps, near = approach(
+        singles,
         rows,
         cols,
         start,
@@ -270,29 +281,29 @@ def _solve_with_panels(
         depth=problem.depth,
     )
     # What single precision gave up after some sweeps it had brought near.
-    near |= before >= _BROUGHT_NEAR
-    near &= (total[rows] > 0) & (total[cols] > 0)
-    left = replace(problem, max_iter=problem.max_iter - int(before.max(initial=0)))
-    solution = _in_parts(left, sides, rows, cols, np.where(near[:, None], better, start), near)
-    return [*solution[:6], solution[6] + before, solution[7]]
+    near |= sweeps >= _BROUGHT_NEAR
+    near &= (singles.total[rows] > 0) & (singles.total[cols] > 0)
+    left = replace(problem, max_iter=problem.max_iter - int(sweeps.max(initial=0)))
+    if near.all():
+        solution = _solve_batch(left, sides, rows, cols, better, near=True)
+        return (*solution[:6], solution[6] + sweeps, solution[7])
+    groups = [group for group in (np.flatnonzero(near), np.flatnonzero(~near)) if len(group)]
+    starts = np.where(near[:, None], better, start)
+    parts = [
+        _solve_batch(left, sides, rows[group], cols[group], starts[group], near=bool(near[group[0]]))
+        for group in groups
+    ]
+    back = np.argsort(np.concatenate(groups), kind="stable")
+    solution = tuple(np.concatenate(arrays)[back] for arrays in zip(*parts, strict=True))
+    return (*solution[:6], solution[6] + sweeps, solution[7])
 
 
-def _in_parts(
-    problem: Problem, sides: Any, rows: IntArray, cols: IntArray, v: FloatArray, near: BoolArray | None = None
-) -> tuple[Any, ...]:
-    """``solve_batch`` a few columns at a time; ``near`` says which potentials need no way through larger epsilon."""
-    if near is None:
-        near = np.zeros(len(rows), dtype=np.bool_)
-    order = np.argsort(~near, kind="stable")
-    edge, step = int(near.sum()), _columns(problem)
-    parts = [order[k : min(k + step, edge)] for k in range(0, edge, step)]
-    parts += [order[k : k + step] for k in range(edge, len(order), step)] or ([] if parts else [order])
-    batches = [_solve_batch(problem, sides, rows[p], cols[p], v[p], near=bool(near[p].all())) for p in parts]
-    if len(batches) == 1:
-        return batches[0]
-    joined = tuple(np.concatenate(arrays) for arrays in zip(*batches, strict=True))
-    back = np.argsort(order, kind="stable")
-    return joined if edge in (0, len(order)) else tuple(array[back] for array in joined)
+def _in_parts(problem: Problem, sides: Any, rows: IntArray, cols: IntArray, v: FloatArray) -> tuple[Any, ...]:
+    """``solve_batch`` a few columns at a time."""
+    step = _columns(problem)
+    parts = [slice(k, k + step) for k in range(0, max(len(rows), 1), step)]
+    batches = [_solve_batch(problem, sides, rows[part], cols[part], v[part]) for part in parts]
+    return batches[0] if len(batches) == 1 else tuple(np.concatenate(arrays) for arrays in zip(*batches, strict=True))
 
 
 def _columns(problem: Problem) -> int:
