@@ -43,7 +43,7 @@ cdef struct Saddle:
 cdef Py_ssize_t entropic_doubles(Py_ssize_t n, Py_ssize_t m) noexcept nogil
 cdef void place(Entropic *e, Py_ssize_t n, Py_ssize_t m, double *work) noexcept nogil
 cdef void evaluate(Entropic *e, double epsilon) noexcept nogil
-cdef void certify(Entropic *e, double epsilon, Saddle *found) noexcept nogil
+cdef void certify(Entropic *e, double epsilon, Saddle *saddle) noexcept nogil
 
 
 cdef class Workspace:

@@ -29,4 +29,16 @@ class Workspace:
     def plan(self) -> _Floats: ...
     def potentials(self) -> tuple[_Floats, _Floats]: ...
 
+def certificate(
+    kept: float,
+    rest: float,
+    of_a: float,
+    of_b: float,
+    rest_a: float,
+    rest_b: float,
+    entropy: float,
+    w: float,
+    epsilon: float,
+    dual: float,
+) -> tuple[float, float]: ...
 def running() -> str: ...

@@ -7,12 +7,14 @@ costs.
 
 from libc.math cimport INFINITY, fabs, isfinite, log, sqrt
 from libc.string cimport memcpy, memset
-from scipy.linalg.cython_blas cimport dgemv, dsyrk, dtrsm
-from scipy.linalg.cython_lapack cimport dpotrf, dpotrs
+from scipy.linalg.cython_blas cimport dgemv
+from scipy.linalg.cython_lapack cimport dpotrs
 
 from ._core cimport NOT_CONVERGED, OK
 from ._costs cimport powers
 from ._cpu cimport chosen
+from ._entropic_certificate cimport Rounded, add_rows, certified, round_to, scale_down
+from ._factor cimport cholesky, products
 from ._gibbs cimport gibbs_row, gibbs_sums
 from ._interrupt cimport heard, interrupted
 from ._simd cimport simd_follow, simd_running
@@ -29,8 +31,6 @@ cdef double START = 0.0625, FACTOR = 4.0, INNER = 0.1
 cdef int SWEEPS = 2
 # A gap is small beside its value, or what a Newton step gains is rounding.
 cdef double SHARE = 1e-3, LEAST_GAIN = 1e-20
-# Products and sums in one call of BLAS, which hears nothing.
-cdef Py_ssize_t LONGEST = 2000000000
 
 
 cdef Py_ssize_t entropic_doubles(Py_ssize_t n, Py_ssize_t m) noexcept nogil:
@@ -142,47 +142,6 @@ cdef Slope eliminate(Entropic *e, double *right, double *q) noexcept nogil:
     return w
 
 
-cdef int slice_of(Py_ssize_t size, Py_ssize_t all_of_it) noexcept nogil:
-    """How many columns at a time keep a product of matrices of `size` rows short enough to hear Ctrl-C."""
-    return <int>min(all_of_it, max(16, LONGEST // (size * size)))
-
-
-cdef void products(double *P, Py_ssize_t n, int m, double *S) noexcept nogil:
-    """S = -P' P in the lower triangle; row-major P is column-major P': (m, n)."""
-    cdef int width = slice_of(m, n), count
-    cdef double minus = -1.0, kept = 0.0
-    cdef Py_ssize_t at = 0
-    while at < n:
-        count = <int>min(width, n - at)
-        dsyrk("L", "N", &m, &count, &minus, P + at * m, &m, &kept, S, &m)
-        kept = 1.0
-        at += count
-        if interrupted():
-            break
-
-
-cdef bint cholesky(double *S, int m) noexcept nogil:
-    """The Cholesky factor of S in its lower triangle; False if there is none or Ctrl-C came first."""
-    cdef int width = slice_of(m, m), count, rest, info = 0
-    cdef double one = 1.0, minus = -1.0
-    cdef Py_ssize_t at = 0, stride = m
-    cdef double *corner
-    cdef double *below
-    while at < m:
-        count = <int>min(width, m - at)
-        rest = <int>(m - at - count)
-        corner = S + at * (stride + 1)
-        below = corner + count
-        dpotrf("L", &count, corner, &m, &info)
-        if info != 0 or interrupted():
-            return False
-        if rest > 0:
-            dtrsm("R", "L", "T", "N", &rest, &count, &one, corner, &m, below, &m)
-            dsyrk("L", "N", &rest, &count, &minus, below, &m, &one, below + count * stride, &m)
-        at += count
-    return True
-
-
 cdef bint factorise(Entropic *e) noexcept nogil:
     """Cholesky of what is left for g, ``diag(columns) - P' diag(1 / rows) P``; False if it is not to be had."""
     cdef int m = <int>e.m, i, j, _attempt
@@ -221,7 +180,7 @@ cdef inline double step_along_w(const Entropic *e, double epsilon, Slope w, cons
 
 
 cdef double direction(Entropic *e, double epsilon) noexcept nogil:
-    """The Newton step with w kept in [0, 1]; returns the slope of the dual along it, negative if it cannot be found."""
+    """The Newton step with w kept in [0, 1]; returns the slope of the dual along it, negative if there is none."""
     cdef int n = <int>e.n, m = <int>e.m, i, j, stride = 1, info = 0
     cdef double minus = -1.0, gain
     cdef double *q = e.one
@@ -275,107 +234,14 @@ cdef bint move(Entropic *e, double epsilon, double gain) noexcept nogil:
     return False
 
 
-# What is known of a plan Q = diag(u) P diag(v) below the marginals and of the rank-one rest that makes it a coupling.
-cdef struct Rounded:
-    double kept             # the mass of Q
-    double rest             # the mass of the rest
-    double q_a              # <A, Q>
-    double q_b              # <B, Q>
-    double r_a              # <A, rest> and <B, rest>, times the mass of the rest
-    double r_b
-    double entropy          # epsilon KL, a bound, but for the terms in <C, Q> and in the masses
-
-
-cdef void scale_down(Entropic *e, double epsilon, Rounded *plan) noexcept nogil:
-    """Scale the rows of P, then its columns, down to their masses: u in three, v in two, what columns lack in one."""
-    cdef Py_ssize_t n = e.n, m = e.m, i, j
-    cdef double *u = e.three
-    cdef double *v = e.two
-    cdef double *lacking = e.one
-    cdef double *row
-    cdef double mass
-    memset(v, 0, m * sizeof(double))
-    for i in range(n):
-        u[i] = min(1.0, e.a[i] / e.rows[i])
-        row = e.P + i * m
-        for j in range(m):
-            v[j] += u[i] * row[j]
-    for j in range(m):
-        mass = v[j]
-        v[j] = min(1.0, e.b[j] / mass)
-        lacking[j] = max(e.b[j] - v[j] * mass, 0.0)
-        plan.rest += lacking[j]
-        plan.entropy += v[j] * mass * (e.g[j] + epsilon * log(v[j]))
-        if lacking[j] > 0.0:
-            plan.entropy += epsilon * lacking[j] * log(lacking[j] / e.b[j])
-
-
-cdef inline void add_rest(const Entropic *e, Py_ssize_t i, double left, double epsilon, Rounded *plan) noexcept nogil:
-    """Hand what row i lacks to the columns, in proportion to what they lack."""
-    cdef Py_ssize_t j
-    cdef double row_a = 0.0, row_b = 0.0
-    cdef const double *A = e.A + i * e.m
-    cdef const double *B = e.B + i * e.m
-    plan.entropy += epsilon * left * log(left / e.a[i])
-    for j in range(e.m):
-        row_a += e.one[j] * A[j]
-        row_b += e.one[j] * B[j]
-    plan.r_a += left * row_a
-    plan.r_b += left * row_b
-
-
-cdef void add_rows(const Entropic *e, double epsilon, Rounded *plan) noexcept nogil:
-    """Add up Q and the rest, row by row."""
-    cdef Py_ssize_t m = e.m, i, j
-    cdef const double *u = e.three
-    cdef const double *v = e.two
-    cdef const double *row
-    cdef const double *A
-    cdef const double *B
-    cdef double mass, row_a, row_b, value, left
-    for i in range(e.n):
-        row = e.P + i * m
-        A = e.A + i * m
-        B = e.B + i * m
-        mass = row_a = row_b = 0.0
-        for j in range(m):
-            value = row[j] * v[j]
-            mass += value
-            row_a += value * A[j]
-            row_b += value * B[j]
-        mass *= u[i]
-        plan.kept += mass
-        plan.q_a += u[i] * row_a
-        plan.q_b += u[i] * row_b
-        plan.entropy += mass * (e.f[i] + epsilon * log(u[i]))
-        left = max(e.a[i] - mass, 0.0)
-        if left > 0.0 and plan.rest > 0.0:
-            add_rest(e, i, left, epsilon, plan)
-
-
-cdef void certify(Entropic *e, double epsilon, Saddle *found) noexcept nogil:
-    """Round the plan to a true coupling, and bound what that costs, regularised, from above.
-
-    P scaled down to Q = diag(u) P diag(v) plus the rank-one rest of the marginals is a coupling. Since KL is convex it
-    is at most that of Q plus the rest's own, and by minimax no saddle value lies above max_w <C_w, .> + epsilon KL.
-    """
+cdef void certify(Entropic *e, double epsilon, Saddle *saddle) noexcept nogil:
+    """Round the plan to a true coupling, and bound what that costs, regularised, from above."""
     cdef Rounded plan
-    cdef double kl, of_a, of_b
     memset(&plan, 0, sizeof(Rounded))
     scale_down(e, epsilon, &plan)
     add_rows(e, epsilon, &plan)
-    kl = plan.entropy - (e.w * plan.q_a + (1.0 - e.w) * plan.q_b)
-    if plan.rest > 0.0:
-        # Each share of a convex combination counts as a plan of mass one: Q / kept, and the product of the rests, each
-        # divided by its mass.
-        kl -= epsilon * (plan.kept * log(min(plan.kept, 1.0)) + 2.0 * plan.rest * log(plan.rest))
-        plan.r_a /= plan.rest
-        plan.r_b /= plan.rest
-    of_a = plan.q_a + plan.r_a
-    of_b = plan.q_b + plan.r_b
-    found.value = e.w * of_a + (1.0 - e.w) * of_b
-    found.objective = e.dual
-    found.gap = (found.value if e.fixed else max(of_a, of_b)) + kl - e.dual
+    saddle.objective = e.dual
+    saddle.gap = certified(&plan, e.w, epsilon, e.dual, e.fixed, &saddle.value)
 
 
 cdef inline double allowed(double tol, double epsilon, double objective) noexcept nogil:
@@ -383,7 +249,7 @@ cdef inline double allowed(double tol, double epsilon, double objective) noexcep
     return tol * max(1.0, fabs(objective)) + 4e-13 * epsilon
 
 
-cdef int solve(Entropic *e, double epsilon, double tol, Py_ssize_t max_steps, Saddle *found) noexcept nogil:
+cdef int solve(Entropic *e, double epsilon, double tol, Py_ssize_t max_steps, Saddle *saddle) noexcept nogil:
     """Follow the maximiser down to `epsilon`. The potentials start from zero, w from where it is."""
     cdef Py_ssize_t cell, _inner
     cdef double scale = 0.0, stage, gain
@@ -394,7 +260,7 @@ cdef int solve(Entropic *e, double epsilon, double tol, Py_ssize_t max_steps, Sa
     memset(e.f, 0, e.n * sizeof(double))
     memset(e.g, 0, e.m * sizeof(double))
     stage = max(epsilon, START * scale)
-    found.steps = 0
+    saddle.steps = 0
     while True:
         evaluate(e, stage)
         for _inner in range(SWEEPS):
@@ -403,13 +269,13 @@ cdef int solve(Entropic *e, double epsilon, double tol, Py_ssize_t max_steps, Sa
         gain = INFINITY
         while True:
             if stage == epsilon and gain < 1e3 * tol:
-                certify(e, epsilon, found)
+                certify(e, epsilon, saddle)
                 # A root magnifies what is left next to zero: there go on while it gains anything.
-                if found.gap <= allowed(tol, epsilon, e.dual) and (
-                    found.gap <= SHARE * found.value or gain < LEAST_GAIN * epsilon
+                if saddle.gap <= allowed(tol, epsilon, e.dual) and (
+                    saddle.gap <= SHARE * saddle.value or gain < LEAST_GAIN * epsilon
                 ):
                     return OK
-            if found.steps >= max_steps:
+            if saddle.steps >= max_steps:
                 break
             gain = direction(e, stage)
             if interrupted():
@@ -417,9 +283,9 @@ cdef int solve(Entropic *e, double epsilon, double tol, Py_ssize_t max_steps, Sa
             if stage > epsilon and gain < INNER * stage and gain >= 0.0:
                 # Near enough to go on from, but the step is paid for: take it.
                 move(e, stage, gain)
-                found.steps += 1
+                saddle.steps += 1
                 break
-            found.steps += 1
+            saddle.steps += 1
             if gain < 0.0 or not move(e, stage, gain):
                 # Rounding has the last word on the step: sweeps never lose.
                 if stage > epsilon or stuck == 10:
@@ -428,13 +294,13 @@ cdef int solve(Entropic *e, double epsilon, double tol, Py_ssize_t max_steps, Sa
                 evaluate(e, stage)
                 sweep(e, stage)
                 evaluate(e, stage)
-        if stage == epsilon or found.steps >= max_steps:
-            finish(e, epsilon, stage, found)
-            return OK if found.gap <= allowed(tol, epsilon, e.dual) else NOT_CONVERGED
+        if stage == epsilon or saddle.steps >= max_steps:
+            finish(e, epsilon, stage, saddle)
+            return OK if saddle.gap <= allowed(tol, epsilon, e.dual) else NOT_CONVERGED
         stage = max(epsilon, stage / FACTOR)
 
 
-cdef void finish(Entropic *e, double epsilon, double stage, Saddle *found) noexcept nogil:
+cdef void finish(Entropic *e, double epsilon, double stage, Saddle *saddle) noexcept nogil:
     """A last value at the target, wherever the steps ran out."""
     while stage != epsilon:
         # By steps here too: at a far smaller epsilon these potentials overflow. From infinite costs no steps lead down.
@@ -442,7 +308,7 @@ cdef void finish(Entropic *e, double epsilon, double stage, Saddle *found) noexc
         evaluate(e, stage)
         sweep(e, stage)
     evaluate(e, epsilon)
-    certify(e, epsilon, found)
+    certify(e, epsilon, saddle)
 
 
 cdef void copy(const double[:, ::1] cost, bint turned, double *out) noexcept nogil:
@@ -518,7 +384,7 @@ cdef class Workspace:
         Py_ssize_t max_iter,
     ):
         """(status, value, objective, gap, w, steps) of the saddle point."""
-        cdef Saddle found
+        cdef Saddle saddle
         cdef int status
         if y.shape[0] > x.shape[0]:
             self.pose(y, s, b, x, t, a, p)
@@ -526,9 +392,9 @@ cdef class Workspace:
         else:
             self.pose(x, t, a, y, s, b, p)
         with nogil:
-            status = solve(&self.e, epsilon, tol, max_iter, &found)
+            status = solve(&self.e, epsilon, tol, max_iter, &saddle)
         heard()
-        return status, found.value, found.objective, found.gap, self.e.w, found.steps
+        return status, saddle.value, saddle.objective, saddle.gap, self.e.w, saddle.steps
 
     def sinkhorn(
         self,
@@ -540,16 +406,16 @@ cdef class Workspace:
         Py_ssize_t max_iter,
     ):
         """(status, value, objective, gap, steps) of min_P <cost, P> + epsilon KL(P | a b')."""
-        cdef Saddle found
+        cdef Saddle saddle
         cdef int status
         self.fit_to(cost, a, b)
         with nogil:
             memset(self.e.B, 0, self.e.n * self.e.m * sizeof(double))
             self.e.w = 1.0
             self.e.fixed = True
-            status = solve(&self.e, epsilon, tol, max_iter, &found)
+            status = solve(&self.e, epsilon, tol, max_iter, &saddle)
         heard()
-        return status, found.value, found.objective, found.gap, found.steps
+        return status, saddle.value, saddle.objective, saddle.gap, saddle.steps
 
     def saddle(
         self,
@@ -562,16 +428,16 @@ cdef class Workspace:
         Py_ssize_t max_iter,
     ):
         """(status, value, objective, gap, w, steps) of max_w min_P <w A + (1 - w) B, P> + epsilon KL(P | a b')."""
-        cdef Saddle found
+        cdef Saddle saddle
         cdef int status
         self.fit_to(A, a, b)
         with nogil:
             copy(B, self.turned, self.e.B)
             self.e.w = 0.5
             self.e.fixed = False
-            status = solve(&self.e, epsilon, tol, max_iter, &found)
+            status = solve(&self.e, epsilon, tol, max_iter, &saddle)
         heard()
-        return status, found.value, found.objective, found.gap, self.e.w, found.steps
+        return status, saddle.value, saddle.objective, saddle.gap, self.e.w, saddle.steps
 
     def potentials(self):
         """(f, g) of the last problem."""
@@ -584,15 +450,20 @@ cdef class Workspace:
 
     def plan(self):
         """The coupling that the value of the last problem is of."""
-        cdef Py_ssize_t n = self.e.n, m = self.e.m
-        P = np.array(<double[:n, :m]>self.e.P)
-        a, b = np.asarray(self.a), np.asarray(self.b)
-        P *= np.minimum(1.0, a / P.sum(1))[:, None]
-        P *= np.minimum(1.0, b / P.sum(0))
-        rest_a, rest_b = np.maximum(a - P.sum(1), 0.0), np.maximum(b - P.sum(0), 0.0)
-        if rest_b.sum() > 0:
-            P += np.outer(rest_a, rest_b) / rest_b.sum()
-        return np.ascontiguousarray(P.T) if self.turned else P
+        cdef double[:, ::1] P = np.empty((self.e.n, self.e.m))
+        round_to(&self.e, &P[0, 0])
+        return np.ascontiguousarray(np.asarray(P).T) if self.turned else np.asarray(P)
+
+
+def certificate(
+    double kept, double rest, double of_a, double of_b, double rest_a, double rest_b, double entropy, double w,
+    double epsilon, double dual
+):
+    """(value, gap) of a plan rounded elsewhere, from its sums: see `Rounded` in _entropic_certificate.pxd."""
+    cdef Rounded plan = Rounded(kept, rest, of_a, of_b, rest_a, rest_b, entropy)
+    cdef double value = 0.0
+    gap = certified(&plan, w, epsilon, dual, False, &value)
+    return value, gap
 
 
 def running():

@@ -25,7 +25,7 @@ cdef extern from "_hbcd.h" nogil:
     )
     void hbcd_expand(
         const double *P, const double *A, const double *B, Py_ssize_t n, Py_ssize_t m, const double *u, const double *v,
-        double *kept, hbcd_series *found
+        double *kept, hbcd_series *series
     )
     double hbcd_slope(const hbcd_series *at, double shift)
     double hbcd_curvature(const hbcd_series *at)
@@ -75,7 +75,7 @@ cdef void ascend(Entropic *e, double epsilon, double *kept) noexcept nogil:
 
 
 cdef int hybrid(
-    Entropic *e, double epsilon, double tol, Py_ssize_t max_sweeps, double *kept, Saddle *found
+    Entropic *e, double epsilon, double tol, Py_ssize_t max_sweeps, double *kept, Saddle *saddle
 ) noexcept nogil:
     """Sweeps from scalings of equal entries; w moves at every 20th, and the L1 error of the first marginal is looked at
     then. The value is of the plan as it is.
@@ -110,11 +110,11 @@ cdef int hybrid(
     if status != OK:
         absorb(e, epsilon)
         evaluate(e, epsilon)
-    certify(e, epsilon, found)
-    found.steps = done + 1
-    found.value = 0.0
+    certify(e, epsilon, saddle)
+    saddle.steps = done + 1
+    saddle.value = 0.0
     for i in range(n * m):
-        found.value += e.P[i] * (e.w * e.A[i] + (1.0 - e.w) * e.B[i])
+        saddle.value += e.P[i] * (e.w * e.A[i] + (1.0 - e.w) * e.B[i])
     return status
 
 
@@ -141,15 +141,15 @@ cdef class Descent(Workspace):
     ):
         """(status, value, objective, gap, w, sweeps) of where the paper's rule stops."""
         cdef Py_ssize_t wanted = 2 * (x.shape[0] * y.shape[0] + SIMD_WIDEST)
-        cdef Saddle found
+        cdef Saddle saddle
         cdef int status
         self.pose(x, t, a, y, s, b, p)
         if self.kept.shape[0] < wanted:
             self.kept = np.empty(wanted)
         with nogil:
-            status = hybrid(&self.e, epsilon, tol, max_sweeps, &self.kept[0], &found)
+            status = hybrid(&self.e, epsilon, tol, max_sweeps, &self.kept[0], &saddle)
         heard()
-        return status, found.value, found.objective, found.gap, self.e.w, found.steps
+        return status, saddle.value, saddle.objective, saddle.gap, self.e.w, saddle.steps
 
     def plan(self):
         """The plan where the sweeps stopped, as it is: the value is of it, and its marginals may be off."""

@@ -54,8 +54,15 @@ def _is_long(x: Cloud, y: Cloud) -> bool:
 def _solve(work: Workspace, x: Cloud, y: Cloud, params: Parameters) -> tuple[int, float, float, float, float, int]:
     """(status, value, objective, gap, w, steps) without the root."""
     if _is_long(x, y):
-        found = _solve_long(x, y, params)
-        return found.status, max(found.value, 0.0), found.objective, max(found.gap, 0.0), found.w, found.steps
+        solution = _solve_long(x, y, params)
+        return (
+            solution.status,
+            max(solution.value, 0.0),
+            solution.objective,
+            max(solution.gap, 0.0),
+            solution.w,
+            solution.steps,
+        )
     series = x.values, x.times, x.weights, y.values, y.times, y.weights
     status, value, objective, gap, w, steps = work.etiot(*series, params.p, params.epsilon, params.tol, params.max_iter)
     return status, max(value, 0.0), objective, max(gap, 0.0), w, steps
@@ -67,19 +74,25 @@ def _solve_long(x: Cloud, y: Cloud, params: Parameters) -> Solution:
 
 def _long_pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
     problem = LongProblem(x, y, params.p, params.epsilon)
-    found = problem.solve(params.tol, params.max_iter)
-    value, gap = rooted(max(found.value, 0.0), max(found.gap, 0.0), params.p if params.root else 1.0)
+    solution = problem.solve(params.tol, params.max_iter)
+    value, gap = rooted(max(solution.value, 0.0), max(solution.gap, 0.0), params.p if params.root else 1.0)
     return Result(
         value,
-        converged=found.status == 0,
-        n_iter=found.steps,
+        converged=solution.status == 0,
+        n_iter=solution.steps,
         gap=gap,
         extras={
-            "plan": lambda: spread_plan(problem.dense_plan(found), x, y),
-            "w": lambda: found.w,
-            "objective": lambda: found.objective,
+            "plan": lambda: spread_plan(problem.dense_plan(solution), x, y),
+            "w": lambda: solution.w,
+            "objective": lambda: solution.objective,
             "potentials": lambda: spread_potentials(
-                found.f, found.g, x, y, lambda A, B: found.w * A + (1.0 - found.w) * B, params.p, params.epsilon
+                solution.f,
+                solution.g,
+                x,
+                y,
+                lambda A, B: solution.w * A + (1.0 - solution.w) * B,
+                params.p,
+                params.epsilon,
             ),
         },
     )
@@ -87,10 +100,10 @@ def _long_pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
 
 def _wide_pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
     """Where the powers leave the range of a double."""
-    p, found = params.p, entropic_saddle(distances(x, y, params.p), params.epsilon, params.tol, params.max_iter)
-    solved, w, unit = found.solution, found.w, found.unit
+    p, saddle = params.p, entropic_saddle(distances(x, y, params.p), params.epsilon, params.tol, params.max_iter)
+    solved, w, unit = saddle.solution, saddle.w, saddle.unit
     value, gap = in_data_units(solved.value, solved.gap, unit, p, params.root)
-    f, g = (powered(one, unit, p) for one in solved.potentials())
+    f, g = (powered(side, unit, p) for side in solved.potentials())
     return Result(
         value,
         converged=solved.converged,
@@ -168,16 +181,16 @@ def _gradients(
 def _wide_gradient(x: Cloud, y: Cloud, params: Parameters) -> PairGradient:
     apart = distances(x, y, params.p)
     for tol in (tight(params.tol), params.tol):
-        found = entropic_saddle(apart, params.epsilon, tol, params.max_iter)
-        solved = found.solution
+        saddle = entropic_saddle(apart, params.epsilon, tol, params.max_iter)
+        solved = saddle.solution
         converged = solved.converged or solved.gap <= params.tol * max(1.0, abs(solved.objective))
         if converged:
             break
-    value, gap = in_data_units(solved.value, solved.gap, found.unit, params.p, params.root)
-    if found.costs is None or found.epsilon is None:
-        slopes = found.w * solved.plan()
+    value, gap = in_data_units(solved.value, solved.gap, saddle.unit, params.p, params.root)
+    if saddle.costs is None or saddle.epsilon is None:
+        slopes = saddle.w * solved.plan()
     else:
-        slopes = saddle_slopes(*found.costs, found.w, *found.slope_potentials(), x, y, found.epsilon)
+        slopes = saddle_slopes(*saddle.costs, saddle.w, *saddle.slope_potentials(), x, y, saddle.epsilon)
     grad_x, grad_y = value_gradients(x, y, params.p, slopes, value if params.root else None)
     return PairGradient(value, grad_x, grad_y, converged, gap)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import FloatArray, IntArray
-from ..kernels._entropic import Workspace
+from ..kernels._entropic import Workspace, certificate
 from ..kernels._matrixfree import Plan
 from .point_clouds import Cloud, powers
 
@@ -190,20 +190,23 @@ class LongProblem:
         mass, of_a, of_b, rest_times_a, rest_times_b = self.plan.costs(
             alpha + np.log(u), beta + np.log(v), state.w, epsilon, rest_b
         )
-        rest_a, rest, kept = np.maximum(a - mass, 0.0), float(rest_b.sum()), float(mass.sum())
-        kl = float(mass @ (state.f + epsilon * np.log(u)) + (v * columns) @ (state.g + epsilon * np.log(v)))
-        kl -= (
-            state.w * float(of_a.sum()) + (1.0 - state.w) * float(of_b.sum()) + epsilon * kept * np.log(min(kept, 1.0))
+        rest_a, rest = np.maximum(a - mass, 0.0), float(rest_b.sum())
+        entropy = float(mass @ (state.f + epsilon * np.log(u)) + (v * columns) @ (state.g + epsilon * np.log(v)))
+        for left, whole in ((rest_a, a), (rest_b, b)) if rest > 0 else ():
+            lacking = left > 0
+            entropy += epsilon * float((left[lacking] * np.log(left[lacking] / whole[lacking])).sum())
+        return certificate(
+            kept=float(mass.sum()),
+            rest=rest,
+            of_a=float(of_a.sum()),
+            of_b=float(of_b.sum()),
+            rest_a=float(rest_a @ rest_times_a),
+            rest_b=float(rest_a @ rest_times_b),
+            entropy=entropy,
+            w=state.w,
+            epsilon=epsilon,
+            dual=state.dual,
         )
-        cost_a, cost_b = float(of_a.sum()), float(of_b.sum())
-        if rest > 0:
-            cost_a += float(rest_a @ rest_times_a) / rest
-            cost_b += float(rest_a @ rest_times_b) / rest
-            for left, whole in ((rest_a, a), (rest_b, b)):
-                kept_atoms = left > 0
-                kl += epsilon * float((left[kept_atoms] * np.log(left[kept_atoms] / whole[kept_atoms])).sum())
-            kl -= 2.0 * epsilon * rest * np.log(rest)
-        return state.w * cost_a + (1.0 - state.w) * cost_b, max(cost_a, cost_b) + kl - state.dual
 
     def dense_plan(self, solution: Solution) -> FloatArray:
         """The plan as a matrix, for those who have the memory; its marginals are right to the gap."""
