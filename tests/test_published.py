@@ -52,6 +52,7 @@ def same_set(row, name):
 
 
 @pytest.mark.published
+@pytest.mark.filterwarnings("ignore:etiot_hbcd did not converge:stotmetrics.ConvergenceWarning")
 @pytest.mark.parametrize("epsilon", EPSILONS)
 @pytest.mark.parametrize("name", SETS)
 def test_error_by_epsilon(shared, name, epsilon):
