@@ -210,7 +210,7 @@ cdef inline void enlist(Network *net, Py_ssize_t i, double low, double tolerance
 
 
 cdef bint refill(Network *net, double tolerance, Py_ssize_t *left) noexcept nogil:
-    """Price all arcs row by row, and put the best of each row on the short list; False at an optimum."""
+    """Price all arcs row by row, and put the best of each row on the short list; False at an optimum or a stop."""
     cdef Py_ssize_t _priced, most = 8 + net.n // REFILLS, before
     cdef double low
     if net.count + most > net.capacity:
@@ -221,14 +221,16 @@ cdef bint refill(Network *net, double tolerance, Py_ssize_t *left) noexcept nogi
         if low - net.potential[net.row] < -tolerance:
             enlist(net, net.row, low, tolerance)
         net.row = net.row + 1 if net.row + 1 < net.n else 0
-        if net.count == before + most or turn(left, net.m):
+        if turn(left, net.m):
+            return False
+        if net.count == before + most:
             break
     net.at = net.count
     return net.count > before
 
 
 cdef bint replace(Network *net, double tolerance, Py_ssize_t *left) noexcept nogil:
-    """Put the best arc of the next block of rows that has one on the short list, alone; False at an optimum.
+    """Put the best arc of the next block of rows that has one on the short list, alone; False at an optimum or a stop.
 
     Far from the optimum the next pivot changes the potentials so much that no other arc is of use for long.
     """
@@ -246,7 +248,7 @@ cdef bint replace(Network *net, double tolerance, Py_ssize_t *left) noexcept nog
                 break
             unpriced = block
         if turn(left, net.m):
-            break
+            return False
     net.count = 0
     net.at = 1
     if best_row < 0:
