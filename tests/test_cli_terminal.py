@@ -126,7 +126,7 @@ def test_progress_is_shown_where_it_is_asked_for_of_what_takes_longer_than_a_sec
 
 
 def test_ctrl_c_ends_a_command_inside_one_long_pair(tmp_path):
-    x, y = np.random.default_rng(0).standard_normal((2, 8000))
+    x, y = np.random.default_rng(0).standard_normal((2, 60000))
     np.save(tmp_path / "x.npy", x)
     np.save(tmp_path / "y.npy", y)
     command = [*COMMAND, "dist", str(tmp_path / "x.npy"), str(tmp_path / "y.npy"), "--metric", "tiot"]

@@ -8,10 +8,6 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 EMPTY = {"found", "one", "thing", "things", "stuff"}
 FOLDERS = ("stotmetrics", "tests", "docs", "packaging")
-# Files in which such names still stand.
-STILL = {
-    "stotmetrics/metrics/etiot.py",
-}
 
 
 def files():
@@ -42,8 +38,7 @@ def empty_names(source):
 
 def test_no_name_fits_anything():
     names = {path: empty_names((ROOT / path).read_text(encoding="utf-8")) for path in files()}
-    assert {path: places for path, places in names.items() if places and path not in STILL} == {}
-    assert {path for path, places in names.items() if places} >= STILL, "shrink the list"
+    assert {path: places for path, places in names.items() if places} == {}
 
 
 @pytest.mark.parametrize(

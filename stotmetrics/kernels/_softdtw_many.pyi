@@ -4,6 +4,17 @@ import numpy.typing as npt
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.intp]
 
+class Batch:
+    lengths_x: _Ints
+    lengths_y: _Ints
+    used_x: _Ints
+    used_y: _Ints
+    totals: _Floats
+    missed: npt.NDArray[np.uint8]
+    def __init__(
+        self, left: _Floats, left_at: _Ints, right: _Floats, right_at: _Ints, rows: _Ints, cols: _Ints, gammas: _Floats
+    ) -> None: ...
+
 def values(
     left: _Floats,
     left_at: _Ints,

@@ -1,5 +1,6 @@
 """One pair of series: links, cost matrices, expected alignments."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,7 +67,7 @@ def plot_result(result: Result, kind: str | None = None, *, ax: "Axes | None" = 
     if kind is None:
         single = result.series is not None and all(series.dim == 1 for series in result.series)
         kind = "links" if single else "cost"
-    drawings = dict(zip(KINDS, (plot_alignment, plot_cost_matrix, plot_expected_alignment), strict=True))
+    drawings: dict[str, Callable[..., Axes]] = dict(zip(KINDS, (plot_alignment, plot_cost_matrix, plot_expected_alignment), strict=True))
     if kind not in drawings:
         raise InvalidParameterError(f"kind must be one of {', '.join(map(repr, KINDS))}; got {kind!r}")
     return drawings[kind](result, ax=ax, **how)

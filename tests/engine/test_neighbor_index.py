@@ -3,6 +3,7 @@
 import io
 import pickle
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -84,9 +85,10 @@ def test_series_are_prepared_once_however_many_searches_there_are():
 def test_envelopes_are_computed_once_however_many_searches_there_are(monkeypatch):
     computed, really = [], _envelope.envelopes
     monkeypatch.setattr(_envelope, "envelopes", lambda *args: computed.append(len(args[1]) - 1) or really(*args))
-    index = NeighborIndex(RNG.normal(size=(20, 9)), "dtw", band=2)
+    bounded = replace(stotmetrics.get_metric("dtw").spec, effort=None)  # bounds are taken to pay
+    index = NeighborIndex(RNG.normal(size=(20, 90)), bounded, band=9)
     for _ in range(3):
-        index.kneighbors(RNG.normal(size=(2, 9)))
+        index.kneighbors(RNG.normal(size=(2, 90)))
     assert computed == [20]
 
 
