@@ -305,6 +305,11 @@ cdef void gather(const double *lane, Py_ssize_t count, double *out) noexcept nog
         out[i] = lane[i * SDTW_LANES]
 
 
+# So few pairs take less time one after the other than lanes that are mostly empty.
+cdef enum:
+    FEW = 2
+
+
 cdef void slopes_of_chunk(const Pairs *pairs, Chunk *chunk, const Slopes *slopes, double *out) noexcept nogil:
     cdef sdtw_total[SDTW_LANES] totals
     cdef double[SDTW_LANES] costs
@@ -366,7 +371,7 @@ cdef void solve_slopes(
     cdef bint together
     while at < count:
         size = take(pairs, order + at, count - at, x, y, chunk)
-        cells = slopes_in_lanes(pairs, chunk, slopes, out, far)
+        cells = 0 if size <= FEW and not slopes.expect else slopes_in_lanes(pairs, chunk, slopes, out, far)
         together = cells > 0
         for lane in range(size):
             k = order[at + lane]
