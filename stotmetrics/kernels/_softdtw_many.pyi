@@ -1,9 +1,11 @@
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import disjoint_base
 
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.intp]
 
+@disjoint_base
 class Batch:
     lengths_x: _Ints
     lengths_y: _Ints

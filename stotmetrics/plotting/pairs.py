@@ -67,7 +67,8 @@ def plot_result(result: Result, kind: str | None = None, *, ax: "Axes | None" = 
     if kind is None:
         single = result.series is not None and all(series.dim == 1 for series in result.series)
         kind = "links" if single else "cost"
-    drawings: dict[str, Callable[..., Axes]] = dict(zip(KINDS, (plot_alignment, plot_cost_matrix, plot_expected_alignment), strict=True))
+    plots = (plot_alignment, plot_cost_matrix, plot_expected_alignment)
+    drawings: dict[str, Callable[..., Axes]] = dict(zip(KINDS, plots, strict=True))
     if kind not in drawings:
         raise InvalidParameterError(f"kind must be one of {', '.join(map(repr, KINDS))}; got {kind!r}")
     return drawings[kind](result, ax=ax, **how)

@@ -76,9 +76,9 @@ def test_the_next_call_knows_nothing_of_the_one_that_was_stopped(alarm):
 def test_workers_stop_when_their_call_is_given_up(alarm):
     # Three long pairs: the first is done here, which hears the signal itself, so let the others be under way.
     busy = threading.active_count()
+    long = VERY_LONG[:, :60000]
     alarm()
     with pytest.raises(AlarmError):
-        long = VERY_LONG[:, :60000]
         stotmetrics.kneighbors(long[:1], np.tile(long, (5, 1)), metric="tiot", n_jobs=2)
     deadline = time.perf_counter() + 20
     while threading.active_count() > busy and time.perf_counter() < deadline:
