@@ -101,7 +101,7 @@ def refuse_more_than_memory(need: int, what: str, way_out: str) -> None:
 
 def _refuse_containers(x: Any, name: str, error: type[ValueError]) -> None:
     """Refuse what NumPy would wrap as a single object, with the way to what was meant."""
-    if hasattr(x, "toarray") and hasattr(x, "nnz"):
+    if is_sparse(x):
         raise error(f"{name} must be a dense array; got a sparse one; pass its toarray()")
     if isinstance(x, Mapping):
         raise error(
@@ -160,6 +160,11 @@ def _way_out(array: npt.NDArray[Any]) -> str:
     if first is None or isinstance(first, (list, tuple, np.ndarray)):
         return "; its rows must have the same length, and None is not a number"
     return f"; it holds {type(first).__name__} objects, which float() may turn into numbers"
+
+
+def is_sparse(x: Any) -> bool:
+    """Whether x is like a sparse matrix of SciPy."""
+    return hasattr(x, "toarray") and hasattr(x, "nnz")
 
 
 def is_integer(x: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import FloatArray, real_array
+from .arrays import FloatArray, is_sparse, real_array
 from .errors import InvalidSeriesError
 
 # A column of one of these names is more likely the time axis than a channel.
@@ -113,11 +113,6 @@ def sequence_of(X: Any, name: str) -> Any:
 def is_labelled_array(x: Any) -> bool:
     """Whether x is like an xarray DataArray: an array whose axes have names."""
     return hasattr(x, "dims") and hasattr(x, "coords") and hasattr(x, "transpose") and not hasattr(x, "data_vars")
-
-
-def is_sparse(x: Any) -> bool:
-    """Whether x is like a sparse matrix of SciPy."""
-    return hasattr(x, "toarray") and hasattr(x, "nnz")
 
 
 def is_frame(x: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import FloatArray, finite_array, real_array
+from ..arrays import FloatArray, finite_array, is_sparse, real_array
 from ..errors import InvalidParameterError
 from .kept import kept
 from .point_clouds import powers
@@ -311,7 +311,7 @@ def as_ground(name: str, value: Any) -> Ground:
     if isinstance(value, dict):
         return Ground.from_config(value)
     wanted = f"{name} must be None, a Ground, a (P, P) cost matrix or (P, k) coordinates"
-    if hasattr(value, "toarray") and hasattr(value, "nnz"):
+    if is_sparse(value):
         raise InvalidParameterError(
             f"{wanted}; got a sparse one, whose missing entries would be costs of zero; {_WAYS_APART}"
         )
@@ -363,7 +363,7 @@ def _refuse_infinite(array: FloatArray, name: str) -> None:
 
 
 def _finite_cost(M: Any) -> FloatArray:
-    if hasattr(M, "toarray") and hasattr(M, "nnz"):
+    if is_sparse(M):
         raise InvalidParameterError(
             f"ground cost must be a dense array; got a sparse one, whose missing entries would be zero; {_WAYS_APART}"
         )
