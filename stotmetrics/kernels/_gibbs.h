@@ -41,7 +41,7 @@ SIMD_INLINE void SIMD(gibbs_entries)(const SIMD(gibbs_weights) *w, ptrdiff_t lef
     simd_vec v = SIMD_FMA(-w->wa, a, w->alpha + SIMD(read)(beta, left, 0.0));
     v = SIMD(exp_normal)(SIMD_MIN(SIMD_MAX(SIMD_FMA(-w->wb, b, v), low), high));
     SIMD(write)(P, left, v);
-    if (left < SIMD_W) v = SIMD(read)(P, left, 0.0);
+    v = SIMD(first)(v, left);
     const simd_vec vd = v * d;
     SIMD(write)(columns, left, SIMD(read)(columns, left, 0.0) + v);
     SIMD(write)(products, left, SIMD(read)(products, left, 0.0) + vd);

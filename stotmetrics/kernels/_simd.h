@@ -137,6 +137,9 @@ static int simd_runs(int build) { return simd_builds[build].runs(); }
         (simd_vec)((simd_mask_ & (simd_bits)(yes)) | (~simd_mask_ & (simd_bits)(no)));                                 \
     })
 
+/* simd_places + 8 - n: n entries that are there, then some that are not. */
+static const int64_t simd_places[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+
 /* Largest and smallest of vectors for the baseline. */
 #ifdef __SSE2__
 typedef union {
@@ -201,18 +204,37 @@ SIMD_INLINE simd_vec SIMD(all)(double a) { return (simd_vec){a, a, a, a}; }
 #endif
 
 /* The last few entries of an array are read into a vector filled up with a neutral element. */
+SIMD_INLINE simd_bits SIMD(places)(ptrdiff_t left) 
+{
+    return (simd_bits)(*(const simd_loose *)(simd_places + 8 - left));
+}
 SIMD_INLINE simd_vec SIMD(read)(const double *p, ptrdiff_t left, double fill)
 {
-    simd_vec v = SIMD(all)(fill);
     if (left >= SIMD_W) return SIMD(load)(p);
+#ifdef SIMD_READ_SOME
+    return SIMD_READ_SOME(p, left, fill);
+#else
+    simd_vec v = SIMD(all)(fill);
     for (ptrdiff_t i = 0; i < left; i++) v[i] = p[i];
     return v;
+#endif
 }
 SIMD_INLINE void SIMD(write)(double *p, ptrdiff_t left, simd_vec v)
 {
-    if (left >= SIMD_W) SIMD(store)(p, v);
-    else
-        for (ptrdiff_t i = 0; i < left; i++) p[i] = v[i];
+    if (left >= SIMD_W) {
+        SIMD(store)(p, v);
+        return;
+    }
+#ifdef SIMD_WRITE_SOME
+    SIMD_WRITE_SOME(p, left, v);
+#else
+    for (ptrdiff_t i = 0; i < left; i++) p[i] = v[i];
+#endif
+}
+/* The first entries, and zero behind them. */
+SIMD_INLINE simd_vec SIMD(first)(simd_vec v, ptrdiff_t left)
+{
+    return left >= SIMD_W ? v : (simd_vec)((simd_bits)v & SIMD(places)(left));
 }
 
 SIMD_INLINE double SIMD(total)(simd_vec v)
@@ -353,6 +375,9 @@ SIMD_INLINE simd_vec SIMD(log)(simd_vec x)
 #define SIMD_FMA(a, b, c) ((simd_vec)_mm256_fmadd_pd((__m256d)(a), (__m256d)(b), (__m256d)(c)))
 #define SIMD_MAX(a, b) ((simd_vec)_mm256_max_pd((__m256d)(a), (__m256d)(b)))
 #define SIMD_MIN(a, b) ((simd_vec)_mm256_min_pd((__m256d)(a), (__m256d)(b)))
+/* Stores by a mask take long on some processors, loads do not. */
+#define SIMD_READ_SOME(p, left, fill)                                                                                  \
+    simd_select(SIMD(places)(left), (simd_vec)_mm256_maskload_pd(p, (__m256i)SIMD(places)(left)), SIMD(all)(fill))
 #include "_simd.h"
 #include SIMD_BODY
 #undef SIMD_W
@@ -361,6 +386,7 @@ SIMD_INLINE simd_vec SIMD(log)(simd_vec x)
 #undef SIMD_FMA
 #undef SIMD_MAX
 #undef SIMD_MIN
+#undef SIMD_READ_SOME
 
 #define SIMD_W 8
 #define SIMD_BUILD avx512
@@ -374,6 +400,9 @@ SIMD_INLINE simd_vec SIMD(log)(simd_vec x)
 #define SIMD_FMA(a, b, c) ((simd_vec)_mm512_fmadd_pd((__m512d)(a), (__m512d)(b), (__m512d)(c)))
 #define SIMD_MAX(a, b) ((simd_vec)_mm512_max_pd((__m512d)(a), (__m512d)(b)))
 #define SIMD_MIN(a, b) ((simd_vec)_mm512_min_pd((__m512d)(a), (__m512d)(b)))
+#define SIMD_READ_SOME(p, left, fill)                                                                                  \
+    ((simd_vec)_mm512_mask_loadu_pd((__m512d)SIMD(all)(fill), (__mmask8)((1u << (left)) - 1u), p))
+#define SIMD_WRITE_SOME(p, left, v) _mm512_mask_storeu_pd(p, (__mmask8)((1u << (left)) - 1u), (__m512d)(v))
 #endif
 #include "_simd.h"
 #include SIMD_BODY
@@ -382,6 +411,8 @@ SIMD_INLINE simd_vec SIMD(log)(simd_vec x)
 #undef SIMD_FMA
 #undef SIMD_MAX
 #undef SIMD_MIN
+#undef SIMD_READ_SOME
+#undef SIMD_WRITE_SOME
 #endif
 
 #undef SIMD_W

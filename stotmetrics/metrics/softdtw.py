@@ -101,6 +101,10 @@ def gradients(
     left: Sequence[Series], right: Sequence[Series], rows: IntArray, cols: IntArray, params: Parameters, side: Side
 ) -> GradBatch:
     gammas = gammas_of(left, right, rows, cols, params.gamma)
+    if len(rows) == 1:  # what a batch sets up takes longer than one pair
+        x, y, radius = left[rows[0]].values, right[cols[0]].values, radius_of(params.band)
+        value, of_x, of_y = _softdtw.pair_gradient(x, y, gammas[0], radius)
+        return GradBatch(np.array([value]), None if side == "right" else [of_x], None if side == "left" else [of_y])
     x, x_at, y, y_at, i, j = stacks(left, right, rows, cols)
     values, grad_x, grad_y = _softdtw_many.gradients(x, x_at, y, y_at, i, j, gammas, radius_of(params.band))
     return GradBatch(

@@ -21,8 +21,6 @@ from .single_precision import Panels, Singles, approach
 _COLUMNS = 128
 # On a grid the matrices are small: as many columns as stay in the cache with all that is remembered of them.
 _CACHED = 2**14
-# Sweeps in single precision after which the potentials are better than those that a larger epsilon leads to.
-_BROUGHT_NEAR = 4
 # Beyond this cost / epsilon a kernel underflows, and the solution is approached from larger epsilon.
 _STEEP = 500.0
 _STEP = 4.0
@@ -280,8 +278,8 @@ def _solve_in_both(
         max_iter=problem.max_iter,
         depth=problem.depth,
     )
-    # What single precision gave up after some sweeps it had brought near.
-    near |= sweeps >= _BROUGHT_NEAR
+    # What single precision gave up is no better a start than the potentials that a larger epsilon leads to: they save
+    # two thirds of the sweeps.
     near &= (singles.total[rows] > 0) & (singles.total[cols] > 0)
     left = replace(problem, max_iter=problem.max_iter - int(sweeps.max(initial=0)))
     if near.all():
