@@ -1,12 +1,10 @@
 # Values of SDTW_LANES pairs at a time, whose points lie in the lanes.
 
-from libc.math cimport INFINITY
-
 from ._softdtw_loops cimport (
     SDTW_LANES, SDTW_TILE, sdtw_banded, sdtw_banded_hard, sdtw_banded_soft, sdtw_hard_lanes, sdtw_lanes,
     sdtw_problem, sdtw_side_by_side, sdtw_total,
 )
-from ._softdtw_pairs cimport Pairs, cols_of, is_hard, reach_of, rows_of
+from ._softdtw_pairs cimport Pairs, cols_of, in_range, is_hard, rows_of
 from ._softdtw_problem cimport scale_of, set_problem_band, value_of_total
 
 cdef enum:
@@ -60,10 +58,8 @@ cdef inline Py_ssize_t choose(const Pairs *p, Chunk *c, bint hard, unsigned char
     cdef Py_ssize_t[SDTW_LANES] together
     cdef Py_ssize_t lane, k, size = 0, cells = 0, n = 0, m = 0
     cdef bint[2] halves
-    cdef double reach
     halves[0] = halves[1] = False
     c.lonely = 0
-    c.lanes.reach = 0.0
     for lane in range(SDTW_LANES):
         k = c.pair[lane]
         c.lanes.wanted[lane] = False
@@ -72,12 +68,10 @@ cdef inline Py_ssize_t choose(const Pairs *p, Chunk *c, bint hard, unsigned char
         if k < 0 or is_hard(p, k) != hard:
             continue
         if p.gammas[k] > 0.0:
-            reach = reach_of(p, k)
-            if reach == INFINITY:
+            if not in_range(p, k):
                 far[k] = True
                 continue
             c.lanes.scale[lane] = scale_of(p.gammas[k])
-            c.lanes.reach = max(c.lanes.reach, reach)
         if not fits(p, c, k):
             c.alone[c.lonely] = k
             c.lonely += 1

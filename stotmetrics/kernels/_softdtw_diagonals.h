@@ -26,6 +26,48 @@ SIMD_INLINE simd_vec SIMD(sdtw_cost)(const sdtw_problem *p, int kind, ptrdiff_t 
     return c;
 }
 
+/* 2^-(c scale) = factor 2^-k with a whole k: how much the exponent of a cell falls. */
+typedef struct {
+    simd_vec factor, fall;
+} SIMD(sdtw_power);
+
+#ifdef SIMD_LOOK_UP
+/* 16 c scale = n + rest, n in the low bits of a number; fall is 16 k. */
+typedef struct {
+    simd_vec n, rest;
+} SIMD(sdtw_sixteenths);
+SIMD_INLINE SIMD(sdtw_sixteenths) SIMD(sdtw_split)(simd_vec c, simd_vec scale) {
+    const simd_vec fine = scale * SIMD(all)(16.0), magic = SIMD(all)(SDTW_MAGIC), n = SIMD_FMA(c, fine, magic);
+    return (SIMD(sdtw_sixteenths)){n, SIMD_FMA(-c, fine, n - magic)};
+}
+SIMD_INLINE SIMD(sdtw_power) SIMD(sdtw_power_of)(simd_vec c, simd_vec scale) {
+    const SIMD(sdtw_sixteenths) s = SIMD(sdtw_split)(c, scale);
+    const simd_bits none = (simd_bits)SIMD(all)(0.0), whole = (simd_bits)s.n & ~(none + 15);
+    const simd_vec factor = SIMD(exp2_sixteenth)(s.rest) * SIMD_LOOK_UP(simd_sixteenths, (simd_bits)s.n);
+    return (SIMD(sdtw_power)){factor, (simd_vec)whole - SIMD(all)(SDTW_MAGIC)};
+}
+SIMD_INLINE simd_vec SIMD(sdtw_fallen)(simd_vec top, SIMD(sdtw_power) power) {
+    return SIMD_FMA(power.fall, SIMD(all)(-0.0625), top);
+}
+/* The same as one number, where it is a normal one. */
+SIMD_INLINE simd_vec SIMD(sdtw_number_of)(simd_vec c, simd_vec scale) {
+    const SIMD(sdtw_sixteenths) s = SIMD(sdtw_split)(c, scale);
+    return SIMD(exp2_sixteenth)(s.rest) * SIMD(minus_sixteenths)((simd_bits)s.n);
+}
+#else
+SIMD_INLINE SIMD(sdtw_power) SIMD(sdtw_power_of)(simd_vec c, simd_vec scale) {
+    const simd_vec magic = SIMD(all)(SDTW_MAGIC), k = SIMD_FMA(c, scale, magic) - magic;
+    return (SIMD(sdtw_power)){SIMD(exp2)(SIMD_FMA(-c, scale, k)), k};
+}
+SIMD_INLINE simd_vec SIMD(sdtw_fallen)(simd_vec top, SIMD(sdtw_power) power) { return top - power.fall; }
+/* The same as one number, where it is a normal one. */
+SIMD_INLINE simd_vec SIMD(sdtw_number_of)(simd_vec c, simd_vec scale) {
+    const simd_vec magic = SIMD(all)(SDTW_MAGIC), power = SIMD_FMA(c, scale, magic);
+    const simd_vec factor = SIMD(exp2)(SIMD_FMA(-c, scale, power - magic));
+    return (simd_vec)((simd_bits)factor - ((simd_bits)power << 52));
+}
+#endif
+
 /* 2^(e - top) for e <= top; anything below 2^-FLOOR counts as 2^-FLOOR. base = top - SDTW_BASE. */
 SIMD_INLINE simd_vec SIMD(sdtw_shift)(simd_vec e, simd_vec base) {
     return (simd_vec)((simd_bits)SIMD_MAX(e - base, SIMD(all)(SDTW_BASE - SDTW_FLOOR)) << 52);
@@ -46,10 +88,7 @@ SIMD_INLINE void SIMD(sdtw_soft_cells)(
     const sdtw_problem *p, int kind, ptrdiff_t t, ptrdiff_t i, ptrdiff_t hi, const SIMD(sdtw_line) *a,
     const SIMD(sdtw_line) *b, SIMD(sdtw_cells) *out
 ) {
-    const simd_vec scale = SIMD(all)(p->scale), magic = SIMD(all)(SDTW_MAGIC);
-    const simd_vec c = SIMD(sdtw_cost)(p, kind, t, i, hi);
-    const simd_vec k = SIMD_FMA(c, scale, magic) - magic;
-    const simd_vec factor = SIMD(exp2)(SIMD_FMA(-c, scale, k));
+    const SIMD(sdtw_power) power = SIMD(sdtw_power_of)(SIMD(sdtw_cost)(p, kind, t, i, hi), SIMD(all)(p->scale));
     const simd_vec e1 = SIMD(load)(a->e + i), e2 = SIMD(load)(a->e + i - 1), e3 = SIMD(load)(b->e + i - 1);
     const simd_vec top = SIMD_MAX(SIMD_MAX(e1, e2), e3);
     const simd_vec base = top - SIMD(all)(SDTW_BASE);
@@ -58,8 +97,8 @@ SIMD_INLINE void SIMD(sdtw_soft_cells)(
     out->above = SIMD(load)(a->m + i - 1) * SIMD(sdtw_shift)(e2, base);
     out->diagonal = SIMD(load)(b->m + i - 1) * SIMD(sdtw_shift)(e3, base);
     out->sum = out->before + out->above + out->diagonal;
-    out->mantissa = out->sum * factor;
-    out->exponent = top - k;
+    out->mantissa = out->sum * power.factor;
+    out->exponent = SIMD(sdtw_fallen)(top, power);
 }
 
 SIMD_INLINE void SIMD(sdtw_border)(const SIMD(sdtw_line) *out, sdtw_range r) {

@@ -28,6 +28,7 @@ SIMD_INLINE void SIMD(sdtw_tidy)(SIMD(sdtw_cell) *c) {
 SIMD_INLINE simd_vec SIMD(sdtw_lane_cost)(const double *x, const double *y, ptrdiff_t d) {
     const simd_vec gap = *(const simd_vec *)x - *(const simd_vec *)y;
     simd_vec c = gap * gap;
+    SIMD_UNROLL
     for (ptrdiff_t k = 1; k < d; k++) {
         const simd_vec far = *(const simd_vec *)(x + k * SDTW_LANES) - *(const simd_vec *)(y + k * SDTW_LANES);
         c = SIMD_FMA(far, far, c);
@@ -39,24 +40,20 @@ SIMD_INLINE void SIMD(sdtw_lane_cell)(
     simd_vec c, simd_vec scale, const SIMD(sdtw_cell) *left, const SIMD(sdtw_cell) *up,
     const SIMD(sdtw_cell) *diagonal, SIMD(sdtw_cell) *out
 ) {
-    const simd_vec magic = SIMD(all)(SDTW_MAGIC);
-    const simd_vec k = SIMD_FMA(c, scale, magic) - magic;
-    const simd_vec factor = SIMD(exp2)(SIMD_FMA(-c, scale, k));
+    const SIMD(sdtw_power) power = SIMD(sdtw_power_of)(c, scale);
     const simd_vec top = SIMD_MAX(SIMD_MAX(up->e, diagonal->e), left->e), base = top - SIMD(all)(SDTW_BASE);
     simd_vec sum = up->m * SIMD(sdtw_shift)(up->e, base);
     sum = SIMD_FMA(left->m, SIMD(sdtw_shift)(left->e, base), sum);
     sum = SIMD_FMA(diagonal->m, SIMD(sdtw_shift)(diagonal->e, base), sum);
-    out->m = sum * factor;
-    out->e = top - k;
+    out->m = sum * power.factor;
+    out->e = SIMD(sdtw_fallen)(top, power);
 }
 
 /* The same for plain numbers: the power goes into the factor. */
 SIMD_INLINE simd_vec SIMD(sdtw_plain_cell)(
     simd_vec c, simd_vec scale, simd_vec left, simd_vec up, simd_vec diagonal
 ) {
-    const simd_vec magic = SIMD(all)(SDTW_MAGIC), power = SIMD_FMA(c, scale, magic);
-    const simd_vec factor = SIMD(exp2)(SIMD_FMA(-c, scale, power - magic));
-    return ((left + up) + diagonal) * (simd_vec)((simd_bits)factor - ((simd_bits)power << 52));
+    return ((left + up) + diagonal) * SIMD(sdtw_number_of)(c, scale);
 }
 
 typedef struct {
@@ -65,7 +62,6 @@ typedef struct {
     SIMD(sdtw_cell) *row;   /* m cells: in, the row before; out, the last row of a tile */
     SIMD(sdtw_cell) *upper; /* m cells: the first row of two, where wanted */
     simd_vec *plain;        /* SDTW_TILE cells */
-    double lowest;          /* the least number of a row before a tile of plain numbers; 0: there are no such tiles */
 } SIMD(sdtw_strips);
 
 /* Rows i and i + 1 from column j on, before `stop`. The cells before, in column j - 1: corner in row i - 1, a and b. Out:
@@ -127,31 +123,56 @@ SIMD_INLINE void SIMD(sdtw_plain_strip)(
     *b_edge = b;
 }
 
-/* A tile of plain numbers; 0 where they are too far apart for that, and nothing is done. The edges are the cells of the
- * column before, in the row before and in each of `rows` rows; out: of the last column. */
-SIMD_INLINE int SIMD(sdtw_plain_tile)(
-    const SIMD(sdtw_strips) *s, ptrdiff_t d, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j, ptrdiff_t stop,
-    SIMD(sdtw_cell) *edges
+/* What a cost of the tile, times its scale, is at most in any lane. */
+SIMD_INLINE double SIMD(sdtw_tile_reach)(
+    const SIMD(sdtw_strips) *s, ptrdiff_t d, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j, ptrdiff_t stop
 ) {
-    simd_vec top = edges[0].e, low, high, corner, plain[SDTW_ROWS + 1];
+    simd_vec bound = SIMD(all)(0.0);
+    for (ptrdiff_t k = 0; k < d; k++) {
+        const simd_vec *x = (const simd_vec *)(s->x + (i * d + k) * SDTW_LANES);
+        const simd_vec *y = (const simd_vec *)(s->y + (j * d + k) * SDTW_LANES);
+        const ptrdiff_t step = d * SDTW_LANES / SIMD_W;
+        simd_vec x_low = *x, x_high = *x, y_low = *y, y_high = *y;
+        for (ptrdiff_t r = 1; r < rows; r++) {
+            x_low = SIMD_MIN(x[r * step], x_low);
+            x_high = SIMD_MAX(x[r * step], x_high);
+        }
+        for (ptrdiff_t r = 1; r < stop - j; r++) {
+            y_low = SIMD_MIN(y[r * step], y_low);
+            y_high = SIMD_MAX(y[r * step], y_high);
+        }
+        const simd_vec far = SIMD_MAX(x_high - y_low, y_high - x_low);
+        bound = SIMD_FMA(far, far, bound);
+    }
+    return SIMD(largest)(bound * s->scale);
+}
+
+/* A tile of plain numbers, of costs within `reach`; 0 where they are too far apart for that, and nothing is done.
+ * Before the first column and row, the corner; edges: the cells of the column before in each of `rows` rows, and out,
+ * of the last column. */
+SIMD_INLINE int SIMD(sdtw_plain_tile)(
+    const SIMD(sdtw_strips) *s, ptrdiff_t d, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j, ptrdiff_t stop, double reach,
+    SIMD(sdtw_cell) corner, SIMD(sdtw_cell) *edges
+) {
+    simd_vec top = corner.e, low, high, before, plain[SDTW_ROWS];
     SIMD(sdtw_cell) *const row = s->row;
-    for (ptrdiff_t k = 1; k <= rows; k++) top = SIMD_MAX(top, edges[k].e);
+    for (ptrdiff_t k = 0; k < rows; k++) top = SIMD_MAX(top, edges[k].e);
     for (ptrdiff_t k = j; k < stop; k++) top = SIMD_MAX(top, row[k].e);
     const simd_vec base = top - SIMD(all)(SDTW_BASE);
-    for (ptrdiff_t k = 0; k <= rows; k++) plain[k] = edges[k].m * SIMD(sdtw_shift)(edges[k].e, base);
+    before = corner.m * SIMD(sdtw_shift)(corner.e, base);
+    for (ptrdiff_t k = 0; k < rows; k++) plain[k] = edges[k].m * SIMD(sdtw_shift)(edges[k].e, base);
     /* Before the first column there is nothing. */
-    low = j ? plain[0] : SIMD(all)(1.0);
+    low = j ? before : SIMD(all)(1.0);
     for (ptrdiff_t k = j; k < stop; k++) {
         s->plain[k - j] = row[k].m * SIMD(sdtw_shift)(row[k].e, base);
         low = SIMD_MIN(low, s->plain[k - j]);
     }
-    if (SIMD(smallest)(low) < s->lowest) return 0;
-    corner = plain[0];
-    edges[0] = row[stop - 1];
+    /* In its first column below, a number falls by 2^reach a row at most. */
+    if (SIMD(smallest)(low) < ldexp(1.0, -850 + (int)ceil(rows * reach))) return 0;
     for (ptrdiff_t k = 0; k < rows; k += 2) {
-        const simd_vec next = plain[k + 2];
-        SIMD(sdtw_plain_strip)(s, d, i + k, j, stop, corner, plain + k + 1, plain + k + 2);
-        corner = next;
+        const simd_vec next = plain[k + 1];
+        SIMD(sdtw_plain_strip)(s, d, i + k, j, stop, before, plain + k, plain + k + 1);
+        before = next;
     }
     /* The largest number of the last row is 2^300 again, but for less than a power of two: the least is far from
      * subnormal ones then, and the largest of the next tile from infinity. */
@@ -160,9 +181,26 @@ SIMD_INLINE int SIMD(sdtw_plain_tile)(
     const simd_bits power = (simd_bits)((simd_words)(simd_bits)high >> 52);
     const simd_vec unit = (simd_vec)((2046 + 300 - power) << 52);
     const simd_vec e = top + ((simd_vec)(power | (simd_bits)SIMD(all)(0x1p52)) - SIMD(all)(SDTW_BASE + 300));
-    for (ptrdiff_t k = 1; k <= rows; k++) edges[k] = (SIMD(sdtw_cell)){plain[k] * unit, e};
+    for (ptrdiff_t k = 0; k < rows; k++) edges[k] = (SIMD(sdtw_cell)){plain[k] * unit, e};
     for (ptrdiff_t k = j; k < stop; k++) row[k] = (SIMD(sdtw_cell)){s->plain[k - j] * unit, e};
     return 1;
+}
+
+/* A tile of mantissas and exponents. */
+SIMD_INLINE void SIMD(sdtw_tile)(
+    const SIMD(sdtw_strips) *s, ptrdiff_t d, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j, ptrdiff_t stop,
+    SIMD(sdtw_cell) corner, SIMD(sdtw_cell) *edges, int keep_upper
+) {
+    /* Plain numbers go where mantissas may not. */
+    SIMD(sdtw_tidy)(&corner);
+    for (ptrdiff_t k = 0; k < rows; k++) SIMD(sdtw_tidy)(edges + k);
+    for (ptrdiff_t k = j; k < stop; k++) SIMD(sdtw_tidy)(s->row + k);
+    for (ptrdiff_t k = 0; k < rows; k += 2) {
+        const SIMD(sdtw_cell) next = edges[k + 1];
+        if (keep_upper) SIMD(sdtw_strip)(s, d, i + k, j, stop, corner, edges + k, edges + k + 1, 1);
+        else SIMD(sdtw_strip)(s, d, i + k, j, stop, corner, edges + k, edges + k + 1, 0);
+        corner = next;
+    }
 }
 
 /* The rows from i on, in all columns. */
@@ -170,25 +208,25 @@ SIMD_INLINE void SIMD(sdtw_tiles)(
     const SIMD(sdtw_strips) *s, ptrdiff_t d, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t m, int plain, int keep_upper
 ) {
     const SIMD(sdtw_cell) none = {SIMD(all)(0.0), SIMD(all)(SDTW_NONE)};
-    SIMD(sdtw_cell) edges[SDTW_ROWS + 1];
-    for (ptrdiff_t k = 0; k <= rows; k++) edges[k] = none;
-    if (i == 0) edges[0] = (SIMD(sdtw_cell)){SIMD(all)(1.0), SIMD(all)(0.0)};
+    SIMD(sdtw_cell) edges[SDTW_ROWS], corner = none;
+    for (ptrdiff_t k = 0; k < rows; k++) edges[k] = none;
+    if (i == 0) corner = (SIMD(sdtw_cell)){SIMD(all)(1.0), SIMD(all)(0.0)};
     for (ptrdiff_t j = 0; j < m; j += SDTW_TILE) {
         const ptrdiff_t stop = j + SDTW_TILE < m ? j + SDTW_TILE : m;
-        if (plain && SIMD(sdtw_plain_tile)(s, d, i, rows, j, stop, edges)) continue;
-        if (s->lowest > 0.0) {
-            /* Plain numbers go where mantissas may not. */
-            for (ptrdiff_t k = 0; k <= rows; k++) SIMD(sdtw_tidy)(edges + k);
-            for (ptrdiff_t k = j; k < stop; k++) SIMD(sdtw_tidy)(s->row + k);
-        }
-        SIMD(sdtw_cell) corner = edges[0];
-        edges[0] = s->row[stop - 1];
-        for (ptrdiff_t k = 0; k < rows; k += 2) {
-            const SIMD(sdtw_cell) next = edges[k + 2];
-            if (keep_upper) SIMD(sdtw_strip)(s, d, i + k, j, stop, corner, edges + k + 1, edges + k + 2, 1);
-            else SIMD(sdtw_strip)(s, d, i + k, j, stop, corner, edges + k + 1, edges + k + 2, 0);
+        const double reach = plain ? SIMD(sdtw_tile_reach)(s, d, i, rows, j, stop) : 0.0;
+        const SIMD(sdtw_cell) last = s->row[stop - 1];
+        ptrdiff_t count = rows;
+        const int near = plain && 2 * reach <= SDTW_REACH;
+        /* The nearer its numbers lie to each other, the more rows a tile of plain ones has. */
+        while (near && count * reach > SDTW_REACH) count = (count + 2) / 4 * 2;
+        for (ptrdiff_t k = 0; k < rows; k += count) {
+            if (count > rows - k) count = rows - k;
+            const SIMD(sdtw_cell) next = edges[k + count - 1];
+            if (!near || !SIMD(sdtw_plain_tile)(s, d, i + k, count, j, stop, reach, corner, edges + k))
+                SIMD(sdtw_tile)(s, d, i + k, count, j, stop, corner, edges + k, keep_upper);
             corner = next;
         }
+        corner = last;
     }
 }
 
@@ -199,16 +237,13 @@ SIMD_INLINE void SIMD(sdtw_side_by_side_run)(const sdtw_lanes *p, ptrdiff_t d, i
     s.row = (SIMD(sdtw_cell) *)p->work;
     s.upper = s.row + p->m;
     s.plain = (simd_vec *)(s.upper + p->m);
-    /* In its first column below, a number falls by 2^reach a row at most. */
-    const ptrdiff_t most = p->reach <= 55 ? 8 : p->reach <= 110 ? 4 : p->reach <= 220 ? 2 : 0;
-    s.lowest = most ? ldexp(1.0, -850 + (int)ceil(most * p->reach)) : 0.0;
     for (ptrdiff_t j = 0; j < p->m; j++) s.row[j] = none;
     ptrdiff_t left = INTERRUPT_SLICE, rows;
     for (ptrdiff_t i = 0; i < p->n; i += rows) {
         int keep_upper = 0;
-        const int plain = i > 0 && most;
+        const int plain = i > 0;
         rows = plain ? (p->n - i + 1) / 2 * 2 : 2;
-        if (plain && rows > most) rows = most;
+        if (rows > SDTW_ROWS) rows = SDTW_ROWS;
         if (interrupt_turn(&left, SIMD_W * rows * p->m * (d + 1))) break;
         for (int l = lane; l < lane + SIMD_W; l++) keep_upper |= i < p->rows[l] && p->rows[l] < i + rows;
         if (keep_upper) {
@@ -223,8 +258,6 @@ SIMD_INLINE void SIMD(sdtw_side_by_side_run)(const sdtw_lanes *p, ptrdiff_t d, i
             total[l].mantissa = end->m[l - lane];
             total[l].exponent = end->e[l - lane];
         }
-        if (!most && i % (SDTW_CLEAN / 2) == 0)
-            for (ptrdiff_t j = 0; j < p->m; j++) SIMD(sdtw_tidy)(&s.row[j]);
     }
 }
 
@@ -234,24 +267,24 @@ SIMD_ENTRY void SIMD(sdtw_side_by_side)(const sdtw_lanes *p, sdtw_total *total) 
         int wanted = 0;
         for (int l = lane; l < lane + SIMD_W; l++) wanted |= p->wanted[l];
         if (!wanted) continue;
+        /* With few dimensions, known here, points stay in the registers. */
         if (p->d == 1) SIMD(sdtw_side_by_side_run)(p, 1, lane, total);
+        else if (p->d == 2) SIMD(sdtw_side_by_side_run)(p, 2, lane, total);
+        else if (p->d == 3) SIMD(sdtw_side_by_side_run)(p, 3, lane, total);
         else SIMD(sdtw_side_by_side_run)(p, p->d, lane, total);
     }
 }
 
 SIMD_ENTRY double SIMD(sdtw_exponentials)(const sdtw_lanes *p) {
-    const simd_vec magic = SIMD(all)(SDTW_MAGIC);
-    simd_vec sum = SIMD(all)(0.0), total = sum;
+    simd_vec sum = SIMD(all)(0.0);
     for (int lane = 0; lane < SDTW_LANES; lane += SIMD_W) {
         const simd_vec scale = SIMD(load)(p->scale + lane);
         for (ptrdiff_t i = 0; i < p->n; i++) {
             for (ptrdiff_t j = 0; j < p->m; j++) {
                 const simd_vec c = SIMD(sdtw_lane_cost)(p->x + lane + i * SDTW_LANES, p->y + lane + j * SDTW_LANES, 1);
-                const simd_vec k = SIMD_FMA(c, scale, magic) - magic;
-                sum += SIMD(exp2)(SIMD_FMA(-c, scale, k));
-                total += k;
+                sum += SIMD(sdtw_number_of)(c, scale);
             }
         }
     }
-    return SIMD(total)(sum) + SIMD(total)(total);
+    return SIMD(total)(sum);
 }

@@ -29,7 +29,6 @@ typedef struct {
     int wanted[SDTW_LANES];                       /* the lanes that anybody reads */
     ptrdiff_t rows[SDTW_LANES], cols[SDTW_LANES]; /* the lengths of each lane */
     double scale[SDTW_LANES];
-    double reach;        /* what the costs of a cell, times scale, are at most */
     const double *x, *y; /* aligned: dimension k of point i at (i d + k) SDTW_LANES, with SDTW_BEYOND points more on
                             both sides */
     double *work;        /* aligned: 4 m + SDTW_TILE points */
@@ -79,8 +78,10 @@ typedef struct {
 #define SDTW_FLOOR 900
 #define SDTW_CLEAN 128
 /* Columns and rows of a tile of side_by_side. */
-#define SDTW_TILE 64
+#define SDTW_TILE 32
 #define SDTW_ROWS 8
+/* As many powers of two may lie between the numbers of a tile of plain ones, for what its rows cost. */
+#define SDTW_REACH 440.0
 /* A probability below this is nothing: no product of two of them is a subnormal number, which would take long. */
 #define SDTW_NOTHING 0x1p-500
 

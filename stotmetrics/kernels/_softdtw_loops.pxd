@@ -28,7 +28,6 @@ cdef extern from "_softdtw_loops.h" nogil:
         Py_ssize_t *rows
         Py_ssize_t *cols
         double *scale
-        double reach
         const double *x
         const double *y
         double *work

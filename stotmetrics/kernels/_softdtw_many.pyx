@@ -477,5 +477,6 @@ def exponentials(Py_ssize_t n, Py_ssize_t m, Py_ssize_t rounds):
         lanes.x = aligned(&points[0])
         lanes.y = lanes.x + points_work(n, 1)
         for _k in range(rounds // SDTW_LANES):
+            lanes.scale[0] = 1.0 + 1e-9 * _k  # or a compiler sees that all rounds are one
             total += sdtw_exponentials(&lanes)
     return total

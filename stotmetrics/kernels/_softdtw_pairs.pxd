@@ -1,6 +1,5 @@
 # Many pairs of series in two buffers, and how their points go into lanes.
 
-from libc.math cimport INFINITY
 from libc.stdint cimport uintptr_t
 
 from ._softdtw_loops cimport SDTW_BEYOND, SDTW_LANES, SDTW_LIMIT
@@ -68,16 +67,15 @@ cdef inline void enclose(
             widen(series + q, at[k + 1] - at[k], d, &low[k * d + q], &high[k * d + q])
 
 
-cdef inline double reach_of(const Pairs *p, Py_ssize_t k) noexcept nogil:
-    """What a cost of pair k, times its scale, is at most; +inf where its exponents leave the integers of a double."""
+cdef inline bint in_range(const Pairs *p, Py_ssize_t k) noexcept nogil:
+    """Whether the exponents of pair k stay within the integers of a double."""
     cdef Py_ssize_t i = p.rows[k] * p.d, j = p.cols[k] * p.d, q
     cdef double bound = 0.0, low, high
     for q in range(p.d):
         high = p.left_high[i + q] if p.left_high[i + q] > p.right_high[j + q] else p.right_high[j + q]
         low = p.left_low[i + q] if p.left_low[i + q] < p.right_low[j + q] else p.right_low[j + q]
         bound += (high - low) * (high - low)
-    bound *= scale_of(p.gammas[k])
-    return bound if bound * <double>(rows_of(p, k) + cols_of(p, k)) <= SDTW_LIMIT else INFINITY
+    return bound * scale_of(p.gammas[k]) * <double>(rows_of(p, k) + cols_of(p, k)) <= SDTW_LIMIT
 
 
 # A series in one lane, or in all of them: `count` points, the last one repeated, and SDTW_BEYOND more on both sides.

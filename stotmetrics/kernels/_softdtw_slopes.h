@@ -25,7 +25,6 @@ SIMD_INLINE void SIMD(sdtw_slopes_row)(
     const SIMD(sdtw_slopes_room) *s, ptrdiff_t d, ptrdiff_t i, ptrdiff_t m, const int keep, const int expect
 ) {
     const SIMD(sdtw_cell) none = {SIMD(all)(0.0), SIMD(all)(SDTW_NONE)};
-    const simd_vec magic = SIMD(all)(SDTW_MAGIC);
     const double *x = s->x + i * d * SDTW_LANES, *y = s->y;
     SIMD(sdtw_cell) left = none, diagonal = none, up;
     simd_vec cost = SIMD(all)(0.0), cost_diagonal = cost;
@@ -33,14 +32,13 @@ SIMD_INLINE void SIMD(sdtw_slopes_row)(
     if (i == 0) diagonal = (SIMD(sdtw_cell)){SIMD(all)(1.0), SIMD(all)(0.0)};
     for (ptrdiff_t j = 0; j < m; j++, y += d * SDTW_LANES) {
         const simd_vec c = SIMD(sdtw_lane_cost)(x, y, d);
-        const simd_vec k = SIMD_FMA(c, s->scale, magic) - magic;
-        const simd_vec factor = SIMD(exp2)(SIMD_FMA(-c, s->scale, k));
+        const SIMD(sdtw_power) power = SIMD(sdtw_power_of)(c, s->scale);
         up = s->row[j];
         const simd_vec top = SIMD_MAX(SIMD_MAX(up.e, diagonal.e), left.e), base = top - SIMD(all)(SDTW_BASE);
         simd_vec before = left.m * SIMD(sdtw_shift)(left.e, base), above = up.m * SIMD(sdtw_shift)(up.e, base);
         simd_vec aslant = diagonal.m * SIMD(sdtw_shift)(diagonal.e, base);
         const simd_vec sum = before + above + aslant, unit = 1.0 / sum;
-        left = (SIMD(sdtw_cell)){sum * factor, top - k};
+        left = (SIMD(sdtw_cell)){sum * power.factor, SIMD(sdtw_fallen)(top, power)};
         /* Two diagonals in a row: a diagonal step jumps over one. */
         if ((i + j) % SDTW_CLEAN <= 1) SIMD(sdtw_tidy)(&left);
         s->row[j] = left;

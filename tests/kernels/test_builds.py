@@ -181,8 +181,8 @@ def test_a_build_that_the_processor_lacks_is_never_exchanged_in_silence(build: s
 )
 @pytest.mark.parametrize("radius", [-1, 3])
 @pytest.mark.parametrize("gamma", [0.0, 0.01, 1.0])
-def test_wide_vectors_give_the_alignments_of_narrow_ones_to_the_last_bit(radius: int, gamma: float) -> None:
-    """Lanes do not meet, and both builds fuse products with sums."""
+def test_wide_vectors_give_the_alignments_of_narrow_ones(radius: int, gamma: float) -> None:
+    """Lanes do not meet. Hard DTW rounds alike in both builds; soft-DTW has another exponential in the wide one."""
     rng = np.random.default_rng(5)
     X = [rng.normal(size=(n, 2)).cumsum(0) for n in (30, 41, 41, 64, 65, 130, 130, 131, 131, 131)]
     at = np.cumsum([0, *map(len, X)], dtype=np.intp)
@@ -196,7 +196,7 @@ def test_wide_vectors_give_the_alignments_of_narrow_ones_to_the_last_bit(radius:
     finally:
         _cpu.use_build(before)
     for narrow, wide in zip(*numbers, strict=True):
-        np.testing.assert_array_equal(wide, narrow)
+        np.testing.assert_allclose(wide, narrow, rtol=0.0 if gamma == 0.0 else 1e-13, atol=1e-13 * gamma)
 
 
 def test_only_one_header_names_a_processor() -> None:
