@@ -3,10 +3,15 @@
 ``pytest tests/benchmarks/test_tslearn_patch.py --benchmark-only``; each pair of rows is one call.
 """
 
+import warnings
+
 import numpy as np
 import pytest
 
-pytest.importorskip("tslearn", minversion="0.10")
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it misses h5py, at import
+    pytest.importorskip("tslearn", minversion="0.10")
+    pytest.importorskip("tslearn.clustering")
 import tslearn.barycenters
 import tslearn.clustering
 import tslearn.metrics
@@ -26,6 +31,7 @@ def walks(n=N, seed=0):
 
 
 X, Y = walks(), walks(20, seed=1)
+MANY = walks(200)
 LABELS = np.arange(N) % 2
 
 
@@ -54,6 +60,7 @@ CALLS = {
     "soft_dtw_alignment": lambda: tslearn.metrics.soft_dtw_alignment(X[0], X[1])[0],
     "SoftDTW.compute and grad": gradient,
     "cdist_dtw": lambda: tslearn.metrics.cdist_dtw(X),
+    "cdist_dtw, 200 series": lambda: tslearn.metrics.cdist_dtw(MANY),
     "cdist_soft_dtw": lambda: tslearn.metrics.cdist_soft_dtw(X),
     "softdtw_barycenter, 10 steps": lambda: tslearn.barycenters.softdtw_barycenter(X, max_iter=10),
     "k-means of softdtw": means,
