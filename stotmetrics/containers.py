@@ -49,6 +49,8 @@ class Content:
     dated: bool = False
     # Whether the container itself said which axis is time.
     axes_named: bool = False
+    # What it calls its channels, if it does.
+    channels: tuple[Any, ...] = ()
 
 
 def content_of(x: Any, name: str) -> Content:
@@ -121,12 +123,12 @@ def is_frame(x: Any) -> bool:
     return not _is_lazy(x) and hasattr(x, "columns") and (hasattr(x, "to_numpy") or hasattr(x, "column_names"))
 
 
-def times_of(x: Any, name: str) -> FloatArray:
-    """Times as float64: dates and durations become seconds from the first."""
+def times_of(x: Any, name: str) -> tuple[FloatArray, bool]:
+    """Times as float64, and whether they were dates or durations, which become seconds from the first."""
     if isinstance(x, Iterator) or _is_view(x):
         x = list(x)
     array = _stamps(x)
-    return real_array(x, name, InvalidSeriesError) if array is None else _seconds(array, name)
+    return (real_array(x, name, InvalidSeriesError), False) if array is None else (_seconds(array, name), True)
 
 
 def _from_frame(frame: Any, name: str) -> Content:
@@ -156,7 +158,7 @@ def _from_frame(frame: Any, name: str) -> Content:
     checked = [
         real_array(column, f"column {key!r} of {name}", InvalidSeriesError) for key, column in zip(names, columns)
     ]
-    return Content(np.stack(checked, axis=1), *index)
+    return Content(np.stack(checked, axis=1), *index, channels=tuple(names))
 
 
 def _from_column(column: Any, name: str) -> Content:
@@ -338,7 +340,10 @@ def _from_labelled_array(x: Any, name: str) -> Content:
     times, dated = None, False
     if time is not None and time in x.coords:
         times, dated = index_times(x.coords[time], f"coordinate {time!r} of {name}")
-    return Content(np.asarray(ordered.to_numpy()), times, dated, axes_named=len(dims) > 1)
+    others = [dim for dim in dims if dim != time]
+    named = len(others) == 1 and others[0] in x.coords
+    channels = tuple(np.asarray(x.coords[others[0]].to_numpy()).tolist()) if named else ()
+    return Content(np.asarray(ordered.to_numpy()), times, dated, len(dims) > 1, channels)
 
 
 def _instances_of_labelled_array(X: Any, name: str) -> list[Any]:

@@ -128,12 +128,19 @@ class Doubts:
     tall : bool
         It came as an array with more rows than columns, and more than one: a metric of sample paths asks whether its
         rows are times.
+    dated : bool
+        Its times were dates or durations, which are seconds now: beside a series without times, which count rows, a
+        metric of times says so.
+    channels : tuple
+        What its table called its channels: beside those of another they stand at the same places.
     """
 
     axes_assumed: bool = False
     times_of_index: bool = False
     even_numbers: bool = False
     tall: bool = False
+    dated: bool = False
+    channels: tuple[Any, ...] = ()
 
 
 NO_DOUBTS = Doubts()
@@ -227,11 +234,15 @@ def read_series(
     values = contiguous(array.reshape(array.shape[0], -1))
     length = values.shape[0]
     doubts = NO_DOUBTS if stated or content.axes_named else doubts_of(array.shape)
-    indexed = times is None and content.times is not None
+    if len(content.channels) > 1:
+        doubts = replace(doubts, channels=content.channels)
+    indexed, dated = times is None and content.times is not None, content.dated
     if times is not None:
-        times = containers.times_of(times, f"times of {name}")
+        times, dated = containers.times_of(times, f"times of {name}")
     elif indexed:
         times = content.times
+    if dated:
+        doubts = replace(doubts, dated=True)
     kept = _complete_rows(values, name) if missing == "drop" else None
     if kept is not None and kept[: kept.sum()].all():
         values, kept = values[: kept.sum()], None  # what is missing at the end leaves no hole
@@ -263,13 +274,31 @@ def doubts_of(shape: tuple[int, ...]) -> Doubts:
 
 
 def same_channels(x: Series, y: Series, x_name: str, y_name: str) -> None:
-    """Refuse two series with different numbers of channels, or frames of different shapes."""
+    """Refuse two series with different numbers of channels, in another order, or frames of different shapes."""
     if x.dim != y.dim or (x.frame_shape and y.frame_shape and x.frame_shape != y.frame_shape):
         raise InvalidSeriesError(
             f"{x_name} and {y_name} must have the same number of channels; "
             f"got {x.frame_shape or x.dim} and {y.frame_shape or y.dim}"
             + ("; pass x.T where arrays are (channels, time)" if len(x) == len(y) == 1 else "")
         )
+    _same_order(x.doubts.channels, y.doubts.channels, x_name, y_name)
+
+
+def _same_order(ours: tuple[Any, ...], theirs: tuple[Any, ...], x_name: str, y_name: str) -> None:
+    """Refuse two series whose tables name their channels, if a name that both know stands at different places."""
+    if ours == theirs or not ours or not theirs or len({*ours}) < len(ours) or len({*theirs}) < len(theirs):
+        return
+    moved = [name for k, name in enumerate(theirs) if name in ours and ours.index(name) != k]
+    if moved:
+        raise InvalidSeriesError(
+            f"{x_name} and {y_name} must have their channels in the same order; got {_listed(ours)} and "
+            f"{_listed(theirs)}; reorder them by name, or pass to_numpy() of both if {moved[0]!r} is not one thing"
+        )
+
+
+def _listed(channels: tuple[Any, ...]) -> str:
+    shown = ", ".join(map(repr, channels[:6]))
+    return f"({shown}, ...)" if len(channels) > 6 else f"({shown})"
 
 
 def make_series(

@@ -455,3 +455,56 @@ def test_a_sparse_array_is_refused_as_a_series_too(kind):
     sparse = pytest.importorskip("scipy.sparse").eye_array(3, format=kind)
     with pytest.raises(InvalidSeriesError, match="must be a dense array; got a sparse one"):
         stotmetrics.as_series(sparse)
+
+
+def channels_of(kind, names):
+    """A series of two named channels, the values of a channel in its name, in a container of some kind."""
+    columns = {name: np.arange(4.0) * (1 + ord(name)) for name in names}
+    if kind == "xarray":
+        xr = pytest.importorskip("xarray")
+        values = np.stack(list(columns.values()), axis=1)
+        return xr.DataArray(values, dims=("time", "channel"), coords={"channel": list(names)})
+    module = pytest.importorskip({"pandas": "pandas", "polars": "polars", "arrow": "pyarrow"}[kind])
+    return module.table(columns) if kind == "arrow" else module.DataFrame(columns)
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars", "arrow", "xarray"])
+def test_channels_in_another_order_are_refused(kind):
+    x, y = channels_of(kind, "ab"), channels_of(kind, "ba")
+    assert stotmetrics.dtw(x, x) == 0.0
+    calls = {
+        "x and y": lambda: stotmetrics.dtw(x, y),
+        r"X\[0\] and X\[2\]": lambda: stotmetrics.pairwise([x, x, y], metric="dtw"),
+        r"X_query\[0\] and X_train\[0\]": lambda: stotmetrics.kneighbors([x], [y], "dtw"),
+        r"X\[0\] and X\[1\]": lambda: stotmetrics.barycenter([x, y], metric="softdtw"),
+    }
+    for names, call in calls.items():
+        with pytest.raises(InvalidSeriesError, match=f"{names} must have their channels in the same order"):
+            call()
+    with pytest.raises(InvalidSeriesError, match="same order"):
+        stotmetrics.NeighborIndex([x], "dtw").kneighbors([y])
+
+
+def test_channels_of_other_names_or_of_one_name_are_compared_as_they_stand(pd):
+    x = channels_of("pandas", "ab")
+    assert stotmetrics.dtw(x, channels_of("pandas", "cd")) > 0.0
+    assert stotmetrics.dtw(x, x.to_numpy()) == 0.0
+    twice = pd.DataFrame(x.to_numpy(), columns=["a", "a"])
+    assert stotmetrics.dtw(twice, x) == 0.0
+
+
+def test_dates_beside_a_series_without_times_are_told_where_their_unit_matters(pd):
+    x = np.array([0.0, 1.0, 3.0])
+    dated = pd.Series(x, index=pd.date_range("2020-01-01", periods=3))
+    for other in (dated, stotmetrics.as_series(x, times=[0.0, 86400.0, 172800.0])):
+        stotmetrics.tiot(dated, other, standardize=False)
+    assert stotmetrics.tiot(dated, x) == 0.0
+    calls = [
+        lambda: stotmetrics.tiot(dated, x, standardize=False),
+        lambda: stotmetrics.pairwise([x, dated], metric="taot", standardize=False),
+        lambda: stotmetrics.kneighbors([dated], [x], "tiot", standardize=False),
+        lambda: stotmetrics.tiot(stotmetrics.as_series(x, times=dated.index), x, standardize=False),
+    ]
+    for call in calls:
+        with pytest.warns(AxisWarning, match="times that come from dates, in seconds"):
+            call()

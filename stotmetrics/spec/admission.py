@@ -77,6 +77,13 @@ def warn_of_doubts(series: Sequence[Series], traits: Traits, metric: str) -> Non
             "pass x.to_numpy() to say so, or take a metric that uses times, such as tiot",
             AxisWarning,
         )
+    counts = traits.uses_times and not traits.unit_free and not all(member.has_times for member in series)
+    if counts and any(doubt.dated for doubt in doubts):
+        warn_user(
+            f"{metric} compares times that come from dates, in seconds, with those of a series without any, which are "
+            "0, 1, 2, ...; give all of them times, as in as_series(x, times=...), or none, as in x.to_numpy()",
+            AxisWarning,
+        )
 
 
 def check_pair(x: Series, y: Series, traits: Traits, metric: str, x_name: str = "x", y_name: str = "y") -> None:
