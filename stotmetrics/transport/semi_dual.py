@@ -1,0 +1,145 @@
+"""The dual of entropic transport in (g, w) alone, and Newton's method for its maximum.
+
+The best f for a g is a soft minimum: with it every row of the plan has its mass, and the dual
+``<b, g> - epsilon sum_i a_i log sum_j b_j exp((g_j - C_ij) / epsilon)`` is finite whatever g is. Its second derivative is
+``-(diag(c) - P' diag(1 / a) P) / epsilon`` with c the sums of the columns, never to be stored: steps are solved by
+conjugate gradients. They are damped (Levenberg, Marquardt), the more the farther the columns are from their masses: a
+bare step may be a million times too long where parts of a nearly sparse plan hardly touch.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from ..arrays import FloatArray
+
+# A step that gains less than this share of what its slope promises is taken back; one that gains more than the other
+# share could have been longer. A quadratic would gain half of it.
+LEAST, EASY = 1e-3, 0.3
+# Damping at columns that are all wrong, the most there may be, and the factors by which it rises and falls.
+FIRST, MOST, HARDER, EASIER = 0.1, 1e8, 10.0, 0.2
+# Below this times epsilon a gain drowns in the rounding of the dual, and no step can gain more than below that.
+DROWNED, NOTHING = 1e-7, 1e-22
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Where a dual has been evaluated: the plan's column sums and what a step in w needs."""
+
+    g: FloatArray
+    w: float
+    dual: float
+    columns: FloatArray
+    products: FloatArray
+    slope: float
+    curvature: float
+    rows: FloatArray
+    """What tells the rows of the plan: their exponents, or their entries."""
+
+    def violation(self, b: FloatArray) -> float:
+        """Chi-square between the column sums and their masses."""
+        return float(((b - self.columns) ** 2 / np.maximum(b, self.columns)).sum())
+
+
+class Dual(Protocol):
+    """A dual to be maximised, of all cells or of some."""
+
+    b: FloatArray
+    epsilon: float
+
+    def evaluate(self, g: FloatArray, w: float) -> Point:
+        """The dual with all that a step needs."""
+
+    def normal(self, point: Point) -> tuple[Callable[[FloatArray], FloatArray], FloatArray]:
+        """``V -> P' diag(1 / a) P V`` for the rows of V, and the diagonal of that matrix as far as it is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How far an ascent goes: to a gain in units of epsilon, so many steps or one, and no farther than ``reach`` epsilon."""
+
+    goal: float
+    steps: int
+    reach: float = np.inf
+    rtol: float = 1e-2
+    products: int = 1000
+    once: bool = False
+
+
+def ascend(dual: Dual, point: Point, effort: Effort) -> tuple[Point, int, bool]:
+    """Newton steps from a point: (the last point, how many, whether the goal is reached)."""
+    start, damping, last = point, FIRST, np.inf
+    for step in range(effort.steps):
+        to, gain = newton(dual, point, damping * min(point.violation(dual.b), 1.0), effort)
+        gained = to.dual - point.dual
+        drowned = 0.0 <= gain < DROWNED * dual.epsilon and gained >= -1e-12 * (1.0 + abs(point.dual))
+        if not (gain >= 0.0 and gained >= LEAST * gain or drowned):
+            damping *= HARDER
+            if damping > MOST:
+                return point, step + 1, False
+            continue
+        if gained > (1.0 - EASY) * gain or drowned:
+            damping *= EASIER
+        point = to
+        if gain < effort.goal * dual.epsilon or (drowned and gain >= 0.5 * last):
+            return point, step + 1, True
+        last = gain if drowned else np.inf
+        if effort.once or np.ptp(point.g - start.g) > effort.reach * dual.epsilon:
+            return point, step + 1, False
+    return point, effort.steps, False
+
+
+def newton(dual: Dual, point: Point, damping: float, effort: Effort) -> tuple[Point, float]:
+    """A damped step with w kept in [0, 1], and what its slope promises."""
+    epsilon, right, q = dual.epsilon, dual.b - point.columns, point.products
+    apply, diagonal = dual.normal(point)
+    whole = point.columns + damping * np.maximum(point.columns, dual.b)
+    z = conjugate_gradients(
+        lambda v: whole * v - apply(v),
+        np.maximum(whole - diagonal, 1e-16 * whole),
+        np.stack([right, q]),
+        effort.rtol,
+        effort.products,
+    )
+    top = point.slope - float(q @ z[0])
+    bottom = (1.0 + damping) * point.curvature - float(q @ z[1])
+    w_step = epsilon * top / max(bottom, 1e-14 * point.curvature + 1e-300)
+    w_step = min(max(w_step, -point.w), 1.0 - point.w)
+    g_step = epsilon * z[0] - w_step * z[1]
+    gain = float(right @ g_step) + point.slope * w_step
+    # Farther out a plan of some cells is not to be trusted.
+    longest = float(np.ptp(g_step)) / epsilon
+    share = min(1.0, effort.reach / longest) if longest > 0.0 else 1.0
+    return dual.evaluate(point.g + share * g_step, min(max(point.w + share * w_step, 0.0), 1.0)), share * gain
+
+
+def sweep(dual: Dual, point: Point) -> Point:
+    """Give the columns their masses: never a loss."""
+    return dual.evaluate(point.g + dual.epsilon * np.log(dual.b / point.columns), point.w)
+
+
+def conjugate_gradients(
+    apply: Callable[[FloatArray], FloatArray], diagonal: FloatArray, right: FloatArray, rtol: float, most: int
+) -> FloatArray:
+    """Solve for each row of ``right``, whatever has been reached after so many products."""
+    z, residual, along = np.zeros_like(right), right.copy(), right / diagonal
+    weight = (residual * along).sum(axis=1)
+    target = rtol**2 * weight
+    for _ in range(most):
+        active = weight > target
+        if not active.any():
+            break
+        applied = apply(np.ascontiguousarray(along))
+        curvature = (along * applied).sum(axis=1)
+        active &= curvature > 0.0
+        length = np.where(active, weight / np.where(active, curvature, 1.0), 0.0)[:, None]
+        z += length * along
+        residual -= length * applied
+        turned = residual / diagonal
+        fresh = (residual * turned).sum(axis=1)
+        turn = np.where(active, fresh / np.where(active, weight, 1.0), 0.0)[:, None]
+        along = np.where(active[:, None], turned + turn * along, 0.0)
+        weight = np.where(active, fresh, 0.0)
+    return z
