@@ -5,7 +5,7 @@ finer than the thinned series are. From there epsilon falls to where it is asked
 works on the entries of the plan that matter, which are few; at a large one on products with the whole plan, row by row.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from ..kernels._entropic import Workspace, certificate
 from ..kernels._matrixfree import Plan
 from .near_plan import NearPlan
 from .point_clouds import Cloud, powers
-from .semi_dual import Effort, Point, ascend, sweep
+from .semi_dual import Effort, Point, ascend, conjugate_gradients, sweep
 
 # The thinned series have about this many atoms. They serve from so many times what the atoms left out cost to move
 # there; from there epsilon falls by this factor.
@@ -66,14 +66,14 @@ class WholePlan:
         """The potentials of the rows."""
         return self.epsilon * (alpha - np.log(self.x.weights))
 
-    def normal(self, point: Point) -> tuple[Callable[[FloatArray], FloatArray], FloatArray]:
-        """``V -> P' diag(1 / a) P V``, one pass each; its diagonal would take another, and counts as zero."""
+    def solve(self, point: Point, diagonal: FloatArray, right: FloatArray, rtol: float) -> FloatArray:
+        """Solve the equations of a step by conjugate gradients, each product a pass over all cells."""
         alpha, beta = self.exponents(point)
 
         def apply(v: FloatArray) -> FloatArray:
-            return self.plan.products(alpha, beta, point.w, self.epsilon, self.x.weights, v)
+            return diagonal * v - self.plan.products(alpha, beta, point.w, self.epsilon, self.x.weights, v)
 
-        return apply, np.zeros_like(beta)
+        return conjugate_gradients(apply, diagonal, right, rtol, PRODUCTS)
 
     def near(self, point: Point, depth: float, most: int) -> NearPlan | None:
         """The entries that matter, if there are no more than ``most``."""
@@ -196,7 +196,7 @@ def advance(whole: WholePlan, point: Point, left: int, goal: float) -> tuple[Poi
         if near is not None:
             to, count, reached = ascend(near, near.evaluate(point.g, point.w), Effort(goal, left, reach))
             return back(whole, point, to), count, reached
-    return ascend(whole, point, Effort(goal, left, once=True, rtol=RTOL, products=PRODUCTS))
+    return ascend(whole, point, Effort(goal, left, once=True, rtol=RTOL))
 
 
 def back(whole: WholePlan, point: Point, to: Point) -> Point:

@@ -7,19 +7,20 @@ factor, without their costs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..arrays import FloatArray, IntArray
-from .semi_dual import Point
+from .semi_dual import Point, conjugate_gradients
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 # Entries below this share of their row take no part in products.
 SHARE = 1e-16
+# So many entries a row, and so many a column of the equations, have sparse factors; else so many products solve them.
+FEW, MANY, PRODUCTS = 30, 80, 300
 
 
 class NearPlan:
@@ -58,15 +59,39 @@ class NearPlan:
             g, w, dual, columns, self.column_sums(moved), float(self.a @ mean), float(moved @ off), entries
         )
 
-    def normal(self, point: Point) -> tuple[Callable[[FloatArray], FloatArray], FloatArray]:
-        """``V -> P' diag(1 / a) P V`` for the rows of V, and the diagonal of that matrix."""
-        from scipy.sparse import csr_matrix  # longer to import than a distance may take
+    def solve(self, point: Point, diagonal: FloatArray, right: FloatArray, rtol: float) -> FloatArray:
+        """Solve the equations of a step: by factors where they stay sparse, else by conjugate gradients."""
+        from scipy.sparse import diags_array  # longer to import than a distance may take
+
+        half = self.half(point)
+        normal = half.T @ half if half.nnz <= FEW * half.shape[0] else None
+        if normal is not None and normal.nnz <= MANY * half.shape[1]:
+            return solve_sparse(diags_array(diagonal, format="csc") - normal, right)
+        turned = half.T.tocsr()
+        own = np.bincount(half.indices, half.data**2, half.shape[1])
+        return conjugate_gradients(
+            lambda v: diagonal * v - np.stack([turned @ (half @ row) for row in v]),
+            np.maximum(diagonal - own, 1e-16 * diagonal),
+            right,
+            rtol,
+            PRODUCTS,
+        )
+
+    def half(self, point: Point) -> csr_matrix:
+        """The plan with its rows divided by the roots of their masses."""
+        from scipy.sparse import csr_matrix
 
         kept = point.rows > SHARE * self.a[self.rows]
         starts = np.concatenate([[0], np.cumsum(kept)])[self.starts]
-        # Rows are divided by the roots of their masses: then it is a matrix times its transpose.
         values = point.rows[kept] / np.sqrt(self.a)[self.rows[kept]]
-        plan = csr_matrix((values, self.columns[kept], starts), shape=self.shape)
-        turned = plan.T.tocsr()
-        diagonal = np.bincount(plan.indices, values**2, self.shape[1])
-        return lambda v: np.stack([turned @ (plan @ row) for row in v]), diagonal
+        return csr_matrix((values, self.columns[kept], starts), shape=self.shape)
+
+
+def solve_sparse(matrix: Any, right: FloatArray) -> FloatArray:
+    """Solve with a symmetric positive definite matrix; the order of elimination keeps its factors sparse."""
+    from scipy.sparse.linalg import splu
+
+    factors = splu(
+        matrix.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
+    )
+    return np.ascontiguousarray(factors.solve(np.ascontiguousarray(right.T)).T)

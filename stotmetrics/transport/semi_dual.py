@@ -15,11 +15,12 @@ import numpy as np
 
 from ..arrays import FloatArray
 
-# A step that gains less than this share of what its slope promises is taken back; one that gains more than the other
-# share could have been longer. A quadratic would gain half of it.
-LEAST, EASY = 1e-3, 0.3
-# Damping at columns that are all wrong, the most there may be, and the factors by which it rises and falls.
-FIRST, MOST, HARDER, EASIER = 0.1, 1e8, 10.0, 0.2
+# A step that gains less than this share of what its slope promises is taken back, and the damping rises by a factor. Of
+# what a quadratic promises half is gained: where it is less the damping rises too, where it is more it falls.
+LEAST, HARDER = 1e-3, 10.0
+POOR, HARD, GOOD, EASIER = 0.25, 3.0, 0.7, 0.2
+# Damping at columns that are all wrong, and the most there may be.
+FIRST, MOST = 0.1, 1e8
 # Below this times epsilon a gain drowns in the rounding of the dual, and no step can gain more than below that.
 DROWNED, NOTHING = 1e-7, 1e-22
 
@@ -39,8 +40,8 @@ class Point:
     """What tells the rows of the plan: their exponents, or their entries."""
 
     def violation(self, b: FloatArray) -> float:
-        """Chi-square between the column sums and their masses."""
-        return float(((b - self.columns) ** 2 / np.maximum(b, self.columns)).sum())
+        """How far the column sums are from their masses: the root of chi-square."""
+        return float(np.sqrt(((b - self.columns) ** 2 / np.maximum(b, self.columns)).sum()))
 
 
 class Dual(Protocol):
@@ -52,8 +53,8 @@ class Dual(Protocol):
     def evaluate(self, g: FloatArray, w: float) -> Point:
         """The dual with all that a step needs."""
 
-    def normal(self, point: Point) -> tuple[Callable[[FloatArray], FloatArray], FloatArray]:
-        """``V -> P' diag(1 / a) P V`` for the rows of V, and the diagonal of that matrix as far as it is known."""
+    def solve(self, point: Point, diagonal: FloatArray, right: FloatArray, rtol: float) -> FloatArray:
+        """Solve ``(diag(diagonal) - P' diag(1 / a) P) z = right`` for each row of ``right``, more or less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,6 @@ class Effort:
     steps: int
     reach: float = np.inf
     rtol: float = 1e-2
-    products: int = 1000
     once: bool = False
 
 
@@ -80,8 +80,8 @@ def ascend(dual: Dual, point: Point, effort: Effort) -> tuple[Point, int, bool]:
             if damping > MOST:
                 return point, step + 1, False
             continue
-        if gained > (1.0 - EASY) * gain or drowned:
-            damping *= EASIER
+        if not drowned:
+            damping *= HARD if gained < POOR * gain else EASIER if gained > GOOD * gain else 1.0
         point = to
         if gain < effort.goal * dual.epsilon or (drowned and gain >= 0.5 * last):
             return point, step + 1, True
@@ -94,15 +94,8 @@ def ascend(dual: Dual, point: Point, effort: Effort) -> tuple[Point, int, bool]:
 def newton(dual: Dual, point: Point, damping: float, effort: Effort) -> tuple[Point, float]:
     """A damped step with w kept in [0, 1], and what its slope promises."""
     epsilon, right, q = dual.epsilon, dual.b - point.columns, point.products
-    apply, diagonal = dual.normal(point)
-    whole = point.columns + damping * np.maximum(point.columns, dual.b)
-    z = conjugate_gradients(
-        lambda v: whole * v - apply(v),
-        np.maximum(whole - diagonal, 1e-16 * whole),
-        np.stack([right, q]),
-        effort.rtol,
-        effort.products,
-    )
+    diagonal = point.columns + damping * np.maximum(point.columns, dual.b)
+    z = dual.solve(point, diagonal, np.stack([right, q]), effort.rtol)
     top = point.slope - float(q @ z[0])
     bottom = (1.0 + damping) * point.curvature - float(q @ z[1])
     w_step = epsilon * top / max(bottom, 1e-14 * point.curvature + 1e-300)
@@ -123,7 +116,7 @@ def sweep(dual: Dual, point: Point) -> Point:
 def conjugate_gradients(
     apply: Callable[[FloatArray], FloatArray], diagonal: FloatArray, right: FloatArray, rtol: float, most: int
 ) -> FloatArray:
-    """Solve for each row of ``right``, whatever has been reached after so many products."""
+    """Solve for each row of ``right``, whatever has been reached after so many products; with a diagonal beside it."""
     z, residual, along = np.zeros_like(right), right.copy(), right / diagonal
     weight = (residual * along).sum(axis=1)
     target = rtol**2 * weight
