@@ -130,21 +130,32 @@ cdef class Plan:
         return np.asarray(back)
 
     def costs(
-        self, const double[::1] alpha, const double[::1] beta, double w, double epsilon, const double[::1] rest
+        self, const double[::1] a, const double[::1] beta, double w, double epsilon, const double[::1] share,
+        const double[::1] rest
     ):
-        """Row by row: sum of P, <A, P>, <B, P>, and the sums of rest_j A_ij and of rest_j B_ij; shape (5, n)."""
-        cdef Py_ssize_t n = self.x.shape[0], i, left = SLICE
+        """Row by row, of the plan whose rows have the masses a, so much of each column: its sum, <A, P>, <B, P>.
+
+        Then the sums of rest_j A_ij and of rest_j B_ij; shape (5, n).
+        """
+        cdef Py_ssize_t n = self.x.shape[0], i, j, left = SLICE
         cdef int m = <int>self.y.shape[0], one = 1
-        cdef double wa = w / epsilon, wb = (1.0 - w) / epsilon
+        cdef double wa = w / epsilon, wb = (1.0 - w) / epsilon, mass
         cdef double[:, ::1] out = np.empty((5, n))
         cdef double *A = &self.rows[0, 0]
         cdef double *B = &self.rows[1, 0]
         cdef double *P = &self.rows[2, 0]
+        cdef soft_sums sums
         with nogil:
             for i in range(n):
                 if turn(&left, ROW * self.y.shape[0]):
                     break
-                out[0, i] = self.row(i, alpha[i], &beta[0], wa, wb)
+                self.costs_of(i)
+                soft_row(A, B, &beta[0], a[i], wa, wb, m, P, &self.rows[3, 0], &self.rows[4, 0], &sums)
+                mass = 0.0
+                for j in range(m):
+                    P[j] *= share[j]
+                    mass += P[j]
+                out[0, i] = mass
                 out[1, i] = ddot(&m, A, &one, P, &one)
                 out[2, i] = ddot(&m, B, &one, P, &one)
                 out[3, i] = ddot(&m, A, &one, <double *>&rest[0], &one)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import FloatArray, IntArray
+from ..kernels import _transport as transport
 from ..kernels._entropic import Workspace, certificate
 from ..kernels._matrixfree import Plan
 from .near_plan import NearPlan
@@ -23,11 +24,11 @@ COARSE, GRAIN, FACTOR = 400, 2.0, 4.0
 
 # Entries of a plan may be kept down to exp(-depth) of their row, and then potentials move so many epsilon, if there are
 # no more than so many: about 90 bytes each. The whole plan takes fewer products a step, each as dear as an evaluation.
-KEPT = ((150.0, 50.0, 2**20), (36.0, 10.0, 2**21))
+KEPT = ((300.0, 120.0, 2**20), (100.0, 30.0, 2**20), (36.0, 10.0, 2**21))
 PRODUCTS, RTOL = 100, 1e-3
 
 # What a Newton step may still gain, in units of epsilon, before epsilon falls; and at the end.
-INNER, LAST = 0.1, 1e-20
+INNER, LAST = 1e-4, 1e-20
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class WholePlan:
         def apply(v: FloatArray) -> FloatArray:
             return diagonal * v - self.plan.products(alpha, beta, point.w, self.epsilon, self.x.weights, v)
 
-        return conjugate_gradients(apply, diagonal, right, rtol, PRODUCTS)
+        return conjugate_gradients(apply, diagonal, right, rtol, PRODUCTS)[0]
 
     def near(self, point: Point, depth: float, most: int) -> NearPlan | None:
         """The entries that matter, if there are no more than ``most``."""
@@ -101,9 +102,7 @@ class WholePlan:
         alpha, beta = self.exponents(point)
         v = np.minimum(1.0, b / point.columns)
         rest_b = np.maximum(b - v * point.columns, 0.0)
-        mass, of_a, of_b, rest_times_a, rest_times_b = self.plan.costs(
-            alpha, beta + np.log(v), point.w, epsilon, rest_b
-        )
+        mass, of_a, of_b, rest_times_a, rest_times_b = self.plan.costs(a, beta, point.w, epsilon, v, rest_b)
         rest_a, rest = np.maximum(a - mass, 0.0), float(rest_b.sum())
         entropy = float(mass @ self.f(alpha) + (v * point.columns) @ (point.g + epsilon * np.log(v)))
         for left, whole in ((rest_a, a), (rest_b, b)) if rest > 0 else ():
@@ -130,24 +129,19 @@ class LongProblem:
         self.x, self.y, self.p, self.epsilon = x, y, p, epsilon
 
     def solve(self, tol: float, max_iter: int) -> Solution:
-        """Follow the maximiser down to epsilon, there until the certified gap is reached."""
-        coarse = Coarse(self.x, self.y, self.p)
-        first, *finer = self.stages(coarse.grain)
-        g, w = coarse.potentials(first, max_iter)
-        whole = WholePlan(self.x, self.y, self.p, first)
-        point, left = sweep(whole, whole.evaluate(g, w)), max_iter
-        for epsilon in finer:
-            point, left = climb(whole, point, left)
-            whole = WholePlan(self.x, self.y, self.p, epsilon)
-            point = sweep(whole, whole.evaluate(point.g, point.w))
-        point, left, value, gap = finish(whole, point, left, tol)
+        """Newton steps from near the saddle point until the certified gap is reached."""
+        whole = WholePlan(self.x, self.y, self.p, self.epsilon)
+        g, w = self.start(max_iter)
+        point, left, value, gap = finish(whole, sweep(whole, whole.evaluate(g, w)), max_iter, tol)
         status = int(gap > allowed(tol, point.dual, self.epsilon))
         return Solution(status, value, point.dual, gap, point.w, max_iter - left, whole.f(point.rows), point.g)
 
-    def stages(self, grain: float) -> list[float]:
-        """From an epsilon that thinned series can tell down to the one that is asked for, by equal factors."""
-        count = max(0, int(np.ceil(np.log(GRAIN * grain / self.epsilon) / np.log(FACTOR)))) if grain > 0.0 else 0
-        return [self.epsilon * FACTOR**k for k in range(count, -1, -1)]
+    def start(self, max_iter: int) -> tuple[FloatArray, float]:
+        """(g, w) of the thinned problem, or without epsilon where the thinned series cannot tell it."""
+        coarse = Coarse(self.x, self.y, self.p)
+        if self.epsilon >= GRAIN * coarse.grain:
+            return coarse.potentials(self.epsilon, max_iter)
+        return exact(self.x, self.y, self.p)
 
     def dense_plan(self, solution: Solution) -> FloatArray:
         """The plan as a matrix, for those who have the memory; its marginals are right to the gap."""
@@ -162,15 +156,6 @@ class LongProblem:
 def allowed(tol: float, dual: float, epsilon: float) -> float:
     """The gap to reach; see the kernel for shorter series."""
     return tol * max(1.0, abs(dual)) + 4e-13 * epsilon
-
-
-def climb(whole: WholePlan, point: Point, left: int) -> tuple[Point, int]:
-    """Near enough to the maximiser to go on at a smaller epsilon: (point, how many steps are left)."""
-    reached = False
-    while left > 0 and not reached:
-        point, count, reached = advance(whole, point, left, INNER)
-        left -= count
-    return point, left
 
 
 def finish(whole: WholePlan, point: Point, left: int, tol: float) -> tuple[Point, int, float, float]:
@@ -208,6 +193,17 @@ def back(whole: WholePlan, point: Point, to: Point) -> Point:
             return there
         share /= 4.0
     return point
+
+
+def exact(x: Cloud, y: Cloud, p: float) -> tuple[FloatArray, float]:
+    """(g, w) of the problem without epsilon: the dual there is no more than epsilon times an entropy below its maximum."""
+    work = transport.Workspace()
+    w = work.tiot(
+        *(x.values, x.times, x.weights, x.order, x.tree),
+        *(y.values, y.times, y.weights, y.order, y.tree),
+        *(x.uniform and y.uniform, p, np.inf),
+    )[3]
+    return work.potentials()[1], w
 
 
 class Coarse:

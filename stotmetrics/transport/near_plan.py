@@ -7,7 +7,7 @@ factor, without their costs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 # Entries below this share of their row take no part in products.
-SHARE = 1e-16
-# So many entries a row, and so many a column of the equations, have sparse factors; else so many products solve them.
-FEW, MANY, PRODUCTS = 30, 80, 300
+SHARE = 1e-12
+# So many entries a row have sparse factors at once; up to so many, factors are worth their time where so many products do
+# not solve the equations; beyond, so many products must do.
+FEW, MANY, SOON, LATE = 15, 130, 80, 300
 
 
 class NearPlan:
@@ -60,13 +61,19 @@ class NearPlan:
         )
 
     def solve(self, point: Point, diagonal: FloatArray, right: FloatArray, rtol: float) -> FloatArray:
-        """Solve the equations of a step: by factors where they stay sparse, else by conjugate gradients."""
-        from scipy.sparse import diags_array  # longer to import than a distance may take
-
+        """Solve the equations of a step: by conjugate gradients where a few do, else by factors if they are sparse."""
         half = self.half(point)
-        normal = half.T @ half if half.nnz <= FEW * half.shape[0] else None
-        if normal is not None and normal.nnz <= MANY * half.shape[1]:
-            return solve_sparse(diags_array(diagonal, format="csc") - normal, right)
+        sparse = half.nnz <= FEW * half.shape[0]
+        if not sparse:
+            z, solved = self.iterate(half, diagonal, right, rtol, SOON if half.nnz <= MANY * half.shape[0] else LATE)
+            if solved or half.nnz > MANY * half.shape[0]:
+                return z
+        return factorise(half, diagonal, right)
+
+    def iterate(
+        self, half: csr_matrix, diagonal: FloatArray, right: FloatArray, rtol: float, most: int
+    ) -> tuple[FloatArray, bool]:
+        """So many products at most: (what they reach, whether it is as asked)."""
         turned = half.T.tocsr()
         own = np.bincount(half.indices, half.data**2, half.shape[1])
         return conjugate_gradients(
@@ -74,7 +81,7 @@ class NearPlan:
             np.maximum(diagonal - own, 1e-16 * diagonal),
             right,
             rtol,
-            PRODUCTS,
+            most,
         )
 
     def half(self, point: Point) -> csr_matrix:
@@ -87,11 +94,11 @@ class NearPlan:
         return csr_matrix((values, self.columns[kept], starts), shape=self.shape)
 
 
-def solve_sparse(matrix: Any, right: FloatArray) -> FloatArray:
-    """Solve with a symmetric positive definite matrix; the order of elimination keeps its factors sparse."""
+def factorise(half: csr_matrix, diagonal: FloatArray, right: FloatArray) -> FloatArray:
+    """Solve with ``diag(diagonal) - half' half``; the order of elimination keeps the factors sparse."""
+    from scipy.sparse import diags_array  # longer to import than a distance may take
     from scipy.sparse.linalg import splu
 
-    factors = splu(
-        matrix.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
-    )
+    matrix = (diags_array(diagonal, format="csc") - half.T @ half).tocsc()
+    factors = splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
     return np.ascontiguousarray(factors.solve(np.ascontiguousarray(right.T)).T)

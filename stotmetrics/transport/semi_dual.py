@@ -19,6 +19,8 @@ from ..arrays import FloatArray
 # what a quadratic promises half is gained: where it is less the damping rises too, where it is more it falls.
 LEAST, HARDER = 1e-3, 10.0
 POOR, HARD, GOOD, EASIER = 0.25, 3.0, 0.7, 0.2
+# A step is made longer while so much of the slope at its start is left, up to so many times.
+STEEP, LONGEST = 0.2, 64.0
 # Damping at columns that are all wrong, and the most there may be.
 FIRST, MOST = 0.1, 1e8
 # Below this times epsilon a gain drowns in the rounding of the dual, and no step can gain more than below that.
@@ -38,6 +40,10 @@ class Point:
     curvature: float
     rows: FloatArray
     """What tells the rows of the plan: their exponents, or their entries."""
+
+    def along(self, b: FloatArray, g_step: FloatArray, w_step: float) -> float:
+        """The slope of the dual along a step."""
+        return float((b - self.columns) @ g_step) + self.slope * w_step
 
     def violation(self, b: FloatArray) -> float:
         """How far the column sums are from their masses: the root of chi-square."""
@@ -80,6 +86,7 @@ def ascend(dual: Dual, point: Point, effort: Effort) -> tuple[Point, int, bool]:
             if damping > MOST:
                 return point, step + 1, False
             continue
+        to = lengthen(dual, point, to, gain, effort.reach)
         if not drowned:
             damping *= HARD if gained < POOR * gain else EASIER if gained > GOOD * gain else 1.0
         point = to
@@ -93,19 +100,38 @@ def ascend(dual: Dual, point: Point, effort: Effort) -> tuple[Point, int, bool]:
 
 def newton(dual: Dual, point: Point, damping: float, effort: Effort) -> tuple[Point, float]:
     """A damped step with w kept in [0, 1], and what its slope promises."""
-    epsilon, right, q = dual.epsilon, dual.b - point.columns, point.products
+    epsilon, q = dual.epsilon, point.products
     diagonal = point.columns + damping * np.maximum(point.columns, dual.b)
-    z = dual.solve(point, diagonal, np.stack([right, q]), effort.rtol)
+    z = dual.solve(point, diagonal, np.stack([dual.b - point.columns, q]), effort.rtol)
     top = point.slope - float(q @ z[0])
     bottom = (1.0 + damping) * point.curvature - float(q @ z[1])
     w_step = epsilon * top / max(bottom, 1e-14 * point.curvature + 1e-300)
     w_step = min(max(w_step, -point.w), 1.0 - point.w)
     g_step = epsilon * z[0] - w_step * z[1]
-    gain = float(right @ g_step) + point.slope * w_step
+    gain = point.along(dual.b, g_step, w_step)
     # Farther out a plan of some cells is not to be trusted.
     longest = float(np.ptp(g_step)) / epsilon
     share = min(1.0, effort.reach / longest) if longest > 0.0 else 1.0
     return dual.evaluate(point.g + share * g_step, min(max(point.w + share * w_step, 0.0), 1.0)), share * gain
+
+
+def lengthen(dual: Dual, point: Point, to: Point, gain: float, reach: float) -> Point:
+    """Go on along a step, twice as far each time, while the dual still rises steeply.
+
+    Where a potential is far too high the dual falls like an exponential, and all of Newton's steps are of one epsilon.
+    """
+    g_step, w_step = to.g - point.g, to.w - point.w
+    size = 1.0
+    while to.along(dual.b, g_step, w_step) > STEEP * gain:
+        size *= 2.0
+        w = point.w + size * w_step
+        if size * np.ptp(g_step) > reach * dual.epsilon or not 0.0 <= w <= 1.0 or size > LONGEST:
+            break
+        further = dual.evaluate(point.g + size * g_step, w)
+        if further.along(dual.b, g_step, w_step) < 0.0:
+            break
+        to = further
+    return to
 
 
 def sweep(dual: Dual, point: Point) -> Point:
@@ -115,15 +141,18 @@ def sweep(dual: Dual, point: Point) -> Point:
 
 def conjugate_gradients(
     apply: Callable[[FloatArray], FloatArray], diagonal: FloatArray, right: FloatArray, rtol: float, most: int
-) -> FloatArray:
-    """Solve for each row of ``right``, whatever has been reached after so many products; with a diagonal beside it."""
+) -> tuple[FloatArray, bool]:
+    """Solve for each row of ``right``: what has been reached after so many products, and whether it is as asked.
+
+    The diagonal makes the steps alike.
+    """
     z, residual, along = np.zeros_like(right), right.copy(), right / diagonal
     weight = (residual * along).sum(axis=1)
     target = rtol**2 * weight
     for _ in range(most):
         active = weight > target
         if not active.any():
-            break
+            return z, True
         applied = apply(np.ascontiguousarray(along))
         curvature = (along * applied).sum(axis=1)
         active &= curvature > 0.0
@@ -135,4 +164,4 @@ def conjugate_gradients(
         turn = np.where(active, fresh / np.where(active, weight, 1.0), 0.0)[:, None]
         along = np.where(active[:, None], turned + turn * along, 0.0)
         weight = np.where(active, fresh, 0.0)
-    return z
+    return z, False
