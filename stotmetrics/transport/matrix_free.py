@@ -1,12 +1,15 @@
 """Entropic TiOT between long series, without storing a matrix.
 
 The potentials of a thinned pair of series extend to all atoms by the condition of optimality, as long as epsilon is not
-finer than the thinned series are. From there epsilon falls to where it is asked for. At a small epsilon Newton's method
-works on the entries of the plan that matter, which are few; at a large one on products with the whole plan, row by row.
+finer than the thinned series are; below, those of exact transport are near. From there Newton's method works on the
+entries of the plan that matter, at a small epsilon few, or on products with the whole plan, made row by row.
 """
+
+from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,21 +17,25 @@ from ..arrays import FloatArray, IntArray
 from ..kernels import _transport as transport
 from ..kernels._entropic import Workspace, certificate
 from ..kernels._matrixfree import Plan
-from .near_plan import NearPlan
+from .near_plan import NearPlan, iterate
 from .point_clouds import Cloud, powers
 from .semi_dual import Effort, Point, ascend, conjugate_gradients, sweep
 
-# The thinned series have about this many atoms. They serve from so many times what the atoms left out cost to move
-# there; from there epsilon falls by this factor.
-COARSE, GRAIN, FACTOR = 400, 2.0, 4.0
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+# The thinned series have about this many atoms. They serve from so many times what the atoms left out cost to move there.
+COARSE, GRAIN = 400, 2.0
 
 # Entries of a plan may be kept down to exp(-depth) of their row, and then potentials move so many epsilon, if there are
-# no more than so many: about 90 bytes each. The whole plan takes fewer products a step, each as dear as an evaluation.
+# no more than so many: about 90 bytes each. Steps over the whole plan need the larger entries alone, 12 bytes each.
 KEPT = ((300.0, 120.0, 2**20), (100.0, 30.0, 2**20), (36.0, 10.0, 2**21))
+LARGER = 16.0, 2**23
+# Products with the whole plan, one evaluation each, that a step may take; and how exactly they solve it.
 PRODUCTS, RTOL = 100, 1e-3
 
-# What a Newton step may still gain, in units of epsilon, before epsilon falls; and at the end.
-INNER, LAST = 1e-4, 1e-20
+# Steps go on until one gains so little, in units of epsilon.
+LAST = 1e-20
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,27 +75,36 @@ class WholePlan:
         return self.epsilon * (alpha - np.log(self.x.weights))
 
     def solve(self, point: Point, diagonal: FloatArray, right: FloatArray, rtol: float) -> FloatArray:
-        """Solve the equations of a step by conjugate gradients, each product a pass over all cells."""
+        """Solve the equations of a step by conjugate gradients: on the larger entries, or with a pass a product."""
+        plan = self.entries(point, *LARGER)
+        if plan is not None:
+            roots = np.repeat(np.sqrt(self.x.weights), np.diff(plan.indptr))
+            plan.data /= roots
+            return iterate(plan, diagonal, right, rtol)
         alpha, beta = self.exponents(point)
 
         def apply(v: FloatArray) -> FloatArray:
             return diagonal * v - self.plan.products(alpha, beta, point.w, self.epsilon, self.x.weights, v)
 
-        return conjugate_gradients(apply, diagonal, right, rtol, PRODUCTS)[0]
+        return conjugate_gradients(apply, diagonal, right, rtol, PRODUCTS)
 
-    def near(self, point: Point, depth: float, most: int) -> NearPlan | None:
-        """The entries that matter, if there are no more than ``most``."""
+    def entries(self, point: Point, depth: float, most: int) -> csr_matrix | None:
+        """The entries down to a depth below their row or column, if there are no more than ``most``."""
         from scipy.sparse import csr_matrix  # longer to import than a distance may take
 
         share, a = np.exp(-depth), self.x.weights
         alpha, beta = self.exponents(point)
         entries = self.plan.sparse(alpha, beta, point.w, self.epsilon, share * a, share * point.columns, most)
-        if entries is None:
+        return None if entries is None else csr_matrix(entries, shape=(self.x.size, self.y.size))
+
+    def near(self, point: Point, depth: float, most: int) -> NearPlan | None:
+        """The problem of the entries that matter, if there are no more than ``most``."""
+        plan = self.entries(point, depth, most)
+        if plan is None:
             return None
-        plan = csr_matrix(entries, shape=(self.x.size, self.y.size))
         rows = np.repeat(np.arange(self.x.size, dtype=np.int32), np.diff(plan.indptr))
         D = self.distances(rows, plan.indices)
-        return NearPlan(plan, D, rows, a, self.b, point, self.epsilon)
+        return NearPlan(plan, D, rows, self.x.weights, self.b, point, self.epsilon)
 
     def distances(self, rows: IntArray, columns: IntArray) -> FloatArray:
         """A - B at some cells."""
@@ -162,7 +178,7 @@ def finish(whole: WholePlan, point: Point, left: int, tol: float) -> tuple[Point
     """Until the gap is reached, or nothing raises the dual: (point, how many steps are left, value, gap)."""
     value, gap = whole.certify(point)
     while left > 0 and gap > allowed(tol, point.dual, whole.epsilon):
-        to, count, _ = advance(whole, point, left, LAST)
+        to, count = advance(whole, point, left)
         left -= count
         if to.dual <= point.dual:
             # Rounding has the last word on the step: sweeps never lose.
@@ -174,14 +190,14 @@ def finish(whole: WholePlan, point: Point, left: int, tol: float) -> tuple[Point
     return point, left, value, gap
 
 
-def advance(whole: WholePlan, point: Point, left: int, goal: float) -> tuple[Point, int, bool]:
-    """Steps on the entries that matter, or one with the whole plan: (point, how many, whether the goal is reached)."""
+def advance(whole: WholePlan, point: Point, left: int) -> tuple[Point, int]:
+    """Steps on the entries that matter, or one with the whole plan: (point, how many)."""
     for depth, reach, most in KEPT:
         near = whole.near(point, depth, most)
         if near is not None:
-            to, count, reached = ascend(near, near.evaluate(point.g, point.w), Effort(goal, left, reach))
-            return back(whole, point, to), count, reached
-    return ascend(whole, point, Effort(goal, left, once=True, rtol=RTOL))
+            to, count = ascend(near, near.evaluate(point.g, point.w), Effort(LAST, left, reach))
+            return back(whole, point, to), count
+    return ascend(whole, point, Effort(LAST, left, once=True, rtol=RTOL))
 
 
 def back(whole: WholePlan, point: Point, to: Point) -> Point:

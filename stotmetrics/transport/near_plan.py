@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
 # Entries below this share of their row take no part in products.
 SHARE = 1e-12
-# So many entries a row have sparse factors at once; up to so many, factors are worth their time where so many products do
-# not solve the equations; beyond, so many products must do.
-FEW, MANY, SOON, LATE = 15, 130, 80, 300
+# Equations are factorised where the plan has few entries, and so near the maximum that few products no longer solve them,
+# unless it has many a row.
+CHEAP, CLOSE, MANY, PRODUCTS = 2**17, 1e-6, 150, 150
+# What is added to the diagonal for rounding, as a share.
+ROUNDING = 1e-14
 
 
 class NearPlan:
@@ -61,32 +63,15 @@ class NearPlan:
         )
 
     def solve(self, point: Point, diagonal: FloatArray, right: FloatArray, rtol: float) -> FloatArray:
-        """Solve the equations of a step: by conjugate gradients where a few do, else by factors if they are sparse."""
+        """Solve the equations of a step: by factors that are cheap or worth it, else by conjugate gradients."""
         half = self.half(point)
-        sparse = half.nnz <= FEW * half.shape[0]
-        if not sparse:
-            z, solved = self.iterate(half, diagonal, right, rtol, SOON if half.nnz <= MANY * half.shape[0] else LATE)
-            if solved or half.nnz > MANY * half.shape[0]:
-                return z
-        return factorise(half, diagonal, right)
-
-    def iterate(
-        self, half: csr_matrix, diagonal: FloatArray, right: FloatArray, rtol: float, most: int
-    ) -> tuple[FloatArray, bool]:
-        """So many products at most: (what they reach, whether it is as asked)."""
-        turned = half.T.tocsr()
-        own = np.bincount(half.indices, half.data**2, half.shape[1])
-        return conjugate_gradients(
-            lambda v: diagonal * v - np.stack([turned @ (half @ row) for row in v]),
-            np.maximum(diagonal - own, 1e-16 * diagonal),
-            right,
-            rtol,
-            most,
-        )
+        close = half.nnz <= CHEAP or point.violation(self.b) < CLOSE
+        z = factorise(half, diagonal, right) if close and half.nnz <= MANY * half.shape[0] else None
+        return iterate(half, diagonal, right, rtol) if z is None else z
 
     def half(self, point: Point) -> csr_matrix:
         """The plan with its rows divided by the roots of their masses."""
-        from scipy.sparse import csr_matrix
+        from scipy.sparse import csr_matrix  # longer to import than a distance may take
 
         kept = point.rows > SHARE * self.a[self.rows]
         starts = np.concatenate([[0], np.cumsum(kept)])[self.starts]
@@ -94,11 +79,30 @@ class NearPlan:
         return csr_matrix((values, self.columns[kept], starts), shape=self.shape)
 
 
-def factorise(half: csr_matrix, diagonal: FloatArray, right: FloatArray) -> FloatArray:
-    """Solve with ``diag(diagonal) - half' half``; the order of elimination keeps the factors sparse."""
-    from scipy.sparse import diags_array  # longer to import than a distance may take
+def iterate(half: csr_matrix, diagonal: FloatArray, right: FloatArray, rtol: float) -> FloatArray:
+    """What a bounded number of products with ``diag(diagonal) - half' half`` reaches."""
+    own = np.bincount(half.indices, half.data**2, half.shape[1])
+    return conjugate_gradients(
+        lambda v: diagonal * v - np.stack([half.T @ (half @ row) for row in v]),
+        np.maximum(diagonal - own, 1e-16 * diagonal),
+        right,
+        rtol,
+        PRODUCTS,
+    )
+
+
+def factorise(half: csr_matrix, diagonal: FloatArray, right: FloatArray) -> FloatArray | None:
+    """Solve with ``diag(diagonal) - half' half``; None if rounding leaves it singular.
+
+    The order of elimination keeps the factors sparse.
+    """
+    from scipy.sparse import diags_array
     from scipy.sparse.linalg import splu
 
-    matrix = (diags_array(diagonal, format="csc") - half.T @ half).tocsc()
-    factors = splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
-    return np.ascontiguousarray(factors.solve(np.ascontiguousarray(right.T)).T)
+    matrix = (diags_array(diagonal * (1.0 + ROUNDING), format="csc") - half.T @ half).tocsc()
+    try:
+        factors = splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+    except RuntimeError:
+        return None
+    z = np.ascontiguousarray(factors.solve(np.ascontiguousarray(right.T)).T)
+    return z if np.isfinite(z).all() else None

@@ -22,7 +22,7 @@ POOR, HARD, GOOD, EASIER = 0.25, 3.0, 0.7, 0.2
 # A step is made longer while so much of the slope at its start is left, up to so many times.
 STEEP, LONGEST = 0.2, 64.0
 # Damping at columns that are all wrong, and the most there may be.
-FIRST, MOST = 0.1, 1e8
+FIRST, LIGHTEST, MOST = 0.1, 1e-4, 1e8
 # Below this times epsilon a gain drowns in the rounding of the dual, and no step can gain more than below that.
 DROWNED, NOTHING = 1e-7, 1e-22
 
@@ -74,8 +74,8 @@ class Effort:
     once: bool = False
 
 
-def ascend(dual: Dual, point: Point, effort: Effort) -> tuple[Point, int, bool]:
-    """Newton steps from a point: (the last point, how many, whether the goal is reached)."""
+def ascend(dual: Dual, point: Point, effort: Effort) -> tuple[Point, int]:
+    """Newton steps from a point: (the last point, how many)."""
     start, damping, last = point, FIRST, np.inf
     for step in range(effort.steps):
         to, gain = newton(dual, point, damping * min(point.violation(dual.b), 1.0), effort)
@@ -84,18 +84,20 @@ def ascend(dual: Dual, point: Point, effort: Effort) -> tuple[Point, int, bool]:
         if not (gain >= 0.0 and gained >= LEAST * gain or drowned):
             damping *= HARDER
             if damping > MOST:
-                return point, step + 1, False
+                return point, step + 1
             continue
         to = lengthen(dual, point, to, gain, effort.reach)
-        if not drowned:
+        if drowned:
+            damping = max(damping * EASIER, LIGHTEST)
+        else:
             damping *= HARD if gained < POOR * gain else EASIER if gained > GOOD * gain else 1.0
         point = to
         if gain < effort.goal * dual.epsilon or (drowned and gain >= 0.5 * last):
-            return point, step + 1, True
+            return point, step + 1
         last = gain if drowned else np.inf
         if effort.once or np.ptp(point.g - start.g) > effort.reach * dual.epsilon:
-            return point, step + 1, False
-    return point, effort.steps, False
+            return point, step + 1
+    return point, effort.steps
 
 
 def newton(dual: Dual, point: Point, damping: float, effort: Effort) -> tuple[Point, float]:
@@ -141,18 +143,15 @@ def sweep(dual: Dual, point: Point) -> Point:
 
 def conjugate_gradients(
     apply: Callable[[FloatArray], FloatArray], diagonal: FloatArray, right: FloatArray, rtol: float, most: int
-) -> tuple[FloatArray, bool]:
-    """Solve for each row of ``right``: what has been reached after so many products, and whether it is as asked.
-
-    The diagonal makes the steps alike.
-    """
+) -> FloatArray:
+    """Solve for each row of ``right``, whatever has been reached after so many products; scaled by the diagonal."""
     z, residual, along = np.zeros_like(right), right.copy(), right / diagonal
     weight = (residual * along).sum(axis=1)
     target = rtol**2 * weight
     for _ in range(most):
         active = weight > target
         if not active.any():
-            return z, True
+            break
         applied = apply(np.ascontiguousarray(along))
         curvature = (along * applied).sum(axis=1)
         active &= curvature > 0.0
@@ -164,4 +163,4 @@ def conjugate_gradients(
         turn = np.where(active, fresh / np.where(active, weight, 1.0), 0.0)[:, None]
         along = np.where(active[:, None], turned + turn * along, 0.0)
         weight = np.where(active, fresh, 0.0)
-    return z, False
+    return z
