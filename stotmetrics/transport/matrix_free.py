@@ -17,14 +17,15 @@ from ..arrays import FloatArray, IntArray
 from ..kernels import _transport as transport
 from ..kernels._entropic import Workspace, certificate
 from ..kernels._matrixfree import Plan
-from .near_plan import NearPlan, iterate
+from .near_plan import NearPlan, ShortIndices, iterate
 from .point_clouds import Cloud, powers
 from .semi_dual import Effort, Point, ascend, conjugate_gradients, sweep
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-# The thinned series have about this many atoms. They serve from so many times what the atoms left out cost to move there.
+# The thinned series have about this many atoms. They serve from so many times what the atoms left out cost to move to
+# them.
 COARSE, GRAIN = 400, 2.0
 
 # Entries of a plan may be kept down to exp(-depth) of their row, and then potentials move so many epsilon, if there are
@@ -36,6 +37,8 @@ PRODUCTS, RTOL = 100, 1e-3
 
 # Steps go on until one gains so little, in units of epsilon.
 LAST = 1e-20
+# So many are taken on the entries that matter before the whole plan is looked at, where Ctrl-C is heard.
+AT_ONCE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +69,11 @@ class WholePlan:
 
     def evaluate(self, g: FloatArray, w: float) -> Point:
         """One pass over all cells."""
-        alpha, *sums = self.plan.sums(self.x.weights, g / self.epsilon + self.log_b, w, self.epsilon)
+        alpha, columns, products, slope, curvature = self.plan.sums(
+            self.x.weights, g / self.epsilon + self.log_b, w, self.epsilon
+        )
         dual = float(self.x.weights @ self.f(alpha) + self.b @ g)
-        return Point(g, w, dual, *sums, alpha)
+        return Point(g, w, dual, columns, products, slope, curvature, alpha)
 
     def f(self, alpha: FloatArray) -> FloatArray:
         """The potentials of the rows."""
@@ -102,11 +107,11 @@ class WholePlan:
         plan = self.entries(point, depth, most)
         if plan is None:
             return None
-        rows = np.repeat(np.arange(self.x.size, dtype=np.int32), np.diff(plan.indptr))
-        D = self.distances(rows, plan.indices)
+        rows = np.repeat(np.arange(self.x.size, dtype=np.intc), np.diff(plan.indptr))
+        D = self.differences(rows, plan.indices)
         return NearPlan(plan, D, rows, self.x.weights, self.b, point, self.epsilon)
 
-    def distances(self, rows: IntArray, columns: IntArray) -> FloatArray:
+    def differences(self, rows: ShortIndices, columns: ShortIndices) -> FloatArray:
         """A - B at some cells."""
         x, y, p = self.x, self.y, self.p
         values = np.sqrt(((x.values[rows] - y.values[columns]) ** 2).sum(axis=1))
@@ -195,7 +200,7 @@ def advance(whole: WholePlan, point: Point, left: int) -> tuple[Point, int]:
     for depth, reach, most in KEPT:
         near = whole.near(point, depth, most)
         if near is not None:
-            to, count = ascend(near, near.evaluate(point.g, point.w), Effort(LAST, left, reach))
+            to, count = ascend(near, near.evaluate(point.g, point.w), Effort(LAST, min(left, AT_ONCE), reach))
             return back(whole, point, to), count
     return ascend(whole, point, Effort(LAST, left, once=True, rtol=RTOL))
 
@@ -212,7 +217,7 @@ def back(whole: WholePlan, point: Point, to: Point) -> Point:
 
 
 def exact(x: Cloud, y: Cloud, p: float) -> tuple[FloatArray, float]:
-    """(g, w) of the problem without epsilon: the dual there is no more than epsilon times an entropy below its maximum."""
+    """(g, w) of the problem without epsilon: no more than epsilon times an entropy below the maximum of the dual."""
     work = transport.Workspace()
     w = work.tiot(
         *(x.values, x.times, x.weights, x.order, x.tree),
@@ -230,9 +235,7 @@ class Coarse:
         (i, self.a), (j, self.b) = thin(x), thin(y)
         self.x_values, self.x_times = x.values[i], x.times[i]
         self.y_values, self.y_times = y.values[j], y.times[j]
-        self.grain = max(
-            self.nearest(x, self.x_values, self.x_times), self.nearest(y, self.y_values, self.y_times)
-        )
+        self.grain = max(self.nearest(x, self.x_values, self.x_times), self.nearest(y, self.y_values, self.y_times))
 
     def costs(self, cloud: Cloud, values: FloatArray, times: FloatArray, w: float) -> Iterator[FloatArray]:
         """The costs from all atoms to thinned ones, some rows at a time."""

@@ -10,17 +10,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
-from ..arrays import FloatArray, IntArray
+from ..arrays import FloatArray
 from .semi_dual import Point, conjugate_gradients
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
+ShortIndices = npt.NDArray[np.intc]
+
 # Entries below this share of their row take no part in products.
-SHARE = 1e-12
-# Equations are factorised where the plan has few entries, and so near the maximum that few products no longer solve them,
-# unless it has many a row.
+SHARE = 1e-10
+# Equations are factorised where the plan has few entries, and so near the maximum that few products no longer solve
+# them, unless it has many a row.
 CHEAP, CLOSE, MANY, PRODUCTS = 2**17, 1e-6, 150, 150
 # What is added to the diagonal for rounding, as a share.
 ROUNDING = 1e-14
@@ -30,7 +33,14 @@ class NearPlan:
     """The semi-dual over some cells; potentials count from those the entries were made at."""
 
     def __init__(
-        self, plan: csr_matrix, D: FloatArray, rows: IntArray, a: FloatArray, b: FloatArray, at: Point, epsilon: float
+        self,
+        plan: csr_matrix,
+        D: FloatArray,
+        rows: ShortIndices,
+        a: FloatArray,
+        b: FloatArray,
+        at: Point,
+        epsilon: float,
     ) -> None:
         self.a, self.b, self.at, self.epsilon = a, b, at, epsilon
         self.entries, self.D, self.rows = plan.data, D, rows
@@ -42,7 +52,7 @@ class NearPlan:
 
     def column_sums(self, entries: FloatArray) -> FloatArray:
         """The sum of each column."""
-        return np.bincount(self.columns, entries, self.shape[1])
+        return np.bincount(self.columns, entries, self.shape[1]).astype(np.float64, copy=False)
 
     def evaluate(self, g: FloatArray, w: float) -> Point:
         """The dual, and the plan whose rows have their masses."""
@@ -58,9 +68,7 @@ class NearPlan:
         np.multiply(entries, off, out=moved)
         dual = self.at.dual + float(self.b @ (g - self.at.g)) + self.epsilon * float(self.a @ np.log(factor))
         columns = np.maximum(self.column_sums(entries), 1e-300)
-        return Point(
-            g, w, dual, columns, self.column_sums(moved), float(self.a @ mean), float(moved @ off), entries
-        )
+        return Point(g, w, dual, columns, self.column_sums(moved), float(self.a @ mean), float(moved @ off), entries)
 
     def solve(self, point: Point, diagonal: FloatArray, right: FloatArray, rtol: float) -> FloatArray:
         """Solve the equations of a step: by factors that are cheap or worth it, else by conjugate gradients."""

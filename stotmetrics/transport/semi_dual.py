@@ -1,10 +1,10 @@
 """The dual of entropic transport in (g, w) alone, and Newton's method for its maximum.
 
 The best f for a g is a soft minimum: with it every row of the plan has its mass, and the dual
-``<b, g> - epsilon sum_i a_i log sum_j b_j exp((g_j - C_ij) / epsilon)`` is finite whatever g is. Its second derivative is
-``-(diag(c) - P' diag(1 / a) P) / epsilon`` with c the sums of the columns, never to be stored: steps are solved by
-conjugate gradients. They are damped (Levenberg, Marquardt), the more the farther the columns are from their masses: a
-bare step may be a million times too long where parts of a nearly sparse plan hardly touch.
+``<b, g> - epsilon sum_i a_i log sum_j b_j exp((g_j - C_ij) / epsilon)`` is finite whatever g is. Its second derivative
+is ``-(diag(c) - P' diag(1 / a) P) / epsilon`` with c the sums of the columns. Steps are damped (Levenberg, Marquardt),
+the more the farther the columns are from their masses: a bare step may be a million times too long where parts of a
+nearly sparse plan hardly touch.
 """
 
 from collections.abc import Callable
@@ -65,7 +65,7 @@ class Dual(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How far an ascent goes: to a gain in units of epsilon, so many steps or one, and no farther than ``reach`` epsilon."""
+    """How far an ascent goes: to a gain, so many steps or one, no farther than ``reach``; both in units of epsilon."""
 
     goal: float
     steps: int
@@ -81,7 +81,7 @@ def ascend(dual: Dual, point: Point, effort: Effort) -> tuple[Point, int]:
         to, gain = newton(dual, point, damping * min(point.violation(dual.b), 1.0), effort)
         gained = to.dual - point.dual
         drowned = 0.0 <= gain < DROWNED * dual.epsilon and gained >= -1e-12 * (1.0 + abs(point.dual))
-        if not (gain >= 0.0 and gained >= LEAST * gain or drowned):
+        if not ((gain >= 0.0 and gained >= LEAST * gain) or drowned):
             damping *= HARDER
             if damping > MOST:
                 return point, step + 1
