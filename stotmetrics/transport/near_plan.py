@@ -25,6 +25,8 @@ SHARE = 1e-10
 # Equations are factorised where the plan has few entries, and so near the maximum that few products no longer solve
 # them, unless it has many a row.
 CHEAP, CLOSE, MANY, PRODUCTS = 2**17, 1e-6, 150, 150
+# A share of a row, or of 1200 entries, above which factors are full.
+FILLED = 0.3
 # What is added to the diagonal for rounding, as a share.
 ROUNDING = 1e-14
 
@@ -100,14 +102,17 @@ def iterate(half: csr_matrix, diagonal: FloatArray, right: FloatArray, rtol: flo
 
 
 def factorise(half: csr_matrix, diagonal: FloatArray, right: FloatArray) -> FloatArray | None:
-    """Solve with ``diag(diagonal) - half' half``; None if rounding leaves it singular.
+    """Solve with ``diag(diagonal) - half' half``; None if it is rather full, or rounding leaves it singular.
 
     The order of elimination keeps the factors sparse.
     """
     from scipy.sparse import diags_array
     from scipy.sparse.linalg import splu
 
-    matrix = (diags_array(diagonal * (1.0 + ROUNDING), format="csc") - half.T @ half).tocsc()
+    normal = half.T @ half
+    if normal.nnz > FILLED * half.shape[1] * min(1200, half.shape[1]):
+        return None
+    matrix = (diags_array(diagonal * (1.0 + ROUNDING), format="csc") - normal).tocsc()
     try:
         factors = splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
     except RuntimeError:

@@ -70,7 +70,7 @@ class Effort:
     goal: float
     steps: int
     reach: float = np.inf
-    rtol: float = 1e-2
+    rtol: float = 3e-2
     once: bool = False
 
 
