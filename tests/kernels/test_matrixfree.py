@@ -22,7 +22,7 @@ def test_every_product_equals_that_of_the_matrix(n, m, d, p):
 
     low_rows, low_columns = 0.2 * P.sum(1), 0.3 * P.sum(0)
     values, where, starts = plan.sparse(alpha, beta, w, epsilon, low_rows, low_columns, n * m)
-    kept = (P > low_rows[:, None]) | (P > low_columns)
+    kept = (low_rows[:, None] < P) | (low_columns < P)
     np.testing.assert_array_equal(starts, np.concatenate([[0], np.cumsum(kept.sum(1))]))
     np.testing.assert_array_equal(where, np.nonzero(kept)[1])
     np.testing.assert_allclose(values, P[kept], rtol=1e-12)
