@@ -16,6 +16,19 @@ SIMD_DISPATCH(void, gibbs_row,
                double *P, double *columns, double *products, gibbs_sums *sums),
               (A, B, beta, alpha, wa, wb, m, P, columns, products, sums))
 
+/* The same with the row scaled to a mass a, P_j = a exp(v_j) / sum_k exp(v_k): nothing overflows, whatever beta is. */
+typedef struct {
+    double scale;  /* log(a / sum_j exp(v_j)): P_j = exp(scale + v_j) */
+    double mean;   /* of D under P / a */
+    double spread; /* sum_j P_j (D_j - mean)^2 */
+} soft_sums;
+
+/* columns and products: P and P (mean - D) added to each column. */
+SIMD_DISPATCH(void, soft_row,
+              (const double *A, const double *B, const double *beta, double a, double wa, double wb, ptrdiff_t m,
+               double *P, double *columns, double *products, soft_sums *sums),
+              (A, B, beta, a, wa, wb, m, P, columns, products, sums))
+
 #define SIMD_BODY "_gibbs.h"
 #include "_simd.h"
 
@@ -63,6 +76,61 @@ SIMD_ENTRY void SIMD(gibbs_row)(const double *A, const double *B, const double *
     sums->mass = SIMD(total)(lanes.mass);
     sums->product = SIMD(total)(lanes.product);
     sums->square = SIMD(total)(lanes.square);
+}
+
+/* The exponents into P; returns the largest. */
+SIMD_INLINE double SIMD(soft_exponents)(const double *A, const double *B, const double *beta, double wa, double wb,
+                                        ptrdiff_t m, double *P)
+{
+    const simd_vec of_a = SIMD(all)(-wa), of_b = SIMD(all)(-wb);
+    simd_vec most = SIMD(all)(-INFINITY);
+    for (ptrdiff_t j = 0; j < m; j += SIMD_W) {
+        const simd_vec a = SIMD(read)(A + j, m - j, 0.0), b = SIMD(read)(B + j, m - j, 0.0);
+        const simd_vec v = SIMD_FMA(of_b, b, SIMD_FMA(of_a, a, SIMD(read)(beta + j, m - j, -INFINITY)));
+        SIMD(write)(P + j, m - j, v);
+        most = SIMD_MAX(v, most);
+    }
+    return SIMD(largest)(most);
+}
+
+/* P becomes exp(P - most); the sums of that and of its product with D. */
+SIMD_INLINE void SIMD(soft_powers)(const double *A, const double *B, double most, ptrdiff_t m, double *P, double *mass,
+                                   double *product)
+{
+    /* Clamped: no entry is 0, so no column is empty, and products of two entries are no slow denormal numbers. */
+    const simd_vec low = SIMD(all)(-345.0), top = SIMD(all)(most);
+    simd_vec masses = SIMD(all)(0.0), with_d = SIMD(all)(0.0);
+    for (ptrdiff_t j = 0; j < m; j += SIMD_W) {
+        const simd_vec d = SIMD(read)(A + j, m - j, 0.0) - SIMD(read)(B + j, m - j, 0.0);
+        simd_vec v = SIMD(exp_normal)(SIMD_MAX(SIMD(read)(P + j, m - j, most) - top, low));
+        SIMD(write)(P + j, m - j, v);
+        v = SIMD(first)(v, m - j);
+        masses += v;
+        with_d = SIMD_FMA(v, d, with_d);
+    }
+    *mass = SIMD(total)(masses);
+    *product = SIMD(total)(with_d);
+}
+
+SIMD_ENTRY void SIMD(soft_row)(const double *A, const double *B, const double *beta, double a, double wa, double wb,
+                               ptrdiff_t m, double *P, double *columns, double *products, soft_sums *sums)
+{
+    const double most = SIMD(soft_exponents)(A, B, beta, wa, wb, m, P);
+    double mass, product;
+    SIMD(soft_powers)(A, B, most, m, P, &mass, &product);
+    const simd_vec factor = SIMD(all)(a / mass), mean = SIMD(all)(product / mass);
+    simd_vec spread = SIMD(all)(0.0);
+    for (ptrdiff_t j = 0; j < m; j += SIMD_W) {
+        const simd_vec off = mean - (SIMD(read)(A + j, m - j, 0.0) - SIMD(read)(B + j, m - j, 0.0));
+        const simd_vec v = factor * SIMD(read)(P + j, m - j, 0.0), moved = v * off;
+        SIMD(write)(P + j, m - j, v);
+        SIMD(write)(columns + j, m - j, SIMD(read)(columns + j, m - j, 0.0) + v);
+        SIMD(write)(products + j, m - j, SIMD(read)(products + j, m - j, 0.0) + moved);
+        spread = SIMD_FMA(moved, off, spread);
+    }
+    sums->scale = log(a / mass) - most;
+    sums->mean = product / mass;
+    sums->spread = SIMD(total)(spread);
 }
 
 #endif

@@ -9,3 +9,11 @@ cdef extern from "_gibbs.h" nogil:
         const double *A, const double *B, const double *beta, double alpha, double wa, double wb, Py_ssize_t m,
         double *P, double *columns, double *products, gibbs_sums *sums
     )
+    ctypedef struct soft_sums:
+        double scale
+        double mean
+        double spread
+    void soft_row(
+        const double *A, const double *B, const double *beta, double a, double wa, double wb, Py_ssize_t m,
+        double *P, double *columns, double *products, soft_sums *sums
+    )

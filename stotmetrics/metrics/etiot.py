@@ -37,7 +37,7 @@ class Parameters:
     max_iter: int = parameter(200, low=1)
 
 
-# From this many cells on, no matrix is stored, and steps are solved by conjugate gradients.
+# From this many cells on, no matrix is stored but for the entries of the plan that matter, if they are few.
 LONG = 1_500_000
 
 # What rounding may hide from the certified gap, in units of epsilon.

@@ -1,40 +1,44 @@
 """Entropic TiOT between long series, without storing a matrix.
 
-The potentials of a thinned pair of series extend to all atoms by the condition of optimality; from there Newton's
-method needs few steps, each solved by conjugate gradients on products with the plan.
+The potentials of a thinned pair of series extend to all atoms by the condition of optimality, as long as epsilon is not
+finer than the thinned series are; below, those of exact transport are near. From there Newton's method works on the
+entries of the plan that matter, at a small epsilon few, or on products with the whole plan, made row by row.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..arrays import FloatArray, IntArray
+from ..kernels import _transport as transport
 from ..kernels._entropic import Workspace, certificate
 from ..kernels._matrixfree import Plan
+from .near_plan import NearPlan, ShortIndices, iterate
 from .point_clouds import Cloud, powers
+from .semi_dual import Effort, Point, ascend, conjugate_gradients, sweep
 
-# The thinned series have about this many atoms.
-COARSE = 400
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
+# The thinned series have about this many atoms. They serve from so many times what the atoms left out cost to move to
+# them.
+COARSE, GRAIN = 400, 2.0
 
-@dataclass(frozen=True, slots=True)
-class State:
-    """Potentials and w, with the sums of their plan."""
+# Entries of a plan may be kept down to exp(-depth) of their row, and then potentials move so many epsilon, if there are
+# no more than so many: about 90 bytes each. Steps over the whole plan need the larger entries alone, 12 bytes each.
+KEPT = ((300.0, 120.0, 2**20), (100.0, 30.0, 2**20), (36.0, 10.0, 2**21))
+LARGER = 16.0, 2**23
+# Products with the whole plan, one evaluation each, that a step may take; and how exactly they solve it.
+PRODUCTS, RTOL = 100, 1e-3
 
-    f: FloatArray
-    g: FloatArray
-    w: float
-    rows: FloatArray
-    row_products: FloatArray
-    columns: FloatArray
-    column_products: FloatArray
-    curvature: float
-    dual: float
-
-    @property
-    def slope(self) -> float:
-        """The derivative of the dual in w."""
-        return float(self.row_products.sum())
+# Steps go on until one gains so little, in units of epsilon.
+LAST = 1e-20
+# So many are taken on the entries that matter before the whole plan is looked at, where Ctrl-C is heard.
+AT_ONCE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,147 +55,77 @@ class Solution:
     g: FloatArray
 
 
-class LongProblem:
-    """max over w of min over couplings P of <w A + (1 - w) B, P> + epsilon KL(P | a b')."""
+class WholePlan:
+    """The semi-dual over all cells; ``rows`` of its points are what the kernel adds up in its exponent."""
 
     def __init__(self, x: Cloud, y: Cloud, p: float, epsilon: float) -> None:
-        self.x, self.y, self.p, self.epsilon = x, y, p, epsilon
-        self.log_a, self.log_b = np.log(x.weights), np.log(y.weights)
+        self.x, self.y, self.epsilon = x, y, epsilon
+        self.p, self.b, self.log_b = p, y.weights, np.log(y.weights)
         self.plan = Plan(x.values, x.times, y.values, y.times, p)
 
-    def solve(self, tol: float, max_iter: int) -> Solution:
-        """Newton steps until the certified gap is reached."""
-        state = self.sweep(self.evaluate(*self.start(max_iter)))
-        steps = 0
-        value, gap = self.certify(state)
-        while gap > tol * max(1.0, abs(state.dual)) + 4e-13 * self.epsilon and steps < max_iter:
-            steps += 1
-            further = self.newton(state)
-            if further is None:
-                further = self.sweep(state)
-                if further.dual <= state.dual:
-                    break
-            state = further
-            value, gap = self.certify(state)
-        status = int(gap > tol * max(1.0, abs(state.dual)) + 4e-13 * self.epsilon)
-        return Solution(status, value, state.dual, gap, state.w, steps, state.f, state.g)
+    def exponents(self, point: Point) -> tuple[FloatArray, FloatArray]:
+        """The terms of rows and of columns in the exponents of the plan."""
+        return point.rows, point.g / self.epsilon + self.log_b
 
-    def start(self, max_iter: int) -> tuple[FloatArray, FloatArray, float]:
-        """Potentials of the thinned problem, extended to all atoms."""
-        (i, a), (j, b) = thin(self.x), thin(self.y)
-        x, y, u, v = self.x.values[i], self.y.values[j], self.x.times[i], self.y.times[j]
-        work = Workspace()
-        work.etiot(x, u, a, y, v, b, self.p, self.epsilon, 1e-6, max_iter)
-        f, g = work.potentials()
-        w = work.w()
-        f_all = self.extend(g, b, self.x, y, v, w)
-        g_all = self.extend(f, a, self.y, x, u, w)
-        return f_all, g_all, w
-
-    def extend(
-        self, known: FloatArray, mass: FloatArray, onto: Cloud, values: FloatArray, times: FloatArray, w: float
-    ) -> FloatArray:
-        """The soft minimum over the thinned side at every atom of ``onto``, some rows at a time."""
-        from scipy.special import logsumexp  # longer to import than a distance may take
-
-        parts = []
-        for k in range(0, onto.size, 1000):
-            C = w * powers(onto.values[k : k + 1000], values, self.p)
-            C += (1.0 - w) * powers(onto.times[k : k + 1000, None], times[:, None], self.p)
-            parts.append(-self.epsilon * logsumexp((known - C) / self.epsilon, b=mass, axis=1))
-        return np.concatenate(parts)
-
-    def exponents(self, f: FloatArray, g: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """What the kernel adds up in its exponent."""
-        return f / self.epsilon + self.log_a, g / self.epsilon + self.log_b
-
-    def evaluate(self, f: FloatArray, g: FloatArray, w: float) -> State:
-        """The sums of the plan, and the dual value."""
-        sums = self.plan.sums(*self.exponents(f, g), w, self.epsilon)
-        dual = float(self.x.weights @ f + self.y.weights @ g - self.epsilon * (sums[0].sum() - 1.0))
-        return State(f, g, w, *sums, dual)
-
-    def sweep(self, state: State) -> State:
-        """Maximise over g, then over f."""
-        g = state.g + self.epsilon * np.log(self.y.weights / state.columns)
-        rows = self.plan.sums(*self.exponents(state.f, g), state.w, self.epsilon)[0]
-        f = state.f + self.epsilon * np.log(self.x.weights / rows)
-        return self.evaluate(f, g, state.w)
-
-    def newton(self, state: State) -> State | None:
-        """One damped step; None if the dual cannot be raised."""
-        epsilon, r = self.epsilon, state.rows
-        gap_f, gap_g = self.x.weights - r, self.y.weights - state.columns
-        # P' diag(1 / r) applied to two vectors: as products with the plan of x and y exchanged.
-        back = self.transposed(state, np.stack([gap_f / r, state.row_products / r]))
-        right, q = gap_g - back[0], back[1] - state.column_products
-        solved, forward = self.conjugate_gradients(state, np.stack([right, q]))
-        top = state.slope + float((state.row_products * gap_f / r).sum()) - float(q @ solved[0])
-        bottom = state.curvature - float((state.row_products**2 / r).sum()) - float(q @ solved[1])
-        w_step = float(np.clip(epsilon * top / max(bottom, 1e-14 * state.curvature + 1e-300), -state.w, 1 - state.w))
-        g_step = epsilon * solved[0] - w_step * solved[1]
-        f_step = (epsilon * (gap_f - forward[0]) + w_step * (forward[1] + state.row_products)) / r
-        gain = float(gap_f @ f_step + gap_g @ g_step) + state.slope * w_step
-        size = 1.0
-        while size > 1e-4:
-            w = float(np.clip(state.w + size * w_step, 0.0, 1.0))
-            to = self.evaluate(state.f + size * f_step, state.g + size * g_step, w)
-            if to.dual >= state.dual + 1e-4 * size * gain or (
-                gain < 1e-7 * epsilon and to.dual >= state.dual - 1e-12 * (1.0 + abs(state.dual))
-            ):
-                return to
-            size /= 2.0
-        return None
-
-    def transposed(self, state: State, vectors: FloatArray) -> FloatArray:
-        """P' v for each of the vectors v."""
-        other = Plan(self.y.values, self.y.times, self.x.values, self.x.times, self.p)
-        alpha, beta = self.exponents(state.f, state.g)
-        return other.products(beta, alpha, state.w, self.epsilon, state.columns, vectors)[0]
-
-    def conjugate_gradients(
-        self, state: State, right: FloatArray, rtol: float = 1e-4, most: int = 300
-    ) -> tuple[FloatArray, FloatArray]:
-        """Solve (diag(columns) - P' diag(1 / rows) P) z = right for each row of ``right``; also returns P z."""
-        exponents = self.exponents(state.f, state.g)
-        scale = state.columns
-        z, image = np.zeros_like(right), np.zeros((len(right), self.x.size))
-        residual = right - right.sum(axis=1, keepdims=True) * scale / scale.sum()
-        along = residual / scale
-        weight = (residual * along).sum(axis=1)
-        target = rtol**2 * weight
-        for _ in range(most):
-            if (weight <= target).all():
-                break
-            forward, back = self.plan.products(
-                *exponents, state.w, self.epsilon, state.rows, np.ascontiguousarray(along)
-            )
-            applied = scale * along - back
-            curvature = (along * applied).sum(axis=1)
-            active = (weight > target) & (curvature > 0)
-            length = np.where(active, weight / np.where(curvature > 0, curvature, 1.0), 0.0)[:, None]
-            z += length * along
-            image += length * forward
-            residual = residual - length * applied
-            fresh = (residual / scale * residual).sum(axis=1)
-            turn = np.where(active, fresh / np.where(weight > 0, weight, 1.0), 0.0)[:, None]
-            along = np.where(active[:, None], residual / scale + turn * along, 0.0)
-            weight = np.where(active, fresh, 0.0)
-        return z, image
-
-    def certify(self, state: State) -> tuple[float, float]:
-        """(value at a true coupling next to the plan, what that costs, regularised, less the dual value)."""
-        epsilon, a, b = self.epsilon, self.x.weights, self.y.weights
-        u = np.minimum(1.0, a / state.rows)
-        alpha, beta = self.exponents(state.f, state.g)
-        columns = self.plan.sums(alpha + np.log(u), beta, state.w, epsilon)[2]
-        v = np.minimum(1.0, b / columns)
-        rest_b = np.maximum(b - v * columns, 0.0)
-        mass, of_a, of_b, rest_times_a, rest_times_b = self.plan.costs(
-            alpha + np.log(u), beta + np.log(v), state.w, epsilon, rest_b
+    def evaluate(self, g: FloatArray, w: float) -> Point:
+        """One pass over all cells."""
+        alpha, columns, products, slope, curvature = self.plan.sums(
+            self.x.weights, g / self.epsilon + self.log_b, w, self.epsilon
         )
+        dual = float(self.x.weights @ self.f(alpha) + self.b @ g)
+        return Point(g, w, dual, columns, products, slope, curvature, alpha)
+
+    def f(self, alpha: FloatArray) -> FloatArray:
+        """The potentials of the rows."""
+        return self.epsilon * (alpha - np.log(self.x.weights))
+
+    def solve(self, point: Point, diagonal: FloatArray, right: FloatArray, rtol: float) -> FloatArray:
+        """Solve the equations of a step by conjugate gradients: on the larger entries, or with a pass a product."""
+        plan = self.entries(point, *LARGER)
+        if plan is not None:
+            roots = np.repeat(np.sqrt(self.x.weights), np.diff(plan.indptr))
+            plan.data /= roots
+            return iterate(plan, diagonal, right, rtol)
+        alpha, beta = self.exponents(point)
+
+        def apply(v: FloatArray) -> FloatArray:
+            return diagonal * v - self.plan.products(alpha, beta, point.w, self.epsilon, self.x.weights, v)
+
+        return conjugate_gradients(apply, diagonal, right, rtol, PRODUCTS)
+
+    def entries(self, point: Point, depth: float, most: int) -> csr_matrix | None:
+        """The entries down to a depth below their row or column, if there are no more than ``most``."""
+        from scipy.sparse import csr_matrix  # longer to import than a distance may take
+
+        share, a = np.exp(-depth), self.x.weights
+        alpha, beta = self.exponents(point)
+        entries = self.plan.sparse(alpha, beta, point.w, self.epsilon, share * a, share * point.columns, most)
+        return None if entries is None else csr_matrix(entries, shape=(self.x.size, self.y.size))
+
+    def near(self, point: Point, depth: float, most: int) -> NearPlan | None:
+        """The problem of the entries that matter, if there are no more than ``most``."""
+        plan = self.entries(point, depth, most)
+        if plan is None:
+            return None
+        rows = np.repeat(np.arange(self.x.size, dtype=np.intc), np.diff(plan.indptr))
+        D = self.differences(rows, plan.indices)
+        return NearPlan(plan, D, rows, self.x.weights, self.b, point, self.epsilon)
+
+    def differences(self, rows: ShortIndices, columns: ShortIndices) -> FloatArray:
+        """A - B at some cells."""
+        x, y, p = self.x, self.y, self.p
+        values = np.sqrt(((x.values[rows] - y.values[columns]) ** 2).sum(axis=1))
+        return values**p - np.abs(x.times[rows] - y.times[columns]) ** p
+
+    def certify(self, point: Point) -> tuple[float, float]:
+        """(value at a true coupling next to the plan, what that costs, regularised, less the dual value)."""
+        epsilon, a, b = self.epsilon, self.x.weights, self.b
+        alpha, beta = self.exponents(point)
+        v = np.minimum(1.0, b / point.columns)
+        rest_b = np.maximum(b - v * point.columns, 0.0)
+        mass, of_a, of_b, rest_times_a, rest_times_b = self.plan.costs(a, beta, point.w, epsilon, v, rest_b)
         rest_a, rest = np.maximum(a - mass, 0.0), float(rest_b.sum())
-        entropy = float(mass @ (state.f + epsilon * np.log(u)) + (v * columns) @ (state.g + epsilon * np.log(v)))
+        entropy = float(mass @ self.f(alpha) + (v * point.columns) @ (point.g + epsilon * np.log(v)))
         for left, whole in ((rest_a, a), (rest_b, b)) if rest > 0 else ():
             lacking = left > 0
             entropy += epsilon * float((left[lacking] * np.log(left[lacking] / whole[lacking])).sum())
@@ -203,20 +137,133 @@ class LongProblem:
             rest_a=float(rest_a @ rest_times_a),
             rest_b=float(rest_a @ rest_times_b),
             entropy=entropy,
-            w=state.w,
+            w=point.w,
             epsilon=epsilon,
-            dual=state.dual,
+            dual=point.dual,
         )
+
+
+class LongProblem:
+    """max over w of min over couplings P of <w A + (1 - w) B, P> + epsilon KL(P | a b')."""
+
+    def __init__(self, x: Cloud, y: Cloud, p: float, epsilon: float) -> None:
+        self.x, self.y, self.p, self.epsilon = x, y, p, epsilon
+
+    def solve(self, tol: float, max_iter: int) -> Solution:
+        """Newton steps from near the saddle point until the certified gap is reached."""
+        whole = WholePlan(self.x, self.y, self.p, self.epsilon)
+        g, w = self.start(max_iter)
+        point, left, value, gap = finish(whole, sweep(whole, whole.evaluate(g, w)), max_iter, tol)
+        status = int(gap > allowed(tol, point.dual, self.epsilon))
+        return Solution(status, value, point.dual, gap, point.w, max_iter - left, whole.f(point.rows), point.g)
+
+    def start(self, max_iter: int) -> tuple[FloatArray, float]:
+        """(g, w) of the thinned problem, or without epsilon where the thinned series cannot tell it."""
+        coarse = Coarse(self.x, self.y, self.p)
+        if self.epsilon >= GRAIN * coarse.grain:
+            return coarse.potentials(self.epsilon, max_iter)
+        return exact(self.x, self.y, self.p)
 
     def dense_plan(self, solution: Solution) -> FloatArray:
         """The plan as a matrix, for those who have the memory; its marginals are right to the gap."""
-        alpha, beta = self.exponents(solution.f, solution.g)
         C = solution.w * powers(self.x.values, self.y.values, self.p)
         C += (1.0 - solution.w) * powers(self.x.times[:, None], self.y.times[:, None], self.p)
         C /= -self.epsilon
-        C += alpha[:, None]
-        C += beta
+        C += (solution.f / self.epsilon + np.log(self.x.weights))[:, None]
+        C += solution.g / self.epsilon + np.log(self.y.weights)
         return np.exp(C, out=C)
+
+
+def allowed(tol: float, dual: float, epsilon: float) -> float:
+    """The gap to reach; see the kernel for shorter series."""
+    return tol * max(1.0, abs(dual)) + 4e-13 * epsilon
+
+
+def finish(whole: WholePlan, point: Point, left: int, tol: float) -> tuple[Point, int, float, float]:
+    """Until the gap is reached, or nothing raises the dual: (point, how many steps are left, value, gap)."""
+    value, gap = whole.certify(point)
+    while left > 0 and gap > allowed(tol, point.dual, whole.epsilon):
+        to, count = advance(whole, point, left)
+        left -= count
+        if to.dual <= point.dual:
+            # Rounding has the last word on the step: sweeps never lose.
+            to = sweep(whole, to)
+        at_value, at_gap = whole.certify(to)
+        if to.dual <= point.dual and at_gap >= gap:
+            break
+        point, value, gap = to, at_value, at_gap
+    return point, left, value, gap
+
+
+def advance(whole: WholePlan, point: Point, left: int) -> tuple[Point, int]:
+    """Steps on the entries that matter, or one with the whole plan: (point, how many)."""
+    for depth, reach, most in KEPT:
+        near = whole.near(point, depth, most)
+        if near is not None:
+            to, count = ascend(near, near.evaluate(point.g, point.w), Effort(LAST, min(left, AT_ONCE), reach))
+            return back(whole, point, to), count
+    return ascend(whole, point, Effort(LAST, left, once=True, rtol=RTOL))
+
+
+def back(whole: WholePlan, point: Point, to: Point) -> Point:
+    """The dual of all cells where that of some has led, or nearer where it is no higher: both rise at first."""
+    share = 1.0
+    while share > 1e-3:
+        there = whole.evaluate(point.g + share * (to.g - point.g), point.w + share * (to.w - point.w))
+        if there.dual >= point.dual - 1e-12 * (1.0 + abs(point.dual)):
+            return there
+        share /= 4.0
+    return point
+
+
+def exact(x: Cloud, y: Cloud, p: float) -> tuple[FloatArray, float]:
+    """(g, w) of the problem without epsilon: no more than epsilon times an entropy below the maximum of the dual."""
+    work = transport.Workspace()
+    w = work.tiot(
+        *(x.values, x.times, x.weights, x.order, x.tree),
+        *(y.values, y.times, y.weights, y.order, y.tree),
+        *(x.uniform and y.uniform, p, np.inf),
+    )[3]
+    return work.potentials()[1], w
+
+
+class Coarse:
+    """The thinned pair of series."""
+
+    def __init__(self, x: Cloud, y: Cloud, p: float) -> None:
+        self.y, self.p = y, p
+        (i, self.a), (j, self.b) = thin(x), thin(y)
+        self.x_values, self.x_times = x.values[i], x.times[i]
+        self.y_values, self.y_times = y.values[j], y.times[j]
+        self.grain = max(self.nearest(x, self.x_values, self.x_times), self.nearest(y, self.y_values, self.y_times))
+
+    def costs(self, cloud: Cloud, values: FloatArray, times: FloatArray, w: float) -> Iterator[FloatArray]:
+        """The costs from all atoms to thinned ones, some rows at a time."""
+        for k in range(0, cloud.size, 1000):
+            C = w * powers(cloud.values[k : k + 1000], values, self.p)
+            C += (1.0 - w) * powers(cloud.times[k : k + 1000, None], times[:, None], self.p)
+            yield C
+
+    def nearest(self, cloud: Cloud, values: FloatArray, times: FloatArray) -> float:
+        """What it costs to move every atom of a series to the nearest that is left."""
+        each = np.concatenate([C.min(axis=1) for C in self.costs(cloud, values, times, 0.5)])
+        return float(cloud.weights @ each)
+
+    def potentials(self, epsilon: float, max_iter: int) -> tuple[FloatArray, float]:
+        """(g, w) of the thinned problem, g extended to all atoms by the soft minimum."""
+        from scipy.special import logsumexp  # longer to import than a distance may take
+
+        work = Workspace()
+        work.etiot(
+            *(self.x_values, self.x_times, self.a, self.y_values, self.y_times, self.b),
+            *(self.p, epsilon, 1e-6, max_iter),
+        )
+        f, w = work.potentials()[0], work.w()
+        parts = [
+            -epsilon * logsumexp((f - C) / epsilon, b=self.a, axis=1)
+            for C in self.costs(self.y, self.x_values, self.x_times, w)
+        ]
+        return np.concatenate(parts), w
 
 
 def thin(cloud: Cloud) -> tuple[IntArray, FloatArray]:
