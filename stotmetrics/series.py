@@ -120,7 +120,8 @@ class Doubts:
     Parameters
     ----------
     axes_assumed : bool
-        It came as an array of shape (1, T), read as one time of T values.
+        It came as an array of shape (1, T), read as one time of T values, or of at least ten times as many columns
+        as rows.
     times_of_index : bool
         Its times were told by an index and not given: a metric that does not use times says so and goes on.
     even_numbers : bool
@@ -146,6 +147,8 @@ class Doubts:
 NO_DOUBTS = Doubts()
 _AXES = Doubts(axes_assumed=True)
 _TALL = Doubts(tall=True)
+# So many columns for each row are more likely times than channels.
+_WIDE = 10
 
 
 def as_series(
@@ -270,7 +273,7 @@ def doubts_of(shape: tuple[int, ...]) -> Doubts:
         return NO_DOUBTS
     if shape[0] > shape[1]:
         return _TALL
-    return _AXES if shape[0] == 1 and len(shape) == 2 else NO_DOUBTS
+    return _AXES if len(shape) == 2 and (shape[0] == 1 or shape[1] >= _WIDE * shape[0]) else NO_DOUBTS
 
 
 def same_channels(x: Series, y: Series, x_name: str, y_name: str) -> None:

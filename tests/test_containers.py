@@ -57,6 +57,21 @@ def test_other_shapes_and_a_stated_series_draw_none(x):
     assert quietly(lambda: distance(x, x, metric="tiot")) == 0.0
 
 
+@pytest.mark.parametrize("columns", [19, 20, 200])
+def test_far_more_columns_than_rows_draw_one_warning_too(columns):
+    x = np.random.default_rng(0).normal(size=(2, columns))
+    calls = [lambda: distance(x, x, metric="dtw"), lambda: stotmetrics.pairwise(np.stack([x, x]), metric="dtw")]
+    for call in calls:
+        if columns < 20:
+            quietly(call)
+            continue
+        with pytest.warns(AxisWarning, match=rf"shape \(2, {columns}\) as 2 times with {columns} values each"):
+            call()
+    # Another number of rows shows that they are times, and a series may say so.
+    assert quietly(lambda: distance(x, np.concatenate([x, x]), metric="dtw")) >= 0.0
+    assert quietly(lambda: distance(as_series(x), as_series(x), metric="dtw")) == 0.0
+
+
 def test_frames_over_space_may_be_one_row():
     assert quietly(lambda: distance(VALUES[None] + 1, VALUES[None] + 2, metric="sta")) > 0
 

@@ -56,13 +56,15 @@ def check_series(series: Series, traits: Traits, metric: str, name: str) -> None
 def warn_of_doubts(series: Sequence[Series], traits: Traits, metric: str) -> None:
     """Say once for all these series what was assumed of them that matters to a metric with these traits."""
     doubts = {member.doubts for member in series}
-    # A series of several rows beside it shows that rows are times.
-    turned = any(doubt.axes_assumed for doubt in doubts) and all(len(member) == 1 for member in series)
+    # A series of another number of rows beside it shows that rows are times.
+    turned = any(doubt.axes_assumed for doubt in doubts) and len({len(member) for member in series}) == 1
     if turned and not traits.compares_frames:
+        rows, columns = series[0].values.shape
+        told = "one time with T values" if rows == 1 else f"{rows} times with {columns} values each"
         warn_user(
-            f"{metric} reads an array of shape (1, T) as one time with T values, as every array is (times, values); "
-            "hosts such as aeon hand over (channels, time): pass x.T or x.ravel() then, as in "
-            "lambda x, y: metric(x.T, y.T). If it is a single time, say so by as_series(x)",
+            f"{metric} reads an array of shape ({rows}, {'T' if rows == 1 else columns}) as {told}, as every array is "
+            "(times, values); hosts such as aeon hand over (channels, time): pass x.T or x.ravel() then, as in "
+            "lambda x, y: metric(x.T, y.T). If it is right, say so by as_series(x)",
             AxisWarning,
         )
     if traits.compares_paths and any(doubt.tall for doubt in doubts):
