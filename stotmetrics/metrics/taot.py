@@ -16,7 +16,14 @@ from ..spec.parameters import parameter
 from ..spec.result import Batch, GradBatch, PairGradient, Result, grad_batch_of, rooted
 from ..spec.traits import Traits
 from ..transport import wide_entropic, wide_range
-from ..transport.cloud_gradients import Cells, entropic_slopes, median_slopes, tight, value_gradients
+from ..transport.cloud_gradients import (
+    Cells,
+    entropic_slopes,
+    median_slopes,
+    solved_with_slopes,
+    tight,
+    value_gradients,
+)
 from ..transport.entropic import solve_entropic
 from ..transport.line_bounds import line_costs
 from ..transport.point_clouds import (
@@ -284,12 +291,8 @@ def _gradient(
         status, total, below, _ = work.transport(C, x.weights, x.order, y.weights, y.order, x.uniform and y.uniform)
         converged, gap, slopes = status == 0, total - below, Cells(*work.coupling())
     else:
-        for tol in (tight(TOL), TOL):
-            status, total, objective, gap, _ = work.sinkhorn(C, x.weights, y.weights, params.epsilon, tol, MAX_ITER)
-            converged = status == 0 or gap <= TOL * max(1.0, abs(objective))
-            if converged:
-                break
-        slopes = entropic_slopes(C, *work.potentials(), x, y, params.epsilon)
+        solved, converged, slopes = solved_with_slopes(C, x, y, params.epsilon, TOL, MAX_ITER, work)
+        total, gap = solved.value, solved.gap
     if params.scale == "median" and costs.median(C) > 0:
         slopes = _with_median(slopes, C)
     value, gap = rooted(max(total, 0.0), max(gap, 0.0), power)

@@ -256,9 +256,10 @@ class Call:
             known = float(self.reference.sum()) if self.reference is not None else product
             total = known if self.kl else float(plan.size)
             entropy = float((plan * np.where(some, exponent - log_c, 0.0)).sum() - plan.sum() + total)
+        logs = np.where(some, exponent, -np.inf)
         sides = (
-            _Side(self.a, finite_u, movable[0] > 0, plan.sum(axis=1), self.rho_a, self.reg),
-            _Side(b, finite_v, movable[1] > 0, plan.sum(axis=0), self.rho_b, self.reg),
+            _Side(self.a, finite_u, movable[0] > 0, plan.sum(axis=1), _log_sum(logs, 1), self.rho_a, self.reg),
+            _Side(b, finite_v, movable[1] > 0, plan.sum(axis=0), _log_sum(logs, 0), self.rho_b, self.reg),
         )
         linear, penalty = float((plan * price).sum()), sides[0].penalty + sides[1].penalty
         parts = (linear, self.reg * entropy, penalty)
@@ -299,7 +300,14 @@ class _Side:
     """What one marginal of a plan says: its penalty, its share of the dual, of the gap, and of the error."""
 
     def __init__(
-        self, mass: FloatArray, w: FloatArray, some: BoolArray, marginal: FloatArray, rho: float, reg: float
+        self,
+        mass: FloatArray,
+        w: FloatArray,
+        some: BoolArray,
+        marginal: FloatArray,
+        log_marginal: FloatArray,
+        rho: float,
+        reg: float,
     ) -> None:
         if math.isinf(rho):
             self.penalty, self.dual = 0.0, reg * float(mass @ w)
@@ -314,10 +322,16 @@ class _Side:
             target = np.where(some, mass * np.exp(-w * (reg / rho)), 0.0)
         self.dual, self.gap = rho * float(mass @ paid), rho * _kl(marginal, target)
         self.size = rho * float((mass + marginal + target).sum() + mass @ abs(paid))
-        kept = some & (target > 0)
-        with np.errstate(divide="ignore"):
-            wide = np.log(marginal[kept] / target[kept])
-        self.off = float(abs(wide).max(initial=0.0))
+        # Of logarithms: early on both may lie below the range of a double. No sweep moves a row without entries.
+        kept = some & np.isfinite(log_marginal)
+        missed_by = log_marginal[kept] - (np.log(mass[kept]) - w[kept] * (reg / rho))
+        self.off = float(abs(missed_by).max(initial=0.0))
+
+
+def _log_sum(logs: FloatArray, axis: int) -> FloatArray:
+    """Logarithms of sums, -inf of nothing."""
+    with np.errstate(under="ignore"):
+        return np.logaddexp.reduce(logs, axis=axis)
 
 
 def _kl(a: FloatArray, b: FloatArray) -> float:

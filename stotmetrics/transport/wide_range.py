@@ -131,7 +131,7 @@ def in_data_units(value: float, gap: float, unit: float, p: float, root: bool) -
     """A value and its gap in units of ``unit ** p`` in those of the data, behind the p-th root if there is one."""
     if root:
         value, gap = rooted(value, gap, p)
-        return unit * value, unit * gap
+        return powered(value, unit, 1.0), powered(gap, unit, 1.0)
     return powered(value, unit, p), powered(gap, unit, p)
 
 

@@ -125,3 +125,10 @@ def test_a_cost_matrix_that_cannot_be_used_is_refused(C, message):
     for gamma in (0.0, 1.0):
         with pytest.raises(stotmetrics.InvalidParameterError, match=message):
             stotmetrics.softdtw_from_cost(C, gamma=gamma)
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1e-9, 1e-5, 1.0]), st.sampled_from([0, 1, None]))
+def test_a_bound_that_is_attained_stays_below_the_value_where_gamma_is_far_above_it(seed, size, band):
+    x = size * np.random.default_rng(seed).normal(size=1 if band is None else 6)
+    metric = stotmetrics.get_metric("softdtw", gamma=1.0, band=band)
+    assert stotmetrics.lower_bound(x, x * 1.001, metric) <= metric(x, x * 1.001)

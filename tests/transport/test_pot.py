@@ -227,3 +227,16 @@ def test_refuses_a_divergence_on_two_supports():
         transport.sinkhorn_divergence(*problem(), 0.1, 1.0)
     with pytest.raises(InvalidParameterError, match="returnCost must be 'linear' or 'total'; got 'all'"):
         transport.sinkhorn_unbalanced2(*problem(), 0.1, 1.0, returnCost="all")
+
+
+def test_the_error_is_a_number_where_a_marginal_lies_below_the_range_of_a_double():
+    a, b = np.array([0.5, 0.25, 0.0]), np.array([0.5, 0.0])
+    M, reg, reg_m = np.array([[2e4, 2e4], [2e4, 2e4 + 1], [2e4, 2e4]]), 8.0, 0.003
+    _, log = transport.sinkhorn_unbalanced(
+        a, b, M, reg, reg_m, reg_type="entropy", numItermax=1, stopThr=0.0, log=True, warn=False
+    )
+    u, v = log["logu"][:2], log["logv"][0]
+    wide = u + v - M[:2, 0] / reg
+    rows = wide - (np.log(a[:2]) - u * reg / reg_m)
+    column = np.logaddexp(*wide) - (np.log(b[0]) - v * reg / reg_m)
+    assert log["err"] == [pytest.approx(max(*abs(rows), abs(column)), rel=1e-9)]
