@@ -37,7 +37,7 @@ from ..transport.point_clouds import (
     spread_plan,
     spread_potentials,
 )
-from ..transport.wide_range import dense, distances, in_data_units, powered
+from ..transport.wide_range import dense, distances, in_data_units, lift_of, lifted, powered
 from . import value_costs as costs
 
 # The stopping rule of the entropic solver: certified gap, Newton steps.
@@ -116,20 +116,22 @@ class Wide:
 
 def solve_wide(x: Cloud, y: Cloud, params: Parameters, tol: float = TOL) -> Wide:
     """The optimum in units of ``unit ** p``, ``unit`` being a distance."""
-    # The larger factor belongs to the unit, so that no distance leaves the range of a double by it.
+    # The larger factor belongs to the unit, so that no distance leaves the range of a double by it. Epsilon ties the
+    # unit to the data, but for units of the median.
     largest = max(factors(params))
-    problem = distances(x, y, params.p, *(factor / largest for factor in factors(params)))
+    lift = lift_of(x, y) if params.epsilon == 0 or params.scale == "median" else 0
+    problem = distances(x, y, params.p, *(factor / largest for factor in factors(params)), lift)
     share, median = largest ** (1.0 / params.p), 1.0
     if params.scale == "median" and (middle := wide_range.median_root(problem)) > 0.0:
         problem = replace(problem, of_values=problem.of_values / middle, of_times=problem.of_times / middle)
-        largest, share, median = 1.0, 1.0, middle * share
+        largest, share, median, lift = 1.0, 1.0, lifted(middle * share, lift), 0
     if params.epsilon > 0:
         soft = wide_entropic.entropic_sum(problem, params.epsilon / largest, tol, MAX_ITER)
-        solution, unit = soft.solution, soft.unit * share
+        solution, unit = soft.solution, lifted(soft.unit * share, lift)
         numbers = solution.value, solution.gap, unit, solution.objective, solution.converged, solution.steps
         return Wide(*numbers, solution.plan, solution.potentials, median, soft)
     hard = wide_range.sum_of_costs(problem)
-    numbers = hard.value, hard.gap, hard.unit * share, hard.value, hard.converged, hard.solves
+    numbers = hard.value, hard.gap, lifted(hard.unit * share, lift), hard.value, hard.converged, hard.solves
     return Wide(*numbers, lambda: dense(hard.cells, problem), lambda: hard.potentials, median)
 
 

@@ -87,6 +87,11 @@ class Call:
             self.b = _of_equal_mass(self.a, self.b, _precision(a, b, self.cost) != np.float64)
         self._refuse_out_of_scale()
         self._refuse_stranded_mass()
+        # Where a marginal is kept so is all mass, and what every entry costs says nothing about the plan.
+        self.level = 0.0
+        if math.isinf(self.rho_a) or math.isinf(self.rho_b):
+            self.level = float(self.cost.min())
+            self.cost = self.cost - self.level
 
     def _refuse_out_of_scale(self) -> None:
         """What double precision cannot tell from nothing, or from infinity, beside the rest of the problem."""
@@ -178,10 +183,8 @@ class Call:
         left = np.where(forbidden.all(axis=1), 0.0, self.a)[None, :]
         right = np.where(forbidden.all(axis=0), 0.0, b)
         rows, cols = np.zeros(len(b), dtype=np.intp), np.arange(len(b), dtype=np.intp)
-        # The solver makes its first side exact, and lets that one alone be balanced.
-        swap = math.isinf(self.rho_b) and not self.balanced
-        start = self._start(b.shape, left.shape, swap)
-        if swap:
+        start = self._start(b.shape, left.shape, self._swaps)
+        if self._swaps:
             batch = self._batch(cost.T, scaled.T, (right, left), (cols, rows), start, (self.rho_b, self.rho_a))
             v, u = batch[:2]
         else:
@@ -192,6 +195,11 @@ class Call:
             self._parts((left[0], right[k]), (u[k], v[k]), b[k], scaled, log_reference, int(sweeps[k]), converged[k])
             for k in range(len(b))
         ]
+
+    @property
+    def _swaps(self) -> bool:
+        """The solver makes its first side exact, and lets that one alone be balanced."""
+        return math.isinf(self.rho_b) and not self.balanced
 
     def _batch(
         self,
@@ -273,10 +281,14 @@ class Call:
             # The plan is not quite feasible: the dual is below the optimum whatever the marginals are.
             value = sides[0].dual + sides[1].dual + self.reg * (total - float(plan.sum()))
             gap = self._rounded(plan, b) - value if self.balanced else sides[0].gap + sides[1].gap
+        kept = float(b.sum() if math.isinf(self.rho_b) else self.a.sum())
+        value, linear = value + self.level * kept, linear + self.level * float(plan.sum())
+        noise += 4 * _EPS * abs(self.level) * kept
+        (v if self._swaps else u)[...] += self.level / self.reg
         err = sides[0].off + sides[1].off if self.balanced else max(sides[0].off, sides[1].off)
         # All the sweeps that were asked for, and nothing but rounding left over.
         converged = bool(converged) or (self.stop == 0 and err <= _SETTLED)
-        return Solved(plan, u, v, niter, converged, err, max(gap, 0.0) + noise, value, *parts)
+        return Solved(plan, u, v, niter, converged, err, max(gap, 0.0) + noise, value, linear, *parts[1:])
 
     def _rounded(self, plan: FloatArray, b: FloatArray) -> float:
         """The objective at a true coupling next to a plan: scaled down to the marginals, the rest spread as a product.

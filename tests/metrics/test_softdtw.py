@@ -132,3 +132,18 @@ def test_a_bound_that_is_attained_stays_below_the_value_where_gamma_is_far_above
     x = size * np.random.default_rng(seed).normal(size=1 if band is None else 6)
     metric = stotmetrics.get_metric("softdtw", gamma=1.0, band=band)
     assert stotmetrics.lower_bound(x, x * 1.001, metric) <= metric(x, x * 1.001)
+
+
+@pytest.mark.parametrize("band", [None, 4])
+@pytest.mark.parametrize("gamma", [1e-220, 1e-30])
+def test_the_sharp_gradient_at_a_vanishing_gamma_is_of_alignments_that_stand_still(gamma, band):
+    # Costs of 1e33 tie wherever they differ by less than 1e17, whatever gamma is.
+    x, y = 1e3 * np.random.default_rng(0).normal(size=(2, 9, 1))
+    x[3] = 4.3e16
+    for pair in ((x, y), (x[:5], x[:5])):
+        value, of_x, of_y = stotmetrics.value_and_grad(*pair, metric="softdtw_sharp", gamma=gamma, band=band)
+        assert value == pytest.approx(stotmetrics.softdtw(*pair, gamma=0.0, band=band), rel=1e-12)
+        # No match is counted more than once.
+        pulls = 2 * abs(pair[0] - pair[1].T)
+        assert (abs(of_x[:, 0]) <= (1 + 1e-12) * pulls.sum(axis=1)).all()
+        assert (abs(of_y[:, 0]) <= (1 + 1e-12) * pulls.sum(axis=0)).all()

@@ -39,3 +39,14 @@ def test_nothing_costs_nothing_in_any_unit(lam, unit):
     result = stotmetrics.solve(x, x, metric="tlp", p=1.5, lam=lam)
     assert result.value == 0.0
     assert result.gap == 0.0
+
+
+@pytest.mark.parametrize("lam", [1e-100, 1e100])
+@pytest.mark.parametrize("unit", [2.0**-849, 2.0**600])
+def test_what_counts_far_less_is_a_number_in_any_unit(lam, unit):
+    x, y, times = *np.random.default_rng(0).normal(size=(2, 7)), np.arange(7.0)
+    here, there = (
+        stotmetrics.tlp(*(stotmetrics.as_series(c * v, times=c * times) for v in (x, y)), p=1.5, lam=lam)
+        for c in (1.0, unit)
+    )
+    assert there / unit == pytest.approx(here, rel=1e-9)
