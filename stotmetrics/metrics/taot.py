@@ -120,7 +120,8 @@ def solve_wide(x: Cloud, y: Cloud, params: Parameters, tol: float = TOL) -> Wide
     # unit to the data, but for units of the median.
     largest = max(factors(params))
     lift = lift_of(x, y) if params.epsilon == 0 or params.scale == "median" else 0
-    problem = distances(x, y, params.p, *(factor / largest for factor in factors(params)), lift)
+    of_values, of_times = (factor / largest for factor in factors(params))
+    problem = distances(x, y, params.p, of_values, of_times, lift)
     share, median = largest ** (1.0 / params.p), 1.0
     if params.scale == "median" and (middle := wide_range.median_root(problem)) > 0.0:
         problem = replace(problem, of_values=problem.of_values / middle, of_times=problem.of_times / middle)
@@ -312,7 +313,8 @@ def _wide_gradient(x: Cloud, y: Cloud, params: Parameters, power: float) -> Pair
     of_values, p = factors(params)[0], params.p
     slopes = solution.slopes(x, y)
     if params.scale == "median":
-        problem = distances(x, y, p, *(factor / max(factors(params)) for factor in factors(params)))
+        most = max(factors(params))
+        problem = distances(x, y, p, of_values / most, factors(params)[1] / most)
         if wide_range.median_root(problem) > 0.0:
             return PairGradient(value, *_in_medians(x, y, params, slopes, problem, solution.median), converged, gap)
     grad_x, grad_y = value_gradients(x, y, p, of_values * slopes, value if power != 1.0 else None)
