@@ -125,14 +125,14 @@ def solve_wide(x: Cloud, y: Cloud, params: Parameters, tol: float = TOL) -> Wide
     share, median = largest ** (1.0 / params.p), 1.0
     if params.scale == "median" and (middle := wide_range.median_root(problem)) > 0.0:
         problem = replace(problem, of_values=problem.of_values / middle, of_times=problem.of_times / middle)
-        largest, share, median, lift = 1.0, 1.0, lifted(middle * share, lift), 0
+        largest, share, median, lift = 1.0, 1.0, lifted(middle, share, lift), 0
     if params.epsilon > 0:
         soft = wide_entropic.entropic_sum(problem, params.epsilon / largest, tol, MAX_ITER)
-        solution, unit = soft.solution, lifted(soft.unit * share, lift)
+        solution, unit = soft.solution, lifted(soft.unit, share, lift)
         numbers = solution.value, solution.gap, unit, solution.objective, solution.converged, solution.steps
         return Wide(*numbers, solution.plan, solution.potentials, median, soft)
     hard = wide_range.sum_of_costs(problem)
-    numbers = hard.value, hard.gap, lifted(hard.unit * share, lift), hard.value, hard.converged, hard.solves
+    numbers = hard.value, hard.gap, lifted(hard.unit, share, lift), hard.value, hard.converged, hard.solves
     return Wide(*numbers, lambda: dense(hard.cells, problem), lambda: hard.potentials, median)
 
 

@@ -225,8 +225,8 @@ def cross_terms(problem: Problem, x: Frames, y: Frames) -> Cross:
             # Where the sweeps ran out on the way down from a larger epsilon, a leader may have known better.
             better = missed <= error[late]
             value[late[better]], error[late[better]] = found[better], missed[better]
-            state[late[better]] = len(u) + np.flatnonzero(better)
-            u, v = np.concatenate([u, late_u]), np.concatenate([v, late_v])
+            state[late[better]] = len(u) + np.arange(int(better.sum()))
+            u, v = np.concatenate([u, late_u[better]]), np.concatenate([v, late_v[better]])
     # A leader that missed its stricter goal may have reached the one that counts.
     converged |= error <= allowed
     table = (n, m)

@@ -118,10 +118,11 @@ def lift_of(x: Cloud, y: Cloud) -> int:
     return _HIGH - math.frexp(farthest)[1] if 0.0 < farthest < math.inf else 0
 
 
-def lifted(distance: float, lift: int) -> float:
-    """``distance * 2 ** -lift``: back in units of the data."""
+def lifted(distance: float, share: float, lift: int) -> float:
+    """``distance * share * 2 ** -lift``, back in units of the data, by whatever parts leave the range of a double."""
+    (one, high), (other, low) = math.frexp(distance), math.frexp(share)
     with np.errstate(over="ignore", under="ignore"):
-        return float(np.ldexp(distance, -lift))
+        return float(np.ldexp(one * other, high + low - lift))
 
 
 @dataclass(frozen=True, slots=True)
