@@ -354,8 +354,10 @@ def _kl(a: FloatArray, b: FloatArray) -> float:
 
 
 def _costs(M: npt.ArrayLike) -> FloatArray:
-    """A cost matrix; +inf forbids to move anything along an entry."""
+    """A cost matrix; +inf forbids to move anything along an entry, and so does what ``nan_to_num`` makes of it."""
     array = real_array(M, "M")
+    largest = np.finfo(np.float32 if _precision(M) == np.float32 else np.float64).max
+    array = np.where(array >= largest, np.inf, array)
     finite_array(np.where(np.isposinf(array), 0.0, array), "M", 2)
     if np.isposinf(array).all():
         raise InvalidParameterError("M must have a finite entry: where all are inf nothing may move")
@@ -364,8 +366,9 @@ def _costs(M: npt.ArrayLike) -> FloatArray:
 
 def _precision(*arrays: Any) -> np.dtype[Any]:
     """float32 where all that comes as an array of numbers is float32 or less; else float64."""
-    kinds = [x.dtype for x in arrays if hasattr(x, "dtype") and getattr(x, "size", 0) > 0]
-    single = any(k == np.float32 for k in kinds) and all(k in (np.float32, np.float16) for k in kinds)
+    # By name, as "torch.float32", since other libraries have dtypes of their own.
+    kinds = [str(x.dtype).rpartition(".")[2] for x in arrays if hasattr(x, "dtype") and math.prod(np.shape(x)) > 0]
+    single = "float32" in kinds and all(kind in ("float32", "float16") for kind in kinds)
     return np.dtype(np.float32 if single else np.float64)
 
 
