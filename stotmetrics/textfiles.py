@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .arrays import FloatArray
+from .arrays import BoolArray, FloatArray
 from .containers import TIME_NAMES
 from .errors import DataFileError, InvalidSeriesError
 from .series import Series, as_series
@@ -305,10 +305,23 @@ def timed_series(path: Path, number: int, values: FloatArray, stamps: Sequence[s
         times = times_of_text(stamps)
     except ValueError as error:
         raise DataFileError(f"{path}: line {number}: {error}") from None
+    _refuse_parted_rows(path, number, np.isnan(values.reshape(len(values), -1)))
     try:
         return as_series(values, times=times, missing="drop", name="the series")
     except InvalidSeriesError as error:
         raise DataFileError(f"{path}: line {number}: {error}") from None
+
+
+def _refuse_parted_rows(path: Path, number: int, missing: BoolArray) -> None:
+    """A time without any value is no sample; one with some of them would be dropped with what it holds."""
+    parted = missing.any(axis=1) & ~missing.all(axis=1)
+    if parted.any():
+        at = int(np.argmax(parted))
+        raise DataFileError(
+            f"{path}: line {number}: {int(parted.sum())} of {len(missing)} times lack some channels and have others; "
+            f"the first is time index {at}, without channel {int(np.argmax(missing[at]))}; fill these in, or give the "
+            "numbers to as_series(values, times=times, missing='drop'), which leaves such times out"
+        )
 
 
 _ATTRIBUTE = re.compile(r"@attribute\s+('[^']*'|\"[^\"]*\"|\S+)\s+(.*)", re.IGNORECASE)

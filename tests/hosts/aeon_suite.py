@@ -1,7 +1,9 @@
 """aeon's own tests of distances with DTW and soft-DTW of this package in the place of its own.
 
-``python tests/hosts/aeon_suite.py`` takes the tests that the installed aeon brings. What this package does
-not offer is left to aeon: its window, a share of the longer series, and the Itakura parallelogram. ``--own`` replaces nothing.
+``python tests/hosts/aeon_suite.py`` takes the tests that the installed aeon brings, for these distances. What this
+package does not offer is left to aeon: its window, a share of the longer series; the Itakura parallelogram; sets in
+other forms than (cases, channels, time) or a list; other channels in both series. Soft-DTW without its sign and zeros
+on the diagonal of a set are aeon's too. ``--own`` replaces nothing.
 """
 
 import functools
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import aeon
 import aeon.distances._distance as table
+import numpy as np
 from stand_ins import Suite, import_all, run
 
 from stotmetrics.hosts.aeon import as_distance, pairwise_distance
@@ -26,9 +29,9 @@ def distance(name, original):
 
     @functools.wraps(original)
     def stand_in(x, y, *args, **params):
-        if args or not _served(**params):
+        if args or not _served(**params) or np.shape(x)[:-1] != np.shape(y)[:-1]:
             return original(x, y, *args, **params)
-        return as_distance(name, **_parameters(params))(x, y)
+        return abs(as_distance(name, **_parameters(params))(x, y))
 
     return stand_in
 
@@ -38,11 +41,18 @@ def pairwise(name, original):
 
     @functools.wraps(original)
     def stand_in(X, y=None, *args, n_jobs=1, **params):
-        if args or not _served(**params):
+        if args or not _served(**params) or not all(map(_is_set, (X,) if y is None else (X, y))):
             return original(X, y, *args, n_jobs=n_jobs, **params)
-        return pairwise_distance(X, y, method=name, **_parameters(params))
+        D = abs(pairwise_distance(X, y, method=name, **_parameters(params)))
+        if y is None:
+            np.fill_diagonal(D, 0.0)
+        return D
 
     return stand_in
+
+
+def _is_set(X):
+    return isinstance(X, list) or np.ndim(X) == 3
 
 
 def _parameters(params):
