@@ -42,7 +42,10 @@ class FileContent:
 def lines_of(path: Path, comment: str = "#") -> list[tuple[int, str]]:
     """The numbered lines that say something."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig") as stream:
+            if path.is_char_device() and not stream.isatty():
+                raise DataFileError(f"{path}: a device, which may have no end; give a file or a pipe")
+            text = stream.read()
     except UnicodeDecodeError:
         raise DataFileError(f"{path}: not a text file; known endings are .txt .tsv .csv .ts .arff .npy .npz") from None
     lines = [(number, line.strip(" \r\n\v\f")) for number, line in enumerate(text.split("\n"), start=1)]

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -68,6 +69,14 @@ def test_timestamps_of_a_ts_file_are_times(write, lines, times):
     assert isinstance(x, Series)
     assert (x.times.tolist(), x.values.tolist(), y.tolist()) == (times, [[1.5, 1], [2.5, 2], [3.5, 3]], ["a"])
     assert distance(x, x, metric="tiot") == 0.0
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="the system has no such devices")
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/full", "/dev/urandom"])
+def test_a_device_without_an_end_is_refused_unread(device):
+    for read in (load_labelled, load_collection, load_series):
+        with pytest.raises(DataFileError, match="a device, which may have no end; give a file or a pipe"):
+            read(device)
 
 
 def test_a_time_of_which_some_channels_are_missing_is_not_dropped_in_silence(write):
