@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .arrays import FloatArray
+from .arrays import BoolArray, FloatArray
 from .containers import TIME_NAMES
 from .errors import DataFileError, InvalidSeriesError
 from .series import Series, as_series
@@ -42,7 +42,10 @@ class FileContent:
 def lines_of(path: Path, comment: str = "#") -> list[tuple[int, str]]:
     """The numbered lines that say something."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig") as stream:
+            if path.is_char_device() and not stream.isatty():
+                raise DataFileError(f"{path}: a device, which may have no end; give a file or a pipe")
+            text = stream.read()
     except UnicodeDecodeError:
         raise DataFileError(f"{path}: not a text file; known endings are .txt .tsv .csv .ts .arff .npy .npz") from None
     lines = [(number, line.strip(" \r\n\v\f")) for number, line in enumerate(text.split("\n"), start=1)]
@@ -305,10 +308,23 @@ def timed_series(path: Path, number: int, values: FloatArray, stamps: Sequence[s
         times = times_of_text(stamps)
     except ValueError as error:
         raise DataFileError(f"{path}: line {number}: {error}") from None
+    _refuse_parted_rows(path, number, np.isnan(values.reshape(len(values), -1)))
     try:
         return as_series(values, times=times, missing="drop", name="the series")
     except InvalidSeriesError as error:
         raise DataFileError(f"{path}: line {number}: {error}") from None
+
+
+def _refuse_parted_rows(path: Path, number: int, missing: BoolArray) -> None:
+    """A time without any value is no sample; one with some of them would be dropped with what it holds."""
+    parted = missing.any(axis=1) & ~missing.all(axis=1)
+    if parted.any():
+        at = int(np.argmax(parted))
+        raise DataFileError(
+            f"{path}: line {number}: {int(parted.sum())} of {len(missing)} times lack some channels and have others; "
+            f"the first is time index {at}, without channel {int(np.argmax(missing[at]))}; fill these in, or give the "
+            "numbers to as_series(values, times=times, missing='drop'), which leaves such times out"
+        )
 
 
 _ATTRIBUTE = re.compile(r"@attribute\s+('[^']*'|\"[^\"]*\"|\S+)\s+(.*)", re.IGNORECASE)

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -51,7 +52,7 @@ def test_a_missing_last_value_of_one_channel_keeps_its_place(write):
     ("lines", "times"),
     [
         ("(0,1.5),(2,2.5),(7,3.5):(0,1),(2,2),(7,3):a\n", [0, 2, 7]),
-        ("(0, 1.5), (2, 2.5), (3,?), (7, 3.5):(0,1),(2,2),(3,0),(7,3):a\n", [0, 2, 7]),
+        ("(0, 1.5), (2, 2.5), (3,?), (7, 3.5):(0,1),(2,2),(3,?),(7,3):a\n", [0, 2, 7]),
         (
             (
                 "(2017-01-01 00:00:00,1.5),(2017-01-01 00:00:02,2.5),(2017-01-01 00:00:07,3.5):"
@@ -68,6 +69,24 @@ def test_timestamps_of_a_ts_file_are_times(write, lines, times):
     assert isinstance(x, Series)
     assert (x.times.tolist(), x.values.tolist(), y.tolist()) == (times, [[1.5, 1], [2.5, 2], [3.5, 3]], ["a"])
     assert distance(x, x, metric="tiot") == 0.0
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="the system has no such devices")
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/full", "/dev/urandom"])
+def test_a_device_without_an_end_is_refused_unread(device):
+    for read in (load_labelled, load_collection, load_series):
+        with pytest.raises(DataFileError, match="a device, which may have no end; give a file or a pipe"):
+            read(device)
+
+
+def test_a_time_of_which_some_channels_are_missing_is_not_dropped_in_silence(write):
+    head = "@timeStamps true\n@univariate false\n@dimensions 2\n@classLabel true a b\n@data\n"
+    path = write("w.ts", head + "(0,1.5),(2,2.5),(3,?),(7,3.5):(0,1),(2,2),(3,0),(7,3):a\n")
+    with pytest.raises(DataFileError, match=r"line 6: 1 of 4 times lack some .* time index 2, without channel 0; fill"):
+        load_labelled(path)
+    path = write("t.csv", "time,a,b\n0,1,2\n1,,3\n2,4,5\n")
+    with pytest.raises(DataFileError, match=r"1 of 3 times lack some .* time index 1, without channel 0; fill"):
+        load_series(path)
 
 
 HEAD = "@univariate true\n@classLabel true a b\n@data\n"

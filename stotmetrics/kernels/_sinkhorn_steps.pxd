@@ -14,7 +14,7 @@ cdef extern from *:
     #define SINK_NOISE 1e-14
     /* The first reach of an acceleration, in plain steps, and what it is multiplied by when one is kept or taken back.
        A plan that moves mass bit by bit makes many equal steps, of which the last few tell no end. */
-    #define SINK_REACH 8.0
+    #define SINK_REACH 2.0
     #define SINK_FARTHER 4.0
     #define SINK_NEARER 0.25
     """

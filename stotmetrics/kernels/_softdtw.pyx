@@ -174,7 +174,7 @@ def minus_log_kernels(
     distance of two points after their differences are multiplied by ``scale`` twice, and at most ``most``.
     """
     cdef sdtw_problem p
-    cdef Py_ssize_t k, i, j, at, few = SLICE // 16, until = SLICE
+    cdef Py_ssize_t k, i, j, at, some, few = SLICE // 16, until = SLICE
     cdef Py_ssize_t n = np.diff(left_at).max(), m = np.diff(right_at).max()
     cdef bint stop = False
     totals = np.empty(rows.shape[0])
@@ -187,13 +187,15 @@ def minus_log_kernels(
         for k in range(rows.shape[0]):
             i, j = left_at[rows[k]], right_at[cols[k]]
             p.n, p.m = left_at[rows[k] + 1] - i, right_at[cols[k] + 1] - j
-            squares(&left[i, 0], p.n, &right[j, 0], p.m, left.shape[1], scale, &cost[0])
-            # An exponential and a logarithm take as long as some sixteen plain steps.
+            # An exponential and a logarithm take as long as some sixteen plain steps, fresh memory as long again.
+            some = max(1, few // p.m)
             at = 0
-            while at < p.n * p.m and not stop:
-                gak_costs(&cost[at], min(few, p.n * p.m - at), factor, most)
-                stop = turn(&until, 16 * few)
-                at += few
+            while at < p.n and not stop:
+                some = min(some, p.n - at)
+                squares(&left[i + at, 0], some, &right[j, 0], p.m, left.shape[1], scale, &cost[at * p.m])
+                gak_costs(&cost[at * p.m], some * p.m, factor, most)
+                stop = turn(&until, 16 * some * p.m)
+                at += some
             if not stop:
                 solve_costs(&p, 1.0, &work[0], &out[k])
             if stop or turn(&until, 2 * p.n * p.m * (left.shape[1] + 1)):

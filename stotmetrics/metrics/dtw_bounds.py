@@ -74,8 +74,10 @@ def soft_bounds(
     # Rounding of a sum of so many squares may lift a bound that is attained above the value.
     bounds *= 1.0 - 4.0 * np.finfo(np.float64).eps * ((n + m) * x.shape[1] + 8)
     if gamma > 0:
+        # The same of a sum of exponentials, in units of gamma.
+        rounding = 8.0 * np.finfo(np.float64).eps * (n + m)
         with np.errstate(over="ignore"):  # -inf is a bound too
-            bounds -= gamma * log_paths(n, m, band)
+            bounds -= gamma * (log_paths(n, m, band) + rounding)
     return np.where(np.isfinite(bounds), bounds, -np.inf)
 
 

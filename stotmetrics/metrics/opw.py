@@ -13,8 +13,8 @@ from ..spec.metric import MetricSpec, Side
 from ..spec.parameters import parameter
 from ..spec.result import GradBatch, PairGradient, Result, grad_batch_of
 from ..spec.traits import Traits
-from ..transport.cloud_gradients import entropic_slopes, tight
-from ..transport.entropic import plan_moves, solve_entropic
+from ..transport.cloud_gradients import solved_with_slopes
+from ..transport.entropic import solve_entropic
 from . import value_costs as costs
 
 
@@ -87,19 +87,11 @@ def gradient(x: Samples, y: Samples, params: Parameters) -> PairGradient:
     distances = costs.squared_euclidean(x.values, y.values)
     order = order_cost(x, y, params)
     cost = distances + order
-    # Rounding may keep the potentials from the tight tolerance; they must at least keep the promise of the value.
-    for tol in (tight(params.tol), params.tol):
-        solved = solve_entropic(cost, x.weights, y.weights, params.epsilon, tol, params.max_iter)
-        converged = solved.converged or solved.gap <= params.tol * max(1.0, abs(solved.objective))
-        if converged:
-            break
-    plan = solved.plan()
-    slopes = plan
-    if plan_moves(cost, params.epsilon):
-        slopes = entropic_slopes(cost, *solved.potentials(), x, y, params.epsilon, fixed=order)
+    limits = params.epsilon, params.tol, params.max_iter
+    solved, converged, slopes = solved_with_slopes(cost, x, y, *limits, fixed=order)
     left, right = np.zeros_like(x.series.values), np.zeros_like(y.series.values)
     left[x.support], right[y.support] = costs.squared_euclidean_vjp(x.values, y.values, slopes)
-    return PairGradient(float((plan * distances).sum()), left, right, converged, solved.gap)
+    return PairGradient(float((solved.plan() * distances).sum()), left, right, converged, solved.gap)
 
 
 def gradients(

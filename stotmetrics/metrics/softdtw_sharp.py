@@ -18,6 +18,8 @@ from .softdtw import Parameters, gamma_of, gammas_of, split
 
 # Cells in one product.
 _AT_ONCE = 2**24
+# Below this part of the value gamma is less than the rounding of what alignments cost: which count does not move.
+_NO_DIGITS = 1e-15
 _ALONE = np.zeros(1, dtype=np.intp)
 
 
@@ -92,7 +94,9 @@ def gradient(x: Series, y: Series, params: Parameters) -> tuple[float, FloatArra
     cost = costs.squared_euclidean(x.values, y.values)
     gamma = gamma_of(x, y, params.gamma)
     # d<E, C> = <E, dC> + <dE, C>, and the derivative of E in C is a symmetric operator.
-    _, alignment, moved = _softdtw.alignment_jvp(cost, gamma, cost, radius_of(params.band))
+    value, alignment, moved = _softdtw.alignment_jvp(cost, gamma, cost, radius_of(params.band))
+    if gamma < _NO_DIGITS * abs(value):
+        moved[...] = 0.0
     return expected(alignment, cost), *costs.squared_euclidean_vjp(x.values, y.values, alignment + moved)
 
 

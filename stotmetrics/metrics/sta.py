@@ -16,10 +16,11 @@ from ..spec.metric import MetricSpec, Side
 from ..spec.parameters import parameter
 from ..spec.result import GradBatch, PairGradient, Result, grad_batch_of
 from ..spec.traits import Traits
-from ..transport.divergences import Frames, Problem, cross_terms, divergence, polish, self_terms
+from ..transport.divergences import Frames, Problem, cross_terms, divergence, polish, self_terms, spread
 from ..transport.ground_cost import Ground, as_ground, default_ground
 from ..transport.kept import kept
 from ..transport.single_precision import LEAST_POINTS, panels_of
+from ..transport.wide_range import FINEST
 from . import value_costs
 
 
@@ -113,10 +114,14 @@ def histograms(values: FloatArray, signed: str) -> list[FloatArray]:
 
 @kept(2**28, lambda problem: problem.nbytes)
 def _problem(ground: Ground, epsilon: float | str, rho: float, tol: float, max_iter: int) -> Problem:
-    strength = ground.epsilon() if isinstance(epsilon, str) else epsilon
+    wanted = ground.epsilon() if isinstance(epsilon, str) else epsilon
+    # Costs in units of a smaller one have no digits left behind the point, and no certificate holds. What costs a
+    # thousand times rho moves nothing.
+    strength = max(wanted, FINEST * min(sum(map(spread, ground.costs)), 1e3 * rho))
     # Half the tolerance is the cross term's, a quarter each self term's half: they add up to tol.
     panels = panels_of(ground.costs, strength) if math.isfinite(rho) and ground.size >= LEAST_POINTS else None
-    return Problem(ground.costs, strength, rho, tol / 2, max_iter, ground.kernels(strength), panels=panels)
+    kernels = ground.kernels(strength)
+    return Problem(ground.costs, strength, rho, tol / 2, max_iter, kernels, panels=panels, raised=strength - wanted)
 
 
 def pair(x: Prepared, y: Prepared, params: Parameters) -> Result:
@@ -164,7 +169,7 @@ class _Cost:
         """soft-DTW and its certified error: it grows with every cost, so it lies between those at both ends."""
         value = _oriented(self.value, gamma, self.swapped)
         low, high = (_oriented(self.value + sign * self.error, gamma, self.swapped) for sign in (-1, 1))
-        return value, max(high - value, value - low)
+        return value, float(np.maximum(high - value, value - low))
 
 
 def _oriented(cost: FloatArray, gamma: float, swapped: bool) -> float:
@@ -263,7 +268,8 @@ def sta(
         Smoothing of the soft minimum, in units of the divergence; 0 is hard DTW.
     epsilon : float or "median", default "median"
         Entropic regularisation, in units of the ground cost. ``"median"`` is ``10 / P`` times the median of all P x P
-        entries of the cost, the published choice.
+        entries of the cost, the published choice. Below 1e-13 of the spread of the cost (or of 1000 rho) it counts
+        as that, and what that changes at most is part of the gap.
     rho : float, default 1
         Weight of the KL marginal penalty, in units of the ground cost; ``inf`` is balanced transport, which asks for
         frames of equal mass. The published choice is 1 for a cost whose median is 1.

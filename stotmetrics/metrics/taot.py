@@ -16,7 +16,14 @@ from ..spec.parameters import parameter
 from ..spec.result import Batch, GradBatch, PairGradient, Result, grad_batch_of, rooted
 from ..spec.traits import Traits
 from ..transport import wide_entropic, wide_range
-from ..transport.cloud_gradients import Cells, entropic_slopes, median_slopes, tight, value_gradients
+from ..transport.cloud_gradients import (
+    Cells,
+    entropic_slopes,
+    median_slopes,
+    solved_with_slopes,
+    tight,
+    value_gradients,
+)
 from ..transport.entropic import solve_entropic
 from ..transport.line_bounds import line_costs
 from ..transport.point_clouds import (
@@ -30,7 +37,7 @@ from ..transport.point_clouds import (
     spread_plan,
     spread_potentials,
 )
-from ..transport.wide_range import dense, distances, in_data_units, powered
+from ..transport.wide_range import dense, distances, in_data_units, lift_of, lifted, powered
 from . import value_costs as costs
 
 # The stopping rule of the entropic solver: certified gap, Newton steps.
@@ -109,20 +116,23 @@ class Wide:
 
 def solve_wide(x: Cloud, y: Cloud, params: Parameters, tol: float = TOL) -> Wide:
     """The optimum in units of ``unit ** p``, ``unit`` being a distance."""
-    # The larger factor belongs to the unit, so that no distance leaves the range of a double by it.
+    # The larger factor belongs to the unit, so that no distance leaves the range of a double by it. Epsilon ties the
+    # unit to the data, but for units of the median.
     largest = max(factors(params))
-    problem = distances(x, y, params.p, *(factor / largest for factor in factors(params)))
+    lift = lift_of(x, y) if params.epsilon == 0 or params.scale == "median" else 0
+    of_values, of_times = (factor / largest for factor in factors(params))
+    problem = distances(x, y, params.p, of_values, of_times, lift)
     share, median = largest ** (1.0 / params.p), 1.0
     if params.scale == "median" and (middle := wide_range.median_root(problem)) > 0.0:
         problem = replace(problem, of_values=problem.of_values / middle, of_times=problem.of_times / middle)
-        largest, share, median = 1.0, 1.0, middle * share
+        largest, share, median, lift = 1.0, 1.0, lifted(middle, share, lift), 0
     if params.epsilon > 0:
         soft = wide_entropic.entropic_sum(problem, params.epsilon / largest, tol, MAX_ITER)
-        solution, unit = soft.solution, soft.unit * share
+        solution, unit = soft.solution, lifted(soft.unit, share, lift)
         numbers = solution.value, solution.gap, unit, solution.objective, solution.converged, solution.steps
         return Wide(*numbers, solution.plan, solution.potentials, median, soft)
     hard = wide_range.sum_of_costs(problem)
-    numbers = hard.value, hard.gap, hard.unit * share, hard.value, hard.converged, hard.solves
+    numbers = hard.value, hard.gap, lifted(hard.unit, share, lift), hard.value, hard.converged, hard.solves
     return Wide(*numbers, lambda: dense(hard.cells, problem), lambda: hard.potentials, median)
 
 
@@ -284,12 +294,8 @@ def _gradient(
         status, total, below, _ = work.transport(C, x.weights, x.order, y.weights, y.order, x.uniform and y.uniform)
         converged, gap, slopes = status == 0, total - below, Cells(*work.coupling())
     else:
-        for tol in (tight(TOL), TOL):
-            status, total, objective, gap, _ = work.sinkhorn(C, x.weights, y.weights, params.epsilon, tol, MAX_ITER)
-            converged = status == 0 or gap <= TOL * max(1.0, abs(objective))
-            if converged:
-                break
-        slopes = entropic_slopes(C, *work.potentials(), x, y, params.epsilon)
+        solved, converged, slopes = solved_with_slopes(C, x, y, params.epsilon, TOL, MAX_ITER, work)
+        total, gap = solved.value, solved.gap
     if params.scale == "median" and costs.median(C) > 0:
         slopes = _with_median(slopes, C)
     value, gap = rooted(max(total, 0.0), max(gap, 0.0), power)
@@ -307,7 +313,8 @@ def _wide_gradient(x: Cloud, y: Cloud, params: Parameters, power: float) -> Pair
     of_values, p = factors(params)[0], params.p
     slopes = solution.slopes(x, y)
     if params.scale == "median":
-        problem = distances(x, y, p, *(factor / max(factors(params)) for factor in factors(params)))
+        most = max(factors(params))
+        problem = distances(x, y, p, of_values / most, factors(params)[1] / most)
         if wide_range.median_root(problem) > 0.0:
             return PairGradient(value, *_in_medians(x, y, params, slopes, problem, solution.median), converged, gap)
     grad_x, grad_y = value_gradients(x, y, p, of_values * slopes, value if power != 1.0 else None)

@@ -11,6 +11,8 @@ from typing import Protocol
 import numpy as np
 
 from ..arrays import FloatArray, IntArray
+from ..kernels._entropic import Workspace
+from .entropic import Coupled, plan_moves, solve_entropic
 from .point_clouds import Cloud, powers
 
 # What keeps the linear system definite where a plan falls apart into blocks that share no mass; for each of its rows.
@@ -104,6 +106,29 @@ def median_slopes(cost: FloatArray) -> Cells:
     shares = [np.full(len(rows), 1.0 / (len(places) * len(rows))) for rows, _ in at]
     rows, columns = (np.concatenate([cells[axis] for cells in at]) for axis in (0, 1))
     return Cells(rows, columns, np.concatenate(shares))
+
+
+def solved_with_slopes(
+    cost: FloatArray,
+    x: Weighted,
+    y: Weighted,
+    epsilon: float,
+    tol: float,
+    max_iter: int,
+    work: Workspace | None = None,
+    fixed: FloatArray | None = None,
+) -> tuple[Coupled, bool, FloatArray]:
+    """The entropic plan under a cost, whether it keeps its promise, and :func:`entropic_slopes` at any epsilon."""
+    # Rounding may keep the potentials from the tight tolerance; they must at least keep the promise of the value.
+    for closer in (tight(tol), tol):
+        solved = solve_entropic(cost, x.weights, y.weights, epsilon, closer, max_iter, work)
+        converged = solved.converged or solved.gap <= tol * max(1.0, abs(solved.objective))
+        if converged:
+            break
+    # At a limit of epsilon the plan does not change with the costs.
+    if not plan_moves(cost, epsilon):
+        return solved, converged, solved.plan()
+    return solved, converged, entropic_slopes(cost, *solved.potentials(), x, y, epsilon, fixed)
 
 
 def entropic_slopes(

@@ -37,6 +37,7 @@ class Problem:
     part of the larger of its two masses, and ``stop`` what the last sweep left over (see the kernel).
     ``rho`` is the penalty of both sides, or of the first where ``rho_y`` is given; only the first may then be infinite.
     ``panels`` is the kernel in single precision, where potentials may be found in it first; ``rho`` is finite then.
+    ``raised`` is by how much epsilon is larger than what was asked for.
     ``follow`` lets a frame take the potentials of another that certify its value; else only equal frames share them.
     """
 
@@ -52,10 +53,11 @@ class Problem:
     stop: float = math.inf
     rho_y: float | None = None
     panels: Panels | None = None
+    raised: float = 0.0
     spread: float = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "spread", float(sum(map(_spread, self.costs))))
+        object.__setattr__(self, "spread", float(sum(map(spread, self.costs))))
 
     @property
     def nbytes(self) -> int:
@@ -88,6 +90,28 @@ class Problem:
         """The error that each value may have."""
         return np.asarray(self.tol * reduce(np.maximum, masses))
 
+    def certain(
+        self, dual: FloatArray, gap: FloatArray, left: FloatArray, right: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Values and errors of a dual and its gap, and what holds whatever the potentials: where those overflow.
+
+        At potentials of zero the dual is ``-epsilon sum(K)``, and to move nothing costs ``rho`` times both masses.
+        """
+        lost = ~np.isfinite(dual + gap)
+        if lost.any() and math.isfinite(self.rho):
+            low = -self.epsilon * math.prod(float(kernel.sum()) for kernel in self.kernels[0])
+            dual = np.where(lost, low, dual)
+            gap = np.where(lost, self.rho * (left + right) - low, gap)
+        error = gap / 2
+        if self.raised > 0:
+            error = error + self.raised * self._most_entropy(np.maximum(left, right))
+        return dual + gap / 2, error
+
+    def _most_entropy(self, mass: FloatArray) -> FloatArray:
+        """The most that ``sum(P log P - P)`` can be, in size, for plans of so much mass."""
+        entries = sum(math.log(cost.size) for cost in self.costs)
+        return mass * (1.0 + entries + np.abs(np.log(np.where(mass > 0, mass, 1.0))))
+
     def path(self) -> "Iterator[tuple[Problem, float]]":
         """Problems of falling epsilon that lead to a steep one; nothing where the kernel is harmless.
 
@@ -107,7 +131,7 @@ class Problem:
             yield stage, epsilon / max(epsilon / _STEP, self.epsilon)
 
 
-def _spread(cost: FloatArray) -> float:
+def spread(cost: FloatArray) -> float:
     """Between the least and the largest cost that is not forbidden."""
     low, high = float(cost.min()), float(cost.max())
     return high - low if math.isfinite(high) else float(np.ptp(cost[np.isfinite(cost)]))
@@ -161,7 +185,9 @@ def self_terms(problem: Problem, mass: FloatArray, u: FloatArray | None = None) 
     everyone = np.arange(len(mass), dtype=np.intp)
     digests = [hashlib.blake2b(frame.tobytes(), digest_size=8).digest() for frame in mass]
     digest = np.frombuffer(b"".join(digests), dtype=np.int64)
-    frames = Frames(mass, logmass, u, logku, dual + gap / 2, gap / 2, sweeps, converged, everyone, digest)
+    total = mass.sum(axis=1)
+    value, error = problem.certain(dual, gap, total, total)
+    frames = Frames(mass, logmass, u, logku, value, error, sweeps, converged, everyone, digest)
     return replace(frames, leader=_leaders(problem, frames))
 
 
@@ -182,22 +208,25 @@ def cross_terms(problem: Problem, x: Frames, y: Frames) -> Cross:
     u, v, logku, logkv, dual, gap, sweeps[first], converged[first] = _solve_pairs(
         problem.leading(), x, y, rows[first], cols[first], (x.u, y.u), (rows[first], cols[first])
     )
-    value[first], error[first] = dual + gap / 2, gap / 2
+    value[first], error[first] = problem.certain(dual, gap, x.total[rows[first]], y.total[cols[first]])
     state[first] = np.arange(len(first))
     if len(others):
         known = state[others] = state[lead[others]]
         sides: Any = (x.mass, x.logmass, y.mass, y.logmass, rows[others], cols[others])
         states: Any = (u, logku, known, v, logkv, known)
         dual, gap = _sinkhorn.certify(*sides, *states, **problem.constants)
-        value[others], error[others] = dual + gap / 2, gap / 2
+        value[others], error[others] = problem.certain(dual, gap, x.total[rows[others]], y.total[cols[others]])
         late = others[~(error[others] <= allowed[others])]
         if len(late):
             late_u, late_v, _, _, dual, gap, sweeps[late], converged[late] = _solve_pairs(
                 problem, x, y, rows[late], cols[late], (u, v), (state[late], state[late])
             )
-            value[late], error[late] = dual + gap / 2, gap / 2
-            state[late] = len(u) + np.arange(len(late))
-            u, v = np.concatenate([u, late_u]), np.concatenate([v, late_v])
+            found, missed = problem.certain(dual, gap, x.total[rows[late]], y.total[cols[late]])
+            # Where the sweeps ran out on the way down from a larger epsilon, a leader may have known better.
+            better = missed <= error[late]
+            value[late[better]], error[late[better]] = found[better], missed[better]
+            state[late[better]] = len(u) + np.arange(int(better.sum()))
+            u, v = np.concatenate([u, late_u[better]]), np.concatenate([v, late_v[better]])
     # A leader that missed its stricter goal may have reached the one that counts.
     converged |= error <= allowed
     table = (n, m)

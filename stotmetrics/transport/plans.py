@@ -87,6 +87,11 @@ class Call:
             self.b = _of_equal_mass(self.a, self.b, _precision(a, b, self.cost) != np.float64)
         self._refuse_out_of_scale()
         self._refuse_stranded_mass()
+        # Where a marginal is kept so is all mass, and what every entry costs says nothing about the plan.
+        self.level = 0.0
+        if math.isinf(self.rho_a) or math.isinf(self.rho_b):
+            self.level = float(self.cost.min())
+            self.cost = self.cost - self.level
 
     def _refuse_out_of_scale(self) -> None:
         """What double precision cannot tell from nothing, or from infinity, beside the rest of the problem."""
@@ -178,10 +183,8 @@ class Call:
         left = np.where(forbidden.all(axis=1), 0.0, self.a)[None, :]
         right = np.where(forbidden.all(axis=0), 0.0, b)
         rows, cols = np.zeros(len(b), dtype=np.intp), np.arange(len(b), dtype=np.intp)
-        # The solver makes its first side exact, and lets that one alone be balanced.
-        swap = math.isinf(self.rho_b) and not self.balanced
-        start = self._start(b.shape, left.shape, swap)
-        if swap:
+        start = self._start(b.shape, left.shape, self._swaps)
+        if self._swaps:
             batch = self._batch(cost.T, scaled.T, (right, left), (cols, rows), start, (self.rho_b, self.rho_a))
             v, u = batch[:2]
         else:
@@ -192,6 +195,11 @@ class Call:
             self._parts((left[0], right[k]), (u[k], v[k]), b[k], scaled, log_reference, int(sweeps[k]), converged[k])
             for k in range(len(b))
         ]
+
+    @property
+    def _swaps(self) -> bool:
+        """The solver makes its first side exact, and lets that one alone be balanced."""
+        return math.isinf(self.rho_b) and not self.balanced
 
     def _batch(
         self,
@@ -256,9 +264,10 @@ class Call:
             known = float(self.reference.sum()) if self.reference is not None else product
             total = known if self.kl else float(plan.size)
             entropy = float((plan * np.where(some, exponent - log_c, 0.0)).sum() - plan.sum() + total)
+        logs = np.where(some, exponent, -np.inf)
         sides = (
-            _Side(self.a, finite_u, movable[0] > 0, plan.sum(axis=1), self.rho_a, self.reg),
-            _Side(b, finite_v, movable[1] > 0, plan.sum(axis=0), self.rho_b, self.reg),
+            _Side(self.a, finite_u, movable[0] > 0, plan.sum(axis=1), _log_sum(logs, 1), self.rho_a, self.reg),
+            _Side(b, finite_v, movable[1] > 0, plan.sum(axis=0), _log_sum(logs, 0), self.rho_b, self.reg),
         )
         linear, penalty = float((plan * price).sum()), sides[0].penalty + sides[1].penalty
         parts = (linear, self.reg * entropy, penalty)
@@ -272,10 +281,14 @@ class Call:
             # The plan is not quite feasible: the dual is below the optimum whatever the marginals are.
             value = sides[0].dual + sides[1].dual + self.reg * (total - float(plan.sum()))
             gap = self._rounded(plan, b) - value if self.balanced else sides[0].gap + sides[1].gap
+        kept = float(b.sum() if math.isinf(self.rho_b) else self.a.sum())
+        value, linear = value + self.level * kept, linear + self.level * float(plan.sum())
+        noise += 4 * _EPS * abs(self.level) * kept
+        (v if self._swaps else u)[...] += self.level / self.reg
         err = sides[0].off + sides[1].off if self.balanced else max(sides[0].off, sides[1].off)
         # All the sweeps that were asked for, and nothing but rounding left over.
         converged = bool(converged) or (self.stop == 0 and err <= _SETTLED)
-        return Solved(plan, u, v, niter, converged, err, max(gap, 0.0) + noise, value, *parts)
+        return Solved(plan, u, v, niter, converged, err, max(gap, 0.0) + noise, value, linear, *parts[1:])
 
     def _rounded(self, plan: FloatArray, b: FloatArray) -> float:
         """The objective at a true coupling next to a plan: scaled down to the marginals, the rest spread as a product.
@@ -299,7 +312,14 @@ class _Side:
     """What one marginal of a plan says: its penalty, its share of the dual, of the gap, and of the error."""
 
     def __init__(
-        self, mass: FloatArray, w: FloatArray, some: BoolArray, marginal: FloatArray, rho: float, reg: float
+        self,
+        mass: FloatArray,
+        w: FloatArray,
+        some: BoolArray,
+        marginal: FloatArray,
+        log_marginal: FloatArray,
+        rho: float,
+        reg: float,
     ) -> None:
         if math.isinf(rho):
             self.penalty, self.dual = 0.0, reg * float(mass @ w)
@@ -314,10 +334,16 @@ class _Side:
             target = np.where(some, mass * np.exp(-w * (reg / rho)), 0.0)
         self.dual, self.gap = rho * float(mass @ paid), rho * _kl(marginal, target)
         self.size = rho * float((mass + marginal + target).sum() + mass @ abs(paid))
-        kept = some & (target > 0)
-        with np.errstate(divide="ignore"):
-            wide = np.log(marginal[kept] / target[kept])
-        self.off = float(abs(wide).max(initial=0.0))
+        # Of logarithms: early on both may lie below the range of a double. No sweep moves a row without entries.
+        kept = some & np.isfinite(log_marginal)
+        missed_by = log_marginal[kept] - (np.log(mass[kept]) - w[kept] * (reg / rho))
+        self.off = float(abs(missed_by).max(initial=0.0))
+
+
+def _log_sum(logs: FloatArray, axis: int) -> FloatArray:
+    """Logarithms of sums, -inf of nothing."""
+    with np.errstate(under="ignore"):
+        return np.logaddexp.reduce(logs, axis=axis)
 
 
 def _kl(a: FloatArray, b: FloatArray) -> float:
@@ -328,8 +354,10 @@ def _kl(a: FloatArray, b: FloatArray) -> float:
 
 
 def _costs(M: npt.ArrayLike) -> FloatArray:
-    """A cost matrix; +inf forbids to move anything along an entry."""
+    """A cost matrix; +inf forbids to move anything along an entry, and so does what ``nan_to_num`` makes of it."""
     array = real_array(M, "M")
+    largest = np.finfo(np.float32 if _precision(M) == np.float32 else np.float64).max
+    array = np.where(array >= largest, np.inf, array)
     finite_array(np.where(np.isposinf(array), 0.0, array), "M", 2)
     if np.isposinf(array).all():
         raise InvalidParameterError("M must have a finite entry: where all are inf nothing may move")
@@ -338,8 +366,9 @@ def _costs(M: npt.ArrayLike) -> FloatArray:
 
 def _precision(*arrays: Any) -> np.dtype[Any]:
     """float32 where all that comes as an array of numbers is float32 or less; else float64."""
-    kinds = [x.dtype for x in arrays if hasattr(x, "dtype") and getattr(x, "size", 0) > 0]
-    single = any(k == np.float32 for k in kinds) and all(k in (np.float32, np.float16) for k in kinds)
+    # By name, as "torch.float32", since other libraries have dtypes of their own.
+    kinds = [str(x.dtype).rpartition(".")[2] for x in arrays if hasattr(x, "dtype") and math.prod(np.shape(x)) > 0]
+    single = "float32" in kinds and all(kind in ("float32", "float16") for kind in kinds)
     return np.dtype(np.float32 if single else np.float64)
 
 

@@ -236,18 +236,24 @@ def spread_potentials(
     """
     if x.length == x.size and y.length == y.size:
         return f, g
-    from scipy.special import logsumexp  # longer to import than a distance may take
-
     C = spread_cost(x, y, cost, p)
     f_all, g_all = np.empty(x.length), np.empty(y.length)
-    slack = C[:, y.support] - g
-    f_all[:] = slack.min(1) if epsilon == 0 else -epsilon * logsumexp(-slack / epsilon, b=y.weights, axis=1)
+    f_all[:] = _soft_minimum(C[:, y.support] - g, y.weights, epsilon)
     f_all[x.support] = f
     if epsilon == 0:
         # Against all of x, so that the dual stays feasible between two atoms without mass.
         g_all[:] = (C - f_all[:, None]).min(0)
     else:
-        slack = C[x.support] - f[:, None]
-        g_all[:] = -epsilon * logsumexp(-slack / epsilon, b=x.weights[:, None], axis=0)
+        g_all[:] = _soft_minimum((C[x.support] - f[:, None]).T, x.weights, epsilon)
     g_all[y.support] = g
     return f_all, g_all
+
+
+def _soft_minimum(slack: FloatArray, weights: FloatArray, epsilon: float) -> FloatArray:
+    """``-epsilon log sum_j weights_j exp(-slack_ij / epsilon)``, and the minimum at its limit."""
+    least = slack.min(axis=1)
+    if epsilon == 0:
+        return least
+    with np.errstate(over="ignore", under="ignore"):  # far above the least there is nothing
+        shares = np.exp(-(slack - least[:, None]) / epsilon)
+        return least - epsilon * np.log(shares @ weights)

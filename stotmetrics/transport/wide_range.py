@@ -30,6 +30,9 @@ _VANISHED = 1e-200
 # Costs are cut between these multiples of the optimum.
 _LEAST_CUT, _LARGEST_CUT = 1e3, 1e13
 
+# The power of two of the largest distance where factors may make others small.
+_HIGH = 500
+
 Cells = tuple[IntArray, IntArray, FloatArray]
 
 
@@ -102,11 +105,24 @@ def _power(distance: FloatArray, unit: float, p: float, cut: float) -> FloatArra
     return np.minimum((distance / unit) ** p, cut)
 
 
-def distances(x: Cloud, y: Cloud, p: float, of_values: float = 1.0, of_times: float = 1.0) -> Distances:
-    """The distances between two clouds; costs are counted ``of_values`` and ``of_times`` fold."""
-    A = powers(x.values, y.values, 1.0) * of_values ** (1.0 / p)
-    B = powers(x.times[:, None], y.times[:, None], 1.0) * of_times ** (1.0 / p)
+def distances(x: Cloud, y: Cloud, p: float, of_values: float = 1.0, of_times: float = 1.0, lift: int = 0) -> Distances:
+    """The distances between two clouds in units of ``2 ** -lift``; costs count ``of_values`` and ``of_times`` fold."""
+    A = np.ldexp(powers(x.values, y.values, 1.0), lift) * of_values ** (1.0 / p)
+    B = np.ldexp(powers(x.times[:, None], y.times[:, None], 1.0), lift) * of_times ** (1.0 / p)
     return Distances(A, B, p, x.weights, y.weights, x.uniform and y.uniform)
+
+
+def lift_of(x: Cloud, y: Cloud) -> int:
+    """The power of two that takes the largest distance to where one that counts far less is still a number."""
+    farthest = float((np.maximum(x.high, y.high) - np.minimum(x.low, y.low)).max())
+    return _HIGH - math.frexp(farthest)[1] if 0.0 < farthest < math.inf else 0
+
+
+def lifted(distance: float, share: float, lift: int) -> float:
+    """``distance * share * 2 ** -lift``, back in units of the data, by whatever parts leave the range of a double."""
+    (one, high), (other, low) = math.frexp(distance), math.frexp(share)
+    with np.errstate(over="ignore", under="ignore"):
+        return float(np.ldexp(one * other, high + low - lift))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +147,7 @@ def in_data_units(value: float, gap: float, unit: float, p: float, root: bool) -
     """A value and its gap in units of ``unit ** p`` in those of the data, behind the p-th root if there is one."""
     if root:
         value, gap = rooted(value, gap, p)
-        return unit * value, unit * gap
+        return powered(value, unit, 1.0), powered(gap, unit, 1.0)
     return powered(value, unit, p), powered(gap, unit, p)
 
 

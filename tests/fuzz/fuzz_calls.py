@@ -228,9 +228,8 @@ def sinkhorn_unbalanced(script, name):
     script.let("balanced", "False")
     _masses(script, n, m, False)
     keys = _transport(script, n, m)
-    call = (
-        f"tr.sinkhorn_unbalanced(a, b, M, reg, {_penalty(script)}, reg_type={script.pick('kl', 'entropy')!r}, {keys})"
-    )
+    script.let("reg_m", _penalty(script))
+    call = f"tr.sinkhorn_unbalanced(a, b, M, reg, reg_m, reg_type={script.pick('kl', 'entropy')!r}, {keys})"
     return Call("transport.sinkhorn_unbalanced", script, call, [laws.transported])
 
 

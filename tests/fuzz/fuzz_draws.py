@@ -131,7 +131,9 @@ def pair(script, traits, most=12):
     elif kind == "near":
         near = script.pick("1 + 1e-15", "1 + 1e-9", "1.001", "1 - 1e-6")
         rest = ", x.times if x.has_times else None, x.weights if x.has_weights else None, x.frame_shape"
-        script.let("y", f"sm.Series(x.values * ({near}){rest})")
+        # What underflows here is the hand's that draws.
+        script.lines.append(f"with np.errstate(under='ignore'): near = x.values * ({near})")
+        script.let("y", f"sm.Series(near{rest})")
     else:
         series(script, "y", traits, other, d, script.scale() if kind == "apart" else scale, frame)
 

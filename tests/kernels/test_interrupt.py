@@ -48,10 +48,21 @@ JOBS = {
     "softdtw_sharp": lambda: stotmetrics.distance(*LONG, metric="softdtw_sharp"),
     "log domain": lambda: stotmetrics.softdtw(*(1e6 * LONG), gamma=1e-12),
     "many pairs": lambda: stotmetrics.pairwise(np.tile(RNG.standard_normal((300, 1500)), (2, 1)), metric="softdtw"),
+    "gak": lambda: stotmetrics.gak(*VERY_LONG[:, :20000], sigma=1.0),
+    "otw": lambda: stotmetrics.distance(*np.tile(LONG, (1, 400)), metric="otw"),
+    "tlp": lambda: stotmetrics.distance(*LONG, metric="tlp"),
+    "sta": lambda: stotmetrics.sta(*RNG.random((2, 400, 300)), epsilon=1e-4, max_iter=10**6, tol=1e-14),
+    "softdtw_divergence": lambda: stotmetrics.softdtw_divergence(*VERY_LONG),
+    "euclidean": lambda: stotmetrics.pairwise(RNG.standard_normal((6000, 4000)), metric="euclidean"),
     "sinkhorn": lambda: sinkhorn(
         np.full(2000, 1 / 2000), np.full(2000, 1 / 2000), RNG.random((2000, 2000)), 1e-4, numItermax=10**6
     ),
 }
+
+
+def test_every_metric_is_stopped():
+    homes = {name: stotmetrics.get_metric(name).spec.pair.__module__ for name in stotmetrics.list_metrics()}
+    assert {name for name, home in homes.items() if home.startswith("stotmetrics.metrics.")} <= set(JOBS)
 
 
 @pytest.mark.parametrize("job", JOBS)

@@ -197,3 +197,26 @@ def test_next_to_zero_the_root_magnifies_no_more_than_rounding(epsilon):
     # At w = 1 nothing costs anything, at w = 0 the best plan costs exp(-1 / epsilon) or so: the saddle value is that.
     got = stotmetrics.distance([0.0, 0.0], [0.0, 0.0], metric="etiot", epsilon=epsilon, standardize=False)
     assert got == pytest.approx(np.sqrt(np.exp(-1 / epsilon) / (1 + np.exp(-1 / epsilon))), abs=1e-8)
+
+
+def test_potentials_of_an_atom_without_mass_are_numbers_however_small_epsilon_is():
+    x, y = np.array([1.0, 4.0, -2.0]), as_series([0.5, 3.0, 9.0], weights=[1.0, 2.0, 0.0])
+    for unit in (1.0, 1e280):
+        scaled = as_series(unit * x), as_series(unit * y.values, weights=y.weights)
+        result = stotmetrics.solve(*scaled, metric="etiot", epsilon=1e-126, p=1.0, standardize=False, root=False)
+        assert np.isfinite(np.concatenate(result.potentials)).all()
+        exact = stotmetrics.solve(*scaled, metric="tiot", p=1.0, standardize=False, root=False)
+        f, w = result.potentials[0], exact.w
+        # At the limit it is a minimum over the others, as in exact transport.
+        apart = w * abs(scaled[0].values[:, 0] - scaled[1].values[2, 0]) + (1 - w) * abs(scaled[0].times - 2.0)
+        assert result.potentials[1][2] == pytest.approx((apart - f).min(), rel=1e-9)
+
+
+def test_gap_covers_rounding_where_the_value_is_a_rest_of_it():
+    # Of nearly equal series: which of them comes first changes what rounding leaves.
+    for seed in range(50):
+        rng = np.random.default_rng(seed)
+        x, weights = rng.normal(size=5) * 10.0 ** rng.uniform(-12, 0, 5), rng.random(5) + 0.1
+        pair = as_series(x, weights=weights), as_series(x * (1 + 1e-15), weights=weights)
+        there, back = (stotmetrics.solve(*both, metric="etiot", p=1.0, epsilon=0.018) for both in (pair, pair[::-1]))
+        assert abs(there.value - back.value) <= there.gap + back.gap

@@ -125,3 +125,25 @@ def test_a_cost_matrix_that_cannot_be_used_is_refused(C, message):
     for gamma in (0.0, 1.0):
         with pytest.raises(stotmetrics.InvalidParameterError, match=message):
             stotmetrics.softdtw_from_cost(C, gamma=gamma)
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1e-9, 1e-5, 1.0]), st.sampled_from([0, 1, None]))
+def test_a_bound_that_is_attained_stays_below_the_value_where_gamma_is_far_above_it(seed, size, band):
+    x = size * np.random.default_rng(seed).normal(size=1 if band is None else 6)
+    metric = stotmetrics.get_metric("softdtw", gamma=1.0, band=band)
+    assert stotmetrics.lower_bound(x, x * 1.001, metric) <= metric(x, x * 1.001)
+
+
+@pytest.mark.parametrize("band", [None, 4])
+@pytest.mark.parametrize("gamma", [1e-220, 1e-30])
+def test_the_sharp_gradient_at_a_vanishing_gamma_is_of_alignments_that_stand_still(gamma, band):
+    # Costs of 1e33 tie wherever they differ by less than 1e17, whatever gamma is.
+    x, y = np.zeros((6, 1)), 86.07692860887502 * np.random.default_rng(0).integers(-2, 3, (25, 1))
+    x[3] = 4.319208776754677e16
+    for pair in ((x, y), (y, x)):
+        value, of_x, of_y = stotmetrics.value_and_grad(*pair, metric="softdtw_sharp", gamma=gamma, band=band)
+        assert value == pytest.approx(stotmetrics.softdtw(*pair, gamma=0.0, band=band), rel=1e-12)
+        # No match is counted more than once.
+        pulls = 2 * abs(pair[0] - pair[1].T)
+        assert (abs(of_x[:, 0]) <= (1 + 1e-12) * pulls.sum(axis=1)).all()
+        assert (abs(of_y[:, 0]) <= (1 + 1e-12) * pulls.sum(axis=0)).all()

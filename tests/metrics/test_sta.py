@@ -357,3 +357,33 @@ def test_unequal_masses_within_one_series_are_refused_on_every_path():
     for call in (lambda: metric(x, x), lambda: stotmetrics.pairwise([x], metric=metric), lambda: metric.prepare(read)):
         with pytest.raises(InvalidSeriesError, match="equal mass"):
             call()
+
+
+@pytest.mark.filterwarnings("ignore::stotmetrics.ConvergenceWarning")
+@pytest.mark.parametrize("seed", range(12))
+def test_the_gap_holds_at_a_vanishing_epsilon_and_wherever_the_sweeps_run_out(seed):
+    # A certificate of garbage is worse than none: costs of 1e18 epsilon have no digits behind the point.
+    rng = np.random.default_rng(seed)
+    points, epsilon, sweeps = int(rng.integers(2, 7)), 10.0 ** rng.uniform(-20, -8), int(rng.integers(1, 90))
+    x = 10 * rng.random((4, points)) * (rng.random((4, points)) < 0.6)
+    y = np.repeat(20 * rng.random((1, points)), 3, axis=0)
+    short, long = (
+        stotmetrics.solve(x, y, metric="sta", epsilon=epsilon, gamma=0.0, max_iter=most, tol=tol)
+        for most, tol in ((sweeps, 1e-6), (100_000, 1e-8))
+    )
+    assert abs(short.value - long.value) <= short.gap + long.gap + 1e-9
+    assert np.isfinite(short.cost).all()
+
+
+@pytest.mark.filterwarnings("ignore::stotmetrics.ConvergenceWarning")
+@pytest.mark.parametrize("seed", [158, 211, 222, 259, 264, 283])
+def test_a_gradient_is_one_where_some_frames_keep_the_potentials_of_another_and_some_find_better_ones(seed):
+    rng = np.random.default_rng(seed)
+    x = np.repeat(rng.random((1, 4)) + 0.1, 3, 0) * 10.0 ** rng.uniform(-3, 3)
+    y = 10.0 ** rng.uniform(-6, 3, (7, 4))
+    epsilon, sweeps, rho = 10.0 ** rng.uniform(-3, 3), int(rng.integers(1, 300)), 10.0 ** rng.uniform(-3, 1)
+    keys = {"epsilon": epsilon, "max_iter": sweeps, "rho": rho, "tol": 10.0 ** rng.uniform(-8, -1)}
+    value, *slopes = stotmetrics.value_and_grad(x, y, metric="sta", **keys)
+    assert value == pytest.approx(stotmetrics.sta(x, y, **keys), rel=1e-3)
+    for slope, series in zip(slopes, (x, y), strict=True):
+        assert slope.shape == series.shape and np.isfinite(slope).all()

@@ -138,3 +138,15 @@ def test_gradient_in_units_of_the_median_at_large_exponents(p, epsilon):
         move[cell] = step
         numeric = (metric(x + move, y) - metric(x - move, y)) / (2.0 * step)
         assert slope[cell] == pytest.approx(numeric, rel=1e-6, abs=1e-6 * np.abs(slope).max())
+
+
+@pytest.mark.parametrize("epsilon", [1e-15, 7e-30, 1e-300])
+@pytest.mark.parametrize("p", [1.5, 2.0])
+def test_gradient_in_units_of_the_median_at_a_vanishing_epsilon_is_that_of_exact_transport(epsilon, p):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=9), rng.normal(size=7)
+    exact, soft = (
+        stotmetrics.value_and_grad(x, y, metric="taot", epsilon=given, scale="median", p=p) for given in (0.0, epsilon)
+    )
+    for got, wanted in zip(soft, exact, strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-10, atol=1e-13)

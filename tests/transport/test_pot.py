@@ -227,3 +227,54 @@ def test_refuses_a_divergence_on_two_supports():
         transport.sinkhorn_divergence(*problem(), 0.1, 1.0)
     with pytest.raises(InvalidParameterError, match="returnCost must be 'linear' or 'total'; got 'all'"):
         transport.sinkhorn_unbalanced2(*problem(), 0.1, 1.0, returnCost="all")
+
+
+def test_the_error_is_a_number_where_a_marginal_lies_below_the_range_of_a_double():
+    a, b = np.array([0.5, 0.25, 0.0]), np.array([0.5, 0.0])
+    M, reg, reg_m = np.array([[2e4, 2e4], [2e4, 2e4 + 1], [2e4, 2e4]]), 8.0, 0.003
+    _, log = transport.sinkhorn_unbalanced(
+        a, b, M, reg, reg_m, reg_type="entropy", numItermax=1, stopThr=0.0, log=True, warn=False
+    )
+    u, v = log["logu"][:2], log["logv"][0]
+    wide = u + v - M[:2, 0] / reg
+    rows = wide - (np.log(a[:2]) - u * reg / reg_m)
+    column = np.logaddexp(*wide) - (np.log(b[0]) - v * reg / reg_m)
+    assert log["err"] == [pytest.approx(max(*abs(rows), abs(column)), rel=1e-9)]
+
+
+@pytest.mark.parametrize("reg_m", [math.inf, (math.inf, 0.5), (0.5, math.inf)])
+@pytest.mark.parametrize("reg_type", ["kl", "entropy"])
+def test_what_every_entry_costs_says_nothing_about_a_plan_that_keeps_its_mass(reg_m, reg_type):
+    a, b, M = problem()
+    # Fractions that the sum of both holds to the last bit.
+    a, b, M, level, reg = a / a.sum(), b / b.sum(), np.round(1024 * M) / 1024, 2.0**40, 0.05
+    (near, here), (far, there) = (
+        transport.sinkhorn_unbalanced(a, b, cost, reg, reg_m, reg_type=reg_type, stopThr=1e-10, log=True)
+        for cost in (M, M + level)
+    )
+    np.testing.assert_allclose(far, near, rtol=1e-12)
+    assert there["converged"]
+    assert there["value"] - level == pytest.approx(here["value"], abs=there["gap"])
+    assert there["gap"] < 1e-13 * level
+    assert there["cost"] / level == pytest.approx(1.0, rel=1e-9)
+
+
+def test_potentials_are_those_of_the_costs_as_they_were_given():
+    a, b, M = problem()
+    a, b, reg = a / a.sum(), b / b.sum(), 0.1
+    for reg_m in (math.inf, (math.inf, 0.5), (0.5, math.inf)):
+        keys = {"reg_m": reg_m, "reg_type": "entropy", "stopThr": 1e-10}
+        plan, log = transport.sinkhorn_unbalanced(a, b, M + 3.0, reg, **keys, log=True)
+        np.testing.assert_allclose(np.exp(log["logu"][:, None] + log["logv"] - (M + 3.0) / reg), plan, rtol=1e-9)
+        again, log = transport.sinkhorn_unbalanced(a, b, M + 3.0, reg, **keys, warmstart=log["warmstart"], log=True)
+        assert log["niter"] <= 1
+        np.testing.assert_allclose(again, plan, rtol=1e-9)
+
+
+def test_a_cost_beyond_all_regularisation_is_paid_where_mass_is_kept():
+    a, b = np.array([0.06, 0.0, 0.13]), np.array([0.065])
+    plan, log = transport.sinkhorn_unbalanced(
+        a, b, np.full((3, 1), 2.8e62), 0.04, (math.inf, 0.0087), reg_type="entropy", numItermax=10, stopThr=0, log=True
+    )
+    np.testing.assert_allclose(plan[:, 0], a, atol=1e-15)
+    assert log["value"] == pytest.approx(2.8e62 * a.sum(), rel=1e-12)
