@@ -334,7 +334,7 @@ def _one_of_text(path: Path) -> dict[str, Any]:
 
 def _first_looks_like_labels(X: npt.NDArray[Any]) -> bool:
     """Whether the first column of an array is whole numbers, not all the same, and the others are not whole."""
-    if X.dtype.kind != "f" or X.shape[1] < 2 or not np.isfinite(X[:, 0]).all():
+    if X.dtype.kind != "f" or X.shape[1] < 2 or not len(X) or not np.isfinite(X[:, 0]).all():
         return False
     first, others = X[:, 0], X[:, 1:]
     return bool((first % 1.0 == 0).all() and np.ptp(first) > 0 and (others[np.isfinite(others)] % 1.0 != 0).any())
