@@ -470,7 +470,7 @@ def _labels(written: Sequence[Any]) -> Labels:
     if not all(isinstance(label, (int, float)) or _NUMBER.fullmatch(label) for label in written):
         return np.array([str(label) for label in written])
     exact = [int(label) if isinstance(label, str) and _WHOLE.fullmatch(label) else float(label) for label in written]
-    numbers = [int(number) if float(number).is_integer() else number for number in exact]
+    numbers = [int(number) if isinstance(number, int) or number.is_integer() else number for number in exact]
     whole = all(isinstance(number, int) for number in numbers)
     # Two spellings of one number are two labels; so are two numbers that one float would stand for.
     small = all(abs(number) <= 2**53 for number in numbers)
@@ -480,7 +480,8 @@ def _labels(written: Sequence[Any]) -> Labels:
 
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
+# Longer ones stay text: 64 bits do not hold them, and Python reads no whole number of some thousand digits.
+_WHOLE = re.compile(r"[+-]?\d{1,20}", re.ASCII)
 
 
 def _stacked(contents: FileContent) -> Collection:

@@ -23,6 +23,12 @@ def write(tmp_path):
 REGRESSION = "@problemName r\n@timeStamps false\n@univariate true\n@targetlabel true\n@data\n"
 
 
+@pytest.mark.parametrize("digits", [400, 5000])
+def test_columns_may_have_long_names(write, digits):
+    with pytest.raises(DataFileError, match="label"):
+        load_labelled(write("few.csv", f"time{'0' * digits},x{'9' * digits}\n1,2\n"))
+
+
 def test_a_target_of_regression_is_neither_value_nor_label(write):
     path = write("r.ts", REGRESSION + "1:0.7\n3:0.1\n")
     np.testing.assert_array_equal(load_collection(path), [[1.0], [3.0]])
@@ -81,7 +87,11 @@ HEAD = "@univariate true\n@classLabel true a b\n@data\n"
         ("@classlabels true a\n@data\n5:a\n", "line 1: '@classlabels' is no tag"),
         ("@classLabel yes a\n@data\n5:a\n", "@classlabel must be followed by true or false"),
         ("@classLabel true a\n@targetLabel true\n@data\n5:a\n", "only one can be at the end"),
-        ("@dimensions two\n@data\n5\n", "@dimensions must be followed by a positive number"),
+        *(
+            (f"{tag} {count}\n@equalLength true\n@data\n5\n", f"{tag} must be followed by a positive number")
+            for tag in ("@dimensions", "@seriesLength")
+            for count in ("two", "0", "²", "9" * 5000)
+        ),
         (HEAD + "1,2:c\n", "line 4: the label 'c' is none of those of @classLabel: a, b"),
         (HEAD + "1,2:\n", "line 4: has no label"),
         (HEAD + "1,2:3,4:a\n", "line 4: holds 2 dimensions, and by its header 1"),
@@ -217,6 +227,8 @@ def test_a_file_of_one_labelled_series_leaves_the_label_out(write):
         ["nan", "inf"],
         ["1_0", "10"],
         ["1e400", "1"],
+        ["9" * 400, "1"],
+        ["9" * 5000, "9" * 4999 + "8"],
         ["0.1", "0.10"],
         ["a", "1"],
     ],
@@ -364,6 +376,8 @@ def test_dates_name_instants(write, stamps, seconds):
         (["2020-01-01", "22020-01-01"], "'22020-01-01' is neither a number nor an ISO date"),
         (["2020-01-01", "999999-01-01"], "neither a number nor an ISO date"),
         (["2020-01-01", "today"], "'today' is neither"),
+        (["1", "9" * 400], "float64 cannot keep"),
+        (["1", "9" * 5000], "neither a number nor an ISO date"),
         (["2020-01-01", ""], "has no value|neither a number nor an ISO date"),
         (["2020-01-01", "2020-01-01T00:00:00Z020-`1-02"], "neither a number nor an ISO date"),
         (["2020-01-01", "2020-13-01"], "'2020-13-01' is no date"),

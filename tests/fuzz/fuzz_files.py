@@ -31,43 +31,61 @@ from stotmetrics import datasets
 LIMIT = 10.0
 MEMORY = 500 * 2**20
 READERS = ("load_labelled", "load_collection", "load_series", "load_split")
-TOKENS = (
-    *(
-        "nan",
-        "NaN",
-        "inf",
-        "-inf",
-        "1e999",
-        "-0",
-        "?",
-        "",
-        " ",
-        "1e5",
-        "0x10",
-        "1_0",
-        "١",
-        "\x00",
-        "\ufeff",
-        "\r",
-        "\n",
-        "\t",
-    ),
-    *(",", ";", ":", "(", ")", "'", '"', "\\", "%", "#", "@data", "@classLabel true a b", "@timestamps true"),
-    *("@dimensions 3", "@univariate false", "@attribute a {x,y}", "@attribute b relational", "@end b", "label", "time"),
-    *(
-        "instance",
-        "2020-01-01",
-        "2020-01-01T00:00:00Z",
-        "9" * 400,
-        "a" * 10000,
-        "(1,2)",
-        "({)",
-        "true",
-        "null",
-        "[]",
-        "{}",
-    ),
+# What may stand for a number, what a header may say, words, and signs.
+NUMBERS = (
+    "nan",
+    "NaN",
+    "inf",
+    "-inf",
+    "1e999",
+    "-0",
+    "?",
+    "1e5",
+    "0x10",
+    "1_0",
+    "١",
+    "2020-01-01",
+    "2020-01-01T00:00:00Z",
+    "²",
+    "9" * 400,
+    "9" * 5000,
 )
+TAGS = (
+    "@data",
+    "@classLabel true a b",
+    "@timestamps true",
+    "@dimensions 3",
+    "@dimensions ²",
+    "@univariate false",
+    "@attribute a {x,y}",
+    "@attribute b relational",
+    "@end b",
+)
+WORDS = ("label", "time", "instance", "a" * 10000, "true", "null")
+SIGNS = (
+    "",
+    " ",
+    "\x00",
+    "\ufeff",
+    "\r",
+    "\n",
+    "\t",
+    ",",
+    ";",
+    ":",
+    "(",
+    ")",
+    "'",
+    '"',
+    "\\",
+    "%",
+    "#",
+    "(1,2)",
+    "({)",
+    "[]",
+    "{}",
+)
+TOKENS = NUMBERS + TAGS + WORDS + SIGNS
 
 
 def npz(**arrays):
