@@ -239,8 +239,8 @@ def load_collection(path: str | Path) -> Collection:
         case ".npz":
             arrays = _npz(path)
             names = [name for name in ("X", "X_train", *arrays) if name in arrays]
-            if names[0] not in ("X", "X_train") and len(arrays) > 1:
-                raise DataFileError(f"{path}: wanted an array X or X_train; it holds {', '.join(arrays)}")
+            if not names or (names[0] not in ("X", "X_train") and len(arrays) > 1):
+                raise DataFileError(f"{path}: wanted an array X or X_train; it holds {', '.join(arrays) or 'nothing'}")
             X = arrays[names[0]]
         case ".npy":
             X = load_array(path)
@@ -299,7 +299,8 @@ def load_series(source: str | Path) -> dict[str, Any]:
             unknown = set(arrays) - {"values", "times", "weights"}
             if "values" not in arrays or unknown:
                 raise DataFileError(
-                    f"{path}: wanted the array values and, if need be, times and weights; it holds {', '.join(arrays)}"
+                    f"{path}: wanted the array values and, if need be, times and weights; "
+                    f"it holds {', '.join(arrays) or 'nothing'}"
                 )
             return dict(arrays)
         case ".npy":
