@@ -1,6 +1,6 @@
 """The soft-DTW kernels against enumeration, closed forms and their bounds."""
 
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -151,6 +151,19 @@ def test_every_way_to_a_value_agrees_with_the_reference(gamma):
     np.testing.assert_allclose(batch([x, y] * 2, [0] * 8, [1] * 8, [gamma] * 8), value, rtol=1e-13)
     np.testing.assert_allclose(kernel.pair_value(x, y, 0.0), reference.value(cost, 0.0), rtol=1e-14)
     np.testing.assert_allclose(kernel.value_and_alignment(cost, gamma)[1], reference.alignment(cost, gamma), atol=1e-10)
+
+
+@pytest.mark.parametrize("radius", [-1, 0, 1, 2, 4, 5])
+def test_gradient_of_a_pair_of_any_lengths_is_its_alignment_applied_to_the_cost(radius):
+    """Of lengths that end anywhere in a vector: no lane behind the last row of a diagonal adds anything."""
+    rng = np.random.default_rng(4)
+    for n, m in product((7, 9, 16, 20, 26, 32, 37, 43), repeat=2):
+        x, y = rng.normal(size=(n, 2)), rng.normal(size=(m, 2))
+        _, alignment = kernel.value_and_alignment(reference.squared_euclidean(x, y), 0.7, radius)
+        _, grad_x, grad_y = kernel.pair_gradient(x, y, 0.7, radius)
+        gaps = 2 * alignment[:, :, None] * (x[:, None] - y[None])
+        np.testing.assert_allclose(grad_x, gaps.sum(axis=1), rtol=1e-9, atol=1e-11)
+        np.testing.assert_allclose(grad_y, -gaps.sum(axis=0), rtol=1e-9, atol=1e-11)
 
 
 @pytest.mark.parametrize("radius", [-1, 0, 3])
