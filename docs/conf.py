@@ -49,6 +49,7 @@ numpydoc_xref_param_type = False
 html_theme = "furo"
 html_title = f"stotmetrics {release}"
 html_static_path = ["_static"]
+html_favicon = "_static/icon.svg"
 html_css_files = ["site.css"]
 html_math_renderer = "mathml"
 html_show_sourcelink = True

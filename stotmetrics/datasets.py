@@ -239,8 +239,8 @@ def load_collection(path: str | Path) -> Collection:
         case ".npz":
             arrays = _npz(path)
             names = [name for name in ("X", "X_train", *arrays) if name in arrays]
-            if names[0] not in ("X", "X_train") and len(arrays) > 1:
-                raise DataFileError(f"{path}: wanted an array X or X_train; it holds {', '.join(arrays)}")
+            if not names or (names[0] not in ("X", "X_train") and len(arrays) > 1):
+                raise DataFileError(f"{path}: wanted an array X or X_train; it holds {', '.join(arrays) or 'nothing'}")
             X = arrays[names[0]]
         case ".npy":
             X = load_array(path)
@@ -299,7 +299,8 @@ def load_series(source: str | Path) -> dict[str, Any]:
             unknown = set(arrays) - {"values", "times", "weights"}
             if "values" not in arrays or unknown:
                 raise DataFileError(
-                    f"{path}: wanted the array values and, if need be, times and weights; it holds {', '.join(arrays)}"
+                    f"{path}: wanted the array values and, if need be, times and weights; "
+                    f"it holds {', '.join(arrays) or 'nothing'}"
                 )
             return dict(arrays)
         case ".npy":
@@ -334,7 +335,7 @@ def _one_of_text(path: Path) -> dict[str, Any]:
 
 def _first_looks_like_labels(X: npt.NDArray[Any]) -> bool:
     """Whether the first column of an array is whole numbers, not all the same, and the others are not whole."""
-    if X.dtype.kind != "f" or X.shape[1] < 2 or not np.isfinite(X[:, 0]).all():
+    if X.dtype.kind != "f" or X.shape[1] < 2 or not len(X) or not np.isfinite(X[:, 0]).all():
         return False
     first, others = X[:, 0], X[:, 1:]
     return bool((first % 1.0 == 0).all() and np.ptp(first) > 0 and (others[np.isfinite(others)] % 1.0 != 0).any())
@@ -470,7 +471,7 @@ def _labels(written: Sequence[Any]) -> Labels:
     if not all(isinstance(label, (int, float)) or _NUMBER.fullmatch(label) for label in written):
         return np.array([str(label) for label in written])
     exact = [int(label) if isinstance(label, str) and _WHOLE.fullmatch(label) else float(label) for label in written]
-    numbers = [int(number) if float(number).is_integer() else number for number in exact]
+    numbers = [int(number) if isinstance(number, int) or number.is_integer() else number for number in exact]
     whole = all(isinstance(number, int) for number in numbers)
     # Two spellings of one number are two labels; so are two numbers that one float would stand for.
     small = all(abs(number) <= 2**53 for number in numbers)
@@ -480,7 +481,8 @@ def _labels(written: Sequence[Any]) -> Labels:
 
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
+# Longer ones stay text: 64 bits do not hold them, and Python reads no whole number of some thousand digits.
+_WHOLE = re.compile(r"[+-]?\d{1,20}", re.ASCII)
 
 
 def _stacked(contents: FileContent) -> Collection:

@@ -195,9 +195,7 @@ def _ts_channels(path: Path, header: dict[str, list[str]], labelled: bool) -> in
     """How many dimensions each line must hold, where the header says so."""
     told = header.get("@dimensions", header.get("@dimension"))
     if told:
-        if not told[0].isdigit() or int(told[0]) < 1:
-            raise DataFileError(f"{path}: @dimensions must be followed by a positive number; got {told[0]!r}")
-        return int(told[0])
+        return _positive(path, "@dimensions", told)
     if "@univariate" in header:
         return 1 if _says_true(header["@univariate"]) else None
     # A header that speaks neither of labels nor of dimensions cannot tell a label from a second dimension.
@@ -209,10 +207,13 @@ def _ts_length(path: Path, header: dict[str, list[str]]) -> int | None:
     if not _says_true(header.get("@equallength", [])):
         return None
     told = header.get("@serieslength")
-    if not told:
-        return 0
-    if not told[0].isdigit() or int(told[0]) < 1:
-        raise DataFileError(f"{path}: @seriesLength must be followed by a positive number; got {' '.join(told)!r}")
+    return _positive(path, "@seriesLength", told) if told else 0
+
+
+def _positive(path: Path, tag: str, told: Sequence[str]) -> int:
+    """The number behind a tag. A digit is no number in every alphabet, nor do some thousands of them make one."""
+    if not re.fullmatch(r"0*[1-9]\d{0,17}", told[0], re.ASCII):
+        raise DataFileError(f"{path}: {tag} must be followed by a positive number; got {' '.join(told)[:100]!r}")
     return int(told[0])
 
 
@@ -398,7 +399,7 @@ def header_of(path: Path) -> list[str] | None:
 
 def _are_numbered(names: Sequence[str]) -> bool:
     """Whether columns count the times of a series: 0, 1, 2 or t1, t2, t3."""
-    counts = [re.fullmatch(r"(.*?)(\d+)", name) for name in names]
+    counts = [re.fullmatch(r"(.*?)(\d{1,18})", name) for name in names]
     if not counts or any(count is None or count[1] != names[0][: len(count[1])] for count in counts):
         return False
     numbers = [int(count[2]) for count in counts if count is not None]

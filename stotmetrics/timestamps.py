@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,25 +21,45 @@ def _exact(stamp: str) -> int | float:
     return int(stamp) if re.fullmatch(r"\s*[+-]?\d+\s*", stamp) else float(stamp)
 
 
-# An hour, perhaps with minutes and seconds, and the time zone behind it.
-_ZONE = re.compile(r"(?<=[T ]\d\d)(?::?\d\d(?::?\d\d(?:\.\d+)?)?)?\s*(Z|[+-]\d\d(?::?\d\d)?)$", re.IGNORECASE)
-_NANOSECONDS = re.compile(r"\.\d{7,9}(?!\d)")
+# NumPy takes more than these: years of more digits, of which it wraps those that its units do not reach, and words.
+_DATE = re.compile(
+    r"""(\d{4}(?:-\d\d){0,2})
+    (?:[T ] (\d\d) (?: :?(\d\d) (?: :?(\d\d(?:\.\d*)?) )? )? \s* (Z|[+-]\d\d(?::?\d\d)?)? )?""",
+    re.ASCII | re.IGNORECASE | re.VERBOSE,
+)
+_NANOSECONDS = re.compile(r"\.\d{7}")
+_YEARS_OF_NANOSECONDS = range(1678, 2262)
 
 
 def _instants(stamps: Sequence[str]) -> npt.NDArray[np.datetime64]:
     """ISO dates as datetime64, in UTC where they name a time zone."""
-    zones = [_ZONE.search(stamp) for stamp in stamps]
-    unit = "ns" if any(_NANOSECONDS.search(stamp) for stamp in stamps) else "us"
-    plain = [stamp if zone is None else stamp[: zone.start(1)].rstrip() for stamp, zone in zip(stamps, zones)]
+    parts = [_parts(stamp) for stamp in stamps]
+    zones = [zone for _, zone in parts]
     for stamp, zone in zip(stamps, zones):
         if (zone is None) != (zones[0] is None):
             raise ValueError(f"{stamps[0]!r} and {stamp!r}: only one of them names a time zone")
-    ahead = [0 if zone is None else _minutes(zone[1]) for zone in zones]
+    unit: Literal["ns", "us"] = "ns" if any(_NANOSECONDS.search(stamp) for stamp in stamps) else "us"
+    for stamp in stamps:
+        if unit == "ns" and int(stamp[:4]) not in _YEARS_OF_NANOSECONDS:
+            raise ValueError(f"{stamp!r} is too far from 1970 to be counted in nanoseconds")
+    dates = np.array([_date(plain, stamp, unit) for stamp, (plain, _) in zip(stamps, parts)], f"M8[{unit}]")
+    return dates - np.array([0 if zone is None else _minutes(zone) for zone in zones], "m8[m]")
+
+
+def _parts(stamp: str) -> tuple[str, str | None]:
+    """A date, and perhaps its hour, as NumPy writes them, and its time zone."""
+    match = _DATE.fullmatch(stamp)
+    if match is None:
+        raise ValueError(f"{stamp!r} is neither a number nor an ISO date")
+    day, hour, minute, second, zone = match.groups()
+    return day if hour is None else f"{day}T{hour}:{minute or '00'}:{second or '00'}", zone
+
+
+def _date(plain: str, stamp: str, unit: Literal["ns", "us"]) -> np.datetime64:
     try:
-        dates = np.array(plain, f"M8[{unit}]")
-    except ValueError:
-        raise ValueError(f"{stamps[0]!r} is neither a number nor an ISO date") from None
-    return dates - np.array(ahead, "m8[m]")
+        return np.datetime64(plain, unit)
+    except ValueError as error:
+        raise ValueError(f"{stamp!r} is no date ({error})") from None
 
 
 def _minutes(zone: str) -> int:

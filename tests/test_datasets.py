@@ -18,7 +18,8 @@ from stotmetrics.datasets import (
     load_split,
 )
 
-READERS = st.sampled_from([load_labelled, load_collection, load_series])
+READERS = [load_labelled, load_collection, load_series]
+SUFFIXES = [".npy", ".npz", ".ts", ".arff", ".csv", ".tsv"]
 
 TS = """\
 # a comment
@@ -188,6 +189,13 @@ def test_an_archive_without_the_arrays_is_refused_by_name(tmp_path, arrays, mess
         load_labelled(tmp_path / "few.npz")
 
 
+@pytest.mark.parametrize("read", [*READERS, load_split])
+def test_an_archive_of_nothing_is_refused_by_name(tmp_path, read):
+    np.savez(tmp_path / "few.npz")
+    with pytest.raises(DataFileError, match=r"few\.npz: .*it holds nothing"):
+        read(tmp_path / "few.npz")
+
+
 def test_bytes_that_are_no_text_are_refused(tmp_path):
     (tmp_path / "few.txt").write_bytes(b"\xff\xfe\x00\x01")
     with pytest.raises(DataFileError, match="not a text file"):
@@ -199,7 +207,7 @@ def test_lists_that_are_no_json_are_refused():
         load_series("[1, 2")
 
 
-@given(st.binary(max_size=200), st.sampled_from([".npy", ".npz", ".ts", ".arff", ".csv", ".tsv"]), READERS)
+@given(st.binary(max_size=200), st.sampled_from(SUFFIXES), st.sampled_from(READERS))
 def test_bytes_of_any_kind_are_series_or_an_error_that_names_the_file(tmp_path_factory, content, suffix, reader):
     path = tmp_path_factory.getbasetemp() / f"any{suffix}"
     path.write_bytes(content)

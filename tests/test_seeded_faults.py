@@ -1,4 +1,4 @@
-"""The seeded faults of ``tests/mutants`` still fit the code."""
+"""The seeded faults of ``tests/mutants``, and the tests that judge mutants, still fit the code."""
 
 import tomllib
 from pathlib import Path
@@ -17,3 +17,12 @@ def test_a_seeded_fault_has_one_place_in_the_code(fault):
         assert (ROOT / "stotmetrics" / "kernels" / f"{module}.pyx").exists()
     for test in FAULTS["tests"][fault["tests"]]:
         assert (ROOT / test).exists()
+
+
+def test_what_judges_mutants_is_there():
+    mutmut = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mutmut"]
+    deselected = [words.removeprefix("--deselect=") for words in mutmut["pytest_add_cli_args"]]
+    for test in mutmut["pytest_add_cli_args_test_selection"] + deselected:
+        path, _, name = test.partition("::")
+        assert (ROOT / path).exists()
+        assert not name or f"def {name}(" in (ROOT / path).read_text()

@@ -24,6 +24,12 @@ def write(tmp_path):
 REGRESSION = "@problemName r\n@timeStamps false\n@univariate true\n@targetlabel true\n@data\n"
 
 
+@pytest.mark.parametrize("digits", [400, 5000])
+def test_columns_may_have_long_names(write, digits):
+    with pytest.raises(DataFileError, match="label"):
+        load_labelled(write("few.csv", f"time{'0' * digits},x{'9' * digits}\n1,2\n"))
+
+
 def test_a_target_of_regression_is_neither_value_nor_label(write):
     path = write("r.ts", REGRESSION + "1:0.7\n3:0.1\n")
     np.testing.assert_array_equal(load_collection(path), [[1.0], [3.0]])
@@ -100,7 +106,11 @@ HEAD = "@univariate true\n@classLabel true a b\n@data\n"
         ("@classlabels true a\n@data\n5:a\n", "line 1: '@classlabels' is no tag"),
         ("@classLabel yes a\n@data\n5:a\n", "@classlabel must be followed by true or false"),
         ("@classLabel true a\n@targetLabel true\n@data\n5:a\n", "only one can be at the end"),
-        ("@dimensions two\n@data\n5\n", "@dimensions must be followed by a positive number"),
+        *(
+            (f"{tag} {count}\n@equalLength true\n@data\n5\n", f"{tag} must be followed by a positive number")
+            for tag in ("@dimensions", "@seriesLength")
+            for count in ("two", "0", "²", "9" * 5000)
+        ),
         (HEAD + "1,2:c\n", "line 4: the label 'c' is none of those of @classLabel: a, b"),
         (HEAD + "1,2:\n", "line 4: has no label"),
         (HEAD + "1,2:3,4:a\n", "line 4: holds 2 dimensions, and by its header 1"),
@@ -236,6 +246,8 @@ def test_a_file_of_one_labelled_series_leaves_the_label_out(write):
         ["nan", "inf"],
         ["1_0", "10"],
         ["1e400", "1"],
+        ["9" * 400, "1"],
+        ["9" * 5000, "9" * 4999 + "8"],
         ["0.1", "0.10"],
         ["a", "1"],
     ],
@@ -350,7 +362,8 @@ def test_labels_in_an_array_are_not_taken_for_values_without_a_word(tmp_path):
     np.save(path, [[1.0, 0.25, 0.5], [2.0, 0.75, 0.5]])
     with pytest.warns(AxisWarning, match="if they are labels, load_labelled"):
         assert load_collection(path).shape == (2, 3)
-    for values in ([[0.0, 0.25, 0.5], [0.0, 0.75, 0.5]], [[1.0, 2.0], [3.0, 4.0]], [[0.5, 2.0], [3.0, 4.0]]):
+    silent = [[0.0, 0.25, 0.5], [0.0, 0.75, 0.5]], [[1.0, 2.0], [3.0, 4.0]], [[0.5, 2.0], [3.0, 4.0]], np.ones((0, 3))
+    for values in silent:
         np.save(path, values)
         assert load_collection(path).shape == np.shape(values)
 
@@ -362,6 +375,9 @@ def test_labels_in_an_array_are_not_taken_for_values_without_a_word(tmp_path):
         (["2020-01-01 12:00-0530", "2020-01-01 18:30+01"], 0.0),
         (["2020-01-01T00:00:00.000000001", "2020-01-01T00:00:00.000000003"], 2e-9),
         (["2020-02-28", "2020-03-01"], 2 * 86400.0),
+        (["2020-02-28T1030", "2020-02-28 103100"], 60.0),
+        (["2020-02-28T10:30", "2020-02-28t10:30:00.000000001500"], 1e-9),
+        (["1999", "2000-01"], 365 * 86400.0),
     ],
 )
 def test_dates_name_instants(write, stamps, seconds):
@@ -371,6 +387,28 @@ def test_dates_name_instants(write, stamps, seconds):
             load_series(write("t.csv", text))
     else:
         assert load_series(write("t.csv", text))["times"].tolist() == [0.0, seconds]
+
+
+@pytest.mark.parametrize(
+    ("stamps", "message"),
+    [
+        (["2020-01-01", "22020-01-01"], "'22020-01-01' is neither a number nor an ISO date"),
+        (["2020-01-01", "999999-01-01"], "neither a number nor an ISO date"),
+        (["2020-01-01", "today"], "'today' is neither"),
+        (["1", "9" * 400], "float64 cannot keep"),
+        (["1", "9" * 5000], "neither a number nor an ISO date"),
+        (["2020-01-01", ""], "has no value|neither a number nor an ISO date"),
+        (["2020-01-01", "2020-01-01T00:00:00Z020-`1-02"], "neither a number nor an ISO date"),
+        (["2020-01-01", "2020-13-01"], "'2020-13-01' is no date"),
+        (["2020-01-01T10", "2020-01-01T25"], "'2020-01-01T25' is no date"),
+        (["1677-01-01", "2020-01-01T00:00:00.123456789"], "'1677-01-01' is too far from 1970"),
+        (["2020-01-01T00:00:00.123456789", "2300-01-01"], "'2300-01-01' is too far from 1970"),
+    ],
+)
+def test_no_date_is_wrapped_or_guessed(write, stamps, message):
+    """NumPy reads the year 999999 as one long before Christ, and 'today' as a date."""
+    with pytest.raises(DataFileError, match=message):
+        load_series(write("t.csv", "time,value\n" + "".join(f"{stamp},{k}\n" for k, stamp in enumerate(stamps))))
 
 
 def test_dates_with_and_without_a_time_zone_do_not_mix(write):

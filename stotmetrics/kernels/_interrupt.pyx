@@ -47,11 +47,14 @@ class Stopped(Exception):
 cdef bint interrupted() noexcept nogil:
     global interrupt_asked, interrupt_pending
     cdef double now
-    if interrupt_pending:
-        return True
     if interrupt_flag != NULL:
-        interrupt_pending = interrupt_flag[0] != 0
-        return interrupt_pending
+        return interrupt_flag[0] != 0
+    if interrupt_pending:
+        # Of this call only while its exception is: one that went up past `heard` is over.
+        with gil:
+            interrupt_pending = PyErr_Occurred() != NULL
+        if interrupt_pending:
+            return True
     now = interrupt_seconds()
     if now - interrupt_asked < PERIOD:
         return False
@@ -63,13 +66,13 @@ cdef bint interrupted() noexcept nogil:
 
 cdef int heard() except -1:
     global interrupt_pending
-    if interrupt_pending and PyErr_Occurred() != NULL:
-        interrupt_pending = False
-        return -1
     # Asked here too: work may be many short kernels.
-    if interrupt_pending or (interrupt_flag != NULL and interrupt_flag[0] != 0):
-        interrupt_pending = False
+    if interrupt_flag != NULL and interrupt_flag[0] != 0:
         raise Stopped
+    if interrupt_pending:
+        interrupt_pending = False
+        if PyErr_Occurred() != NULL:
+            return -1
     return 0
 
 

@@ -58,8 +58,8 @@ def warn_of_doubts(series: Sequence[Series], traits: Traits, metric: str) -> Non
     doubts = {member.doubts for member in series}
     # A series of another number of rows beside it shows that rows are times.
     turned = any(doubt.axes_assumed for doubt in doubts) and len({len(member) for member in series}) == 1
-    if turned and not traits.compares_frames:
-        rows, columns = series[0].values.shape
+    rows, columns = series[0].values.shape
+    if turned and not traits.compares_frames and (rows == 1 or not traits.compares_paths):
         told = "one time with T values" if rows == 1 else f"{rows} times with {columns} values each"
         warn_user(
             f"{metric} reads an array of shape ({rows}, {'T' if rows == 1 else columns}) as {told}, as every array is "

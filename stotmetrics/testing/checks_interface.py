@@ -1,5 +1,7 @@
 """Checks of how a metric is called: arrays of any kind, refusals, parameters, configuration."""
 
+import importlib
+import importlib.util
 import json
 import math
 import pickle
@@ -89,6 +91,51 @@ def narrow_arrays_are_read_exactly(metric: BoundMetric, x: Series, y: Series) ->
             abs(got - wanted) <= slack(wanted, rtol=1e-12),
             f"{np.dtype(kind).name}: {got!r}, but the same numbers in float64 give {wanted!r}",
         )
+
+
+def _masked(values: FloatArray, hole: bool) -> Any:
+    mask = np.zeros(values.shape, dtype=bool)
+    mask[0] = hole
+    return np.ma.masked_where(mask, values)  # type: ignore[no-untyped-call]
+
+
+def _table(dtype: str) -> Callable[[FloatArray, bool], Any]:
+    def build(values: FloatArray, hole: bool) -> Any:
+        pandas = importlib.import_module("pandas")
+        table = pandas.DataFrame(values).astype(dtype)
+        if hole:
+            table.iloc[0] = None
+        return table
+
+    return build
+
+
+# By the packages that they need, which need not be there.
+_NULLABLE: tuple[tuple[str, tuple[str, ...], Callable[[FloatArray, bool], Any]], ...] = (
+    ("masked array", (), _masked),
+    *((f"pandas {dtype}", ("pandas",), _table(dtype)) for dtype in ("Float64", "Int64")),
+    ("pandas double[pyarrow]", ("pandas", "pyarrow"), _table("double[pyarrow]")),
+)
+
+
+@check(_plain, share=0.1)
+def nullable_arrays_are_read_like_plain_ones(metric: BoundMetric, x: Series, y: Series) -> None:
+    """Arrays that may miss entries (masked ones, and where pandas is installed its nullable tables and those backed by
+    Arrow) give the value of the plain array where none is missing; where one is, InvalidSeriesError names the argument.
+
+    Tolerance: 1e-12 of the scale.
+    """
+    left, right = np.ceil(x.values), np.ceil(y.values)
+    wanted = value(metric, Series(left), Series(right))
+    for name, packages, form in _NULLABLE:
+        if all(importlib.util.find_spec(package) for package in packages):
+            whole, holed = form(left, False), form(left, True)
+            try:
+                got = metric(whole, form(right, False))
+            except Exception as error:
+                raise AssertionError(f"{name}: {type(error).__name__}: {error}") from error
+            require(abs(got - wanted) <= slack(wanted, rtol=1e-12), f"{name}: {got!r}, but float64 gives {wanted!r}")
+            _must_refuse(metric, "x", f"{name} with a missing entry", holed, right)
 
 
 @check(_extreme, share=0.3)
@@ -188,14 +235,19 @@ def bad_series_are_refused(metric: BoundMetric, x: Series, y: Series) -> None:
         for words, bad in _bad_series(metric, (x if name == "x" else y).values):
             given: list[Any] = [x.values.copy(), y.values.copy()]
             given[place] = bad
-            try:
-                value = metric(*given)
-            except InvalidSeriesError as error:
-                require(name in str(error).split(" ") or f"of {name}" in str(error), f"{words}: {error}")
-            except Exception as error:
-                raise AssertionError(f"{words} as {name}: {type(error).__name__}: {error}") from error
-            else:
-                raise AssertionError(f"{words} as {name} was taken, and gave {value!r}")
+            _must_refuse(metric, name, words, *given)
+
+
+def _must_refuse(metric: BoundMetric, name: str, words: str, x: Any, y: Any) -> None:
+    """The argument of that name is no series for the metric, which says so."""
+    try:
+        value = metric(x, y)
+    except InvalidSeriesError as error:
+        require(name in str(error).split(" ") or f"of {name}" in str(error), f"{words}: {error}")
+    except Exception as error:
+        raise AssertionError(f"{words} as {name}: {type(error).__name__}: {error}") from error
+    else:
+        raise AssertionError(f"{words} as {name} was taken, and gave {value!r}")
 
 
 def _bad_values(parameter: Parameter) -> Iterator[Any]:
@@ -298,6 +350,7 @@ def equality_and_hash(metric: BoundMetric) -> None:
 CHECKS = (
     any_array_will_do,
     narrow_arrays_are_read_exactly,
+    nullable_arrays_are_read_like_plain_ones,
     settings_of_the_host_do_not_matter,
     one_row_is_questioned,
     bad_series_are_refused,

@@ -24,13 +24,13 @@ class AlarmError(Exception):
 
 @pytest.fixture
 def alarm():
-    """Raise AlarmError in a second."""
+    """Raise AlarmError in a second, or as soon as is asked."""
 
     def ring(number, frame):
         raise AlarmError
 
     before = signal.signal(signal.SIGALRM, ring)
-    yield lambda: signal.setitimer(signal.ITIMER_REAL, 1.0)
+    yield lambda seconds=1.0: signal.setitimer(signal.ITIMER_REAL, seconds)
     signal.setitimer(signal.ITIMER_REAL, 0.0)
     signal.signal(signal.SIGALRM, before)
 
@@ -75,13 +75,15 @@ def test_a_signal_is_handled_inside_a_long_kernel(job, alarm):
     assert time.perf_counter() - start < 20
 
 
-def test_the_next_call_knows_nothing_of_the_one_that_was_stopped(alarm):
+@pytest.mark.parametrize("metric", ["tiot", "etiot_hbcd"])
+def test_the_next_call_knows_nothing_of_the_one_that_was_stopped(metric, alarm):
+    """The second is stopped within its costs, by a helper whose caller asks for exceptions before what was heard."""
     x, y = RNG.standard_normal((2, 40))
-    before = stotmetrics.tiot(x, y)
-    alarm()
+    before = stotmetrics.tiot(x, y), stotmetrics.distance(x, y, metric=metric)
+    alarm(0.1)
     with pytest.raises(AlarmError):
-        stotmetrics.tiot(*VERY_LONG[:, :60000])
-    assert stotmetrics.tiot(x, y) == before
+        stotmetrics.distance(*LONG[:, :5000], metric=metric, p=1.5)
+    assert (stotmetrics.tiot(x, y), stotmetrics.distance(x, y, metric=metric)) == before
 
 
 def test_workers_stop_when_their_call_is_given_up(alarm):

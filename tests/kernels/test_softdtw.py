@@ -1,6 +1,6 @@
 """The soft-DTW kernels against enumeration, closed forms and their bounds."""
 
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -151,6 +151,44 @@ def test_every_way_to_a_value_agrees_with_the_reference(gamma):
     np.testing.assert_allclose(batch([x, y] * 2, [0] * 8, [1] * 8, [gamma] * 8), value, rtol=1e-13)
     np.testing.assert_allclose(kernel.pair_value(x, y, 0.0), reference.value(cost, 0.0), rtol=1e-14)
     np.testing.assert_allclose(kernel.value_and_alignment(cost, gamma)[1], reference.alignment(cost, gamma), atol=1e-10)
+
+
+def test_side_by_side_equals_one_at_a_time_where_the_costs_of_a_row_lie_far_apart():
+    """Steps, levels and walks: numbers of one tile that no single exponent holds."""
+    rng = np.random.default_rng(6)
+    X = [np.where(np.arange(n) < n // 2, 0.0, height)[:, None] for n in (60, 130, 199) for height in (7.0, 15.0, 29.0)]
+    X += [level + 0.01 * rng.normal(size=(n, 1)) for n in (20, 90, 180) for level in (0.0, 5.0, 20.0)]
+    X += [np.cumsum(rng.normal(size=(n, 1)), axis=0) for n in (45, 150, 200)]
+    rows, cols = np.indices((len(X), len(X))).reshape(2, -1)
+    for gamma in (0.3, 1.0, 2.0, 4.5, 20.0):
+        single = [kernel.pair_value(X[i], X[j], gamma) for i, j in zip(rows, cols, strict=True)]
+        np.testing.assert_array_equal(batch(X, rows, cols, np.full(len(rows), gamma)), single)
+
+
+@pytest.mark.parametrize("gamma", [1.0, 1e15])
+def test_a_series_of_one_time_keeps_every_digit_in_company(gamma):
+    """On either side, whether the pairs are a table or not: there is one path, and no exponential of it."""
+    rng = np.random.default_rng(5)
+    X = [rng.normal(size=(n, 2)) for n in (1, 9, 17, 30, 5, 12, 8, 21, 1)]
+    table = np.indices((9, 9)).reshape(2, -1)
+    for rows, cols in (table, np.array([[1, 2, 3, 4, 0, 0], [0, 8, 0, 8, 5, 6]])):
+        values = batch(X, rows, cols, np.full(len(rows), gamma))
+        for value, i, j in zip(values, rows, cols, strict=True):
+            if 1 in (len(X[i]), len(X[j])):
+                np.testing.assert_allclose(value, ((X[i] - X[j]) ** 2).sum(), rtol=1e-13)
+
+
+@pytest.mark.parametrize("radius", [-1, 0, 1, 2, 4, 5])
+def test_gradient_of_a_pair_of_any_lengths_is_its_alignment_applied_to_the_cost(radius):
+    """Of lengths that end anywhere in a vector: no lane behind the last row of a diagonal adds anything."""
+    rng = np.random.default_rng(4)
+    for n, m in product((7, 9, 16, 20, 26, 32, 37, 43), repeat=2):
+        x, y = rng.normal(size=(n, 2)), rng.normal(size=(m, 2))
+        _, alignment = kernel.value_and_alignment(reference.squared_euclidean(x, y), 0.7, radius)
+        _, grad_x, grad_y = kernel.pair_gradient(x, y, 0.7, radius)
+        gaps = 2 * alignment[:, :, None] * (x[:, None] - y[None])
+        np.testing.assert_allclose(grad_x, gaps.sum(axis=1), rtol=1e-9, atol=1e-11)
+        np.testing.assert_allclose(grad_y, -gaps.sum(axis=0), rtol=1e-9, atol=1e-11)
 
 
 @pytest.mark.parametrize("radius", [-1, 0, 3])

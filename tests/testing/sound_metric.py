@@ -210,6 +210,15 @@ class Narrow(BoundMetric):
         return super().accept(x.astype(np.float16) if half else x, name)
 
 
+class Unmasked(BoundMetric):
+    """Reads what is under a mask."""
+
+    __slots__ = ()
+
+    def accept(self, x, name):
+        return super().accept(x.data if isinstance(x, np.ma.MaskedArray) else x, name)
+
+
 class UnderTheSettingsOfTheHost(BoundMetric):
     __slots__ = ()
 
@@ -231,7 +240,7 @@ class TellsRows(BoundMetric):
 
 OWN = (
     *(MemoryOrder, SilentNaN, ForgetfulPickle, ForgetfulConfig, HashByIdentity),
-    *(Narrow, UnderTheSettingsOfTheHost, TellsRows),
+    *(Narrow, Unmasked, UnderTheSettingsOfTheHost, TellsRows),
 )
 BOUND = {cls.__name__: cls for cls in OWN}
 
