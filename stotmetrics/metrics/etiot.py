@@ -16,7 +16,8 @@ from ..spec.metric import MetricSpec, Side
 from ..spec.parameters import parameter
 from ..spec.result import Batch, GradBatch, PairGradient, Result, grad_batch_of, rooted, unrooted
 from ..spec.traits import Traits
-from ..transport.cloud_gradients import saddle_slopes, tight, value_gradients
+from ..transport.cloud_gradients import value_gradients
+from ..transport.entropic_slopes import saddle_slopes, tight
 from ..transport.line_bounds import transport_bounds
 from ..transport.matrix_free import LongProblem, Solution
 from ..transport.point_clouds import Cloud, cost_matrices, prepare_cloud, spread_plan, spread_potentials

@@ -13,8 +13,8 @@ from ..spec.metric import MetricSpec, Side
 from ..spec.parameters import parameter
 from ..spec.result import GradBatch, PairGradient, Result, grad_batch_of
 from ..spec.traits import Traits
-from ..transport.cloud_gradients import solved_with_slopes
 from ..transport.entropic import solve_entropic
+from ..transport.entropic_slopes import solved_with_slopes
 from . import value_costs as costs
 
 

@@ -16,15 +16,9 @@ from ..spec.parameters import parameter
 from ..spec.result import Batch, GradBatch, PairGradient, Result, grad_batch_of, rooted
 from ..spec.traits import Traits
 from ..transport import wide_entropic, wide_range
-from ..transport.cloud_gradients import (
-    Cells,
-    entropic_slopes,
-    median_slopes,
-    solved_with_slopes,
-    tight,
-    value_gradients,
-)
+from ..transport.cloud_gradients import Cells, median_slopes, value_gradients
 from ..transport.entropic import solve_entropic
+from ..transport.entropic_slopes import entropic_slopes, solved_with_slopes, tight
 from ..transport.line_bounds import line_costs
 from ..transport.point_clouds import (
     Cloud,

@@ -221,10 +221,10 @@ def cross_terms(problem: Problem, x: Frames, y: Frames) -> Cross:
             late_u, late_v, _, _, dual, gap, sweeps[late], converged[late] = _solve_pairs(
                 problem, x, y, rows[late], cols[late], (u, v), (state[late], state[late])
             )
-            found, missed = problem.certain(dual, gap, x.total[rows[late]], y.total[cols[late]])
+            late_value, late_error = problem.certain(dual, gap, x.total[rows[late]], y.total[cols[late]])
             # Where the sweeps ran out on the way down from a larger epsilon, a leader may have known better.
-            better = missed <= error[late]
-            value[late[better]], error[late[better]] = found[better], missed[better]
+            better = late_error <= error[late]
+            value[late[better]], error[late[better]] = late_value[better], late_error[better]
             state[late[better]] = len(u) + np.arange(int(better.sum()))
             u, v = np.concatenate([u, late_u[better]]), np.concatenate([v, late_v[better]])
     # A leader that missed its stricter goal may have reached the one that counts.

@@ -120,9 +120,9 @@ def lift_of(x: Cloud, y: Cloud) -> int:
 
 def lifted(distance: float, share: float, lift: int) -> float:
     """``distance * share * 2 ** -lift``, back in units of the data, by whatever parts leave the range of a double."""
-    (one, high), (other, low) = math.frexp(distance), math.frexp(share)
+    (of_distance, high), (of_share, low) = math.frexp(distance), math.frexp(share)
     with np.errstate(over="ignore", under="ignore"):
-        return float(np.ldexp(one * other, high + low - lift))
+        return float(np.ldexp(of_distance * of_share, high + low - lift))
 
 
 @dataclass(frozen=True, slots=True)
