@@ -106,10 +106,13 @@ class BoundMetric:
             warn_of_doubts((left, right), self._traits, self.name)
         return left, right
 
-    @in_any_host
     def prepare(self, series: Series) -> Any:
         """What is worth computing once per series."""
-        return series if self._spec.prepare is None else self._spec.prepare(series, self._params)
+        return series if self._spec.prepare is None else self._prepare(self._spec.prepare, series)
+
+    @in_any_host
+    def _prepare(self, prepare: Callable[[Series, Any], Any], series: Series) -> Any:
+        return prepare(series, self._params)
 
     def prepare_all(self, series: Sequence[Series]) -> PreparedSet:
         """Each series prepared, as one set."""
