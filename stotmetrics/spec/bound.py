@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from .metric import Answer, MetricSpec, Side, load_reference, spec_of_function
 from .prepared import PreparedSet
 from .result import Batch, GradBatch, Result, batch_of
 from .traits import Traits
+
+Answered = TypeVar("Answered")
 
 
 class BoundMetric:
@@ -112,7 +114,7 @@ class BoundMetric:
 
     @in_any_host
     def _prepare(self, prepare: Callable[[Series, Any], Any], series: Series) -> Any:
-        return prepare(series, self._params)
+        return self._within_memory(prepare, series, self._params)
 
     def prepare_all(self, series: Sequence[Series]) -> PreparedSet:
         """Each series prepared, as one set."""
@@ -121,7 +123,7 @@ class BoundMetric:
     @in_any_host
     def pair(self, x: Any, y: Any) -> Result:
         """The result for two prepared series."""
-        value = self._spec.pair(x, y, self._params)
+        value = self._within_memory(self._spec.pair, x, y, self._params)
         result = value if isinstance(value, Result) else Result(value)
         if not math.isfinite(result.value):
             raise self._out_of_scale(result.value)
@@ -144,7 +146,7 @@ class BoundMetric:
         """
         if self._spec.block is None:
             return self.loop(left, right, rows, cols)
-        batch = self._spec.block(left, right, rows, cols, self._params, cutoff)
+        batch = self._within_memory(self._spec.block, left, right, rows, cols, self._params, cutoff)
         solved = batch.values if batch.abandoned is None else batch.values[~batch.abandoned]
         if not np.isfinite(solved).all():
             raise self._out_of_scale(solved[~np.isfinite(solved)][0])
@@ -163,7 +165,7 @@ class BoundMetric:
         """Values and gradients of the pairs ``(left[rows[k]], right[cols[k]])`` of prepared series."""
         self.require_gradient()
         assert self._spec.gradients is not None
-        batch = self._spec.gradients(left, right, rows, cols, self._params, side)
+        batch = self._within_memory(self._spec.gradients, left, right, rows, cols, self._params, side)
         if not np.isfinite(batch.values).all():
             raise self._out_of_scale(batch.values[~np.isfinite(batch.values)][0])
         for slopes in (batch.left, batch.right):
@@ -232,6 +234,17 @@ class BoundMetric:
         warnings.warn(
             f"{self.name} did not converge {how}{error}; raise max_iter or tol", ConvergenceWarning, stacklevel=4
         )
+
+    def _within_memory(self, function: Callable[..., Answered], *args: Any) -> Answered:
+        """What a function of the metric answers, or an error that says who wanted so much memory."""
+        try:
+            return function(*args)
+        except MemoryError as error:
+            raise MemoryError(
+                f"{self!r} needs more memory than there is for series of these lengths"
+                f"{f' ({error})' if str(error) else ''}; shorten them, as in x[::2], or take a metric whose memory is "
+                "in proportion to the lengths, such as softdtw or tiot"
+            ) from error
 
     def _out_of_scale(self, value: float, what: str = "") -> FloatingPointError:
         return FloatingPointError(f"{self!r} gave {what}{value} for finite series; rescale their values")

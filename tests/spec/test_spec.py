@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+import stotmetrics
 from stotmetrics import (
     BoundMetric,
     ConvergenceWarning,
@@ -187,3 +188,27 @@ def test_a_function_that_gives_no_number_is_told_so(answer, told):
 
     with pytest.raises(TypeError, match=f"must return a number; odd gave {told}"):
         get_metric(odd)([0.0, 1.0], [1.0, 2.0])
+
+
+@pytest.mark.parametrize("ask", ["distance", "pairwise", "value_and_grad"])
+def test_a_lack_of_memory_says_which_metric_wanted_so_much(ask):
+    def pair(x, y, params):
+        raise MemoryError("191 GiB")
+
+    def block(left, right, rows, cols, params, cutoff=None):
+        raise MemoryError("191 GiB")
+
+    def gradients(left, right, rows, cols, params, side):
+        raise MemoryError("191 GiB")
+
+    spec = MetricSpec("hungry", pair, block=block, gradients=gradients, traits=Traits(differentiable=True))
+    call = getattr(stotmetrics, ask)
+    with pytest.raises(MemoryError, match=r"^hungry\(\) needs more memory than there is .*191 GiB.*shorten them"):
+        call([0.0, 1.0], [1.0, 0.0], metric=spec) if ask != "pairwise" else call([[0.0], [1.0]], metric=spec)
+
+
+def test_lengths_whose_costs_fit_no_memory_are_refused_by_name():
+    x = np.zeros(400_000)
+    for name in ("gak", "opw", "taot", "tlp", "softdtw_sharp", "etiot_hbcd"):
+        with pytest.raises(MemoryError, match=rf"^{name}\(.*needs more memory than there is"):
+            stotmetrics.distance(x, x[1:], metric=name)
