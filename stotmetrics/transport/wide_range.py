@@ -154,7 +154,10 @@ def in_data_units(value: float, gap: float, unit: float, p: float, root: bool) -
 def powered(numbers: Any, unit: float, p: float) -> Any:
     """``numbers * unit ** p``, and 0 of nothing; inf or 0 where a double cannot hold it."""
     with np.errstate(all="ignore"):
-        product = np.where(numbers == 0.0, 0.0, np.multiply(numbers, np.power(unit, p)))
+        power, half = np.power(unit, p), np.power(unit, p / 2.0)
+        # A power that leaves the range of a double may meet a number that brings it back.
+        product = np.multiply(numbers, power) if 0.0 < power < np.inf else np.multiply(numbers, half) * half
+        product = np.where(numbers == 0.0, 0.0, product)
     return product if product.ndim else float(product)
 
 

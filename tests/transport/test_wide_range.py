@@ -8,7 +8,7 @@ import pytest
 import stotmetrics
 from stotmetrics import Series
 from stotmetrics.transport.point_clouds import prepare_cloud
-from stotmetrics.transport.wide_range import is_wide, which_are_wide
+from stotmetrics.transport.wide_range import is_wide, powered, which_are_wide
 
 LONG = np.longdouble
 if np.finfo(LONG).maxexp < 10_000:
@@ -288,3 +288,23 @@ def test_many_pairs_are_wide_where_each_of_them_is(p, counted):
         each = [is_wide(clouds[i], clouds[j], p, 0.0, *counted) for i, j in zip(rows, cols, strict=True)]
     np.testing.assert_array_equal(which_are_wide(clouds, clouds, rows, cols, p, *counted), each)
     assert p > 8.0 or 0 < sum(each) < len(each)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_small_number_meets_a_power_beyond_the_range(sign):
+    """The product of both is a double, though the power alone is not."""
+    number, unit, p = 2.0 ** (-sign * 240), 2.0 ** (sign * 720), 1.5
+    assert powered(number, unit, p) == 2.0 ** (sign * 840)
+    np.testing.assert_array_equal(powered(np.array([0.0, number]), unit, p), [0.0, 2.0 ** (sign * 840)])
+
+
+def test_costs_of_times_beyond_the_range_leave_a_value_within_it():
+    rng = np.random.default_rng(0)
+    c, times = 2.0**715, 9e5 + np.cumsum(rng.random(7))
+    x, y = rng.normal(size=(2, 7))
+    params = {"metric": "taot", "omega": 1.6, "p": 1.5, "standardize": False, "w": 2.0**-206}
+    here, there = (
+        stotmetrics.distance(*(stotmetrics.as_series(v * k, times=times * k) for v in (x, y)), **params)
+        for k in (1.0, c)
+    )
+    assert there == pytest.approx(here * 2.0**1000 * 2.0**72.5, rel=1e-9)
