@@ -79,7 +79,8 @@ def values(script, T, d, scale, nonnegative=False):
     drawn = np.abs(drawn) if nonnegative else drawn
     if script.chance(0.15) and not nonnegative:
         drawn = drawn + 10.0 ** rng.uniform(0, 12)
-    return clipped(drawn * scale)
+    with np.errstate(over="ignore"):  # clipped next
+        return clipped(drawn * scale)
 
 
 def times(script, T):
