@@ -148,7 +148,7 @@ class Result:
         extra = self._extras[name]
         if callable(extra):
             extra = extra()
-            if not _is_in_range(name, extra):
+            if not _is_in_range(extra):
                 extra = _OutOfRange(name)
             self._extras[name] = extra
         return extra() if isinstance(extra, _OutOfRange) else extra
@@ -191,11 +191,9 @@ class _OutOfRange:
         )
 
 
-def _is_in_range(name: str, extra: Any) -> bool:
-    """Whether numbers are numbers: a potential may be infinite where there is no mass."""
+def _is_in_range(extra: Any) -> bool:
+    """Whether numbers are numbers."""
     arrays = extra if isinstance(extra, tuple) else (extra,)
-    if name == "potentials":
-        return not any(np.isnan(array).any() or np.isposinf(array).any() for array in arrays)
     return all(np.isfinite(array).all() for array in arrays if isinstance(array, (float, np.ndarray)))
 
 

@@ -150,3 +150,13 @@ def test_gradient_in_units_of_the_median_at_a_vanishing_epsilon_is_that_of_exact
     )
     for got, wanted in zip(soft, exact, strict=True):
         np.testing.assert_allclose(got, wanted, rtol=1e-10, atol=1e-13)
+
+
+def test_potentials_that_no_double_holds_say_so():
+    """At a large p the costs leave the range, though the value between equal series does not."""
+    x = 398.4 * np.array([-1.0, 0.0, 1.0, -1.0, -2.0, 2.0, -1.0, 1.0, 2.0])
+    params = {"omega": 0.737, "scale": "median", "p": 1000.0, "standardize": False, "w": 1.0}
+    result = stotmetrics.solve(x, x, metric="taot", **params)
+    assert result.value == 0.0
+    with pytest.raises(FloatingPointError, match="potentials of this result leaves the range"):
+        result.potentials  # noqa: B018
