@@ -23,6 +23,10 @@ from ..transport.single_precision import LEAST_POINTS, panels_of
 from ..transport.wide_range import FINEST
 from . import value_costs
 
+# Beyond it an exponential leaves the range of a double, and what it stands for is lost.
+_HIGHEST = 700.0
+_LOST = 0.5 * math.exp(_HIGHEST)
+
 
 @dataclass(frozen=True)
 class Parameters:
@@ -214,14 +218,17 @@ def _gradient(x: Prepared, y: Prepared, params: Parameters) -> PairGradient:
     # Rounding may keep the tight problem from its own tolerance; it must at least keep the promise of the value.
     solved = cross.converged & left.converged[:, None] & right.converged[None, :]
     allowed = 2 * x.problem.allowed(left.total[:, None], right.total[None, :])
-    converged = bool((solved | (error <= allowed)).all())
+    known = all(float(np.abs(slope).max()) < _LOST * problem.rho for slope in (slope_x, slope_y))
+    converged = known and bool((solved | (error <= allowed)).all())
     return PairGradient(total, grad_x, grad_y, converged, max(high - total, total - low))
 
 
 def slopes(problem: Problem, own: FloatArray, cross: FloatArray) -> FloatArray:
     """Gradient of S in the masses of one side: ``rho (exp(-f_xx / rho) - exp(-f_xy / rho))``."""
     ratio = problem.epsilon / problem.rho
-    return np.asarray(problem.rho * (np.exp(-ratio * own) - np.exp(-ratio * cross)))
+    # Where the sweeps ran out a potential may be anything; the gradient is then one that has not converged.
+    own, cross = (np.exp(np.minimum(-ratio * potential, _HIGHEST)) for potential in (own, cross))
+    return np.asarray(problem.rho * (own - cross))
 
 
 def _tight(x: Prepared, y: Prepared) -> Problem:

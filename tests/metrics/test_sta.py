@@ -387,3 +387,20 @@ def test_a_gradient_is_one_where_some_frames_keep_the_potentials_of_another_and_
     assert value == pytest.approx(stotmetrics.sta(x, y, **keys), rel=1e-3)
     for slope, series in zip(slopes, (x, y), strict=True):
         assert slope.shape == series.shape and np.isfinite(slope).all()
+
+
+@pytest.mark.parametrize("tol", [1e-6, 9e-3])
+def test_a_gradient_that_is_lost_at_a_vanishing_epsilon_is_told(tol):
+    x = np.array(
+        [
+            [[1.2936299812393013, 1.2716327882198548], [0.6525402980956747, 2.6883648080063627]],
+            [[0.34951957954057267, 0.17112715130641595], [2.773192104276246, 1.5104140184619208]],
+            [[0.3507580884519749, 1.3977255877265766], [0.26528619502900125, 2.568997103816242]],
+            [[3.370293024890979, 0.5978773922486615], [1.2693307819264832, 0.10986131423297346]],
+        ]
+    )
+    with pytest.warns(stotmetrics.ConvergenceWarning):
+        value, grad_x, grad_y = stotmetrics.value_and_grad(
+            x, 1.001 * x, metric="sta", epsilon=3e-27, tol=tol, max_iter=86
+        )
+    assert np.isfinite(value) and np.isfinite(grad_x).all() and np.isfinite(grad_y).all()
