@@ -20,6 +20,8 @@ Warmstart = tuple[npt.ArrayLike, npt.ArrayLike] | None
 _EPS = float(np.finfo(np.float64).eps)
 # What is left over where rounding alone moves the potentials.
 _SETTLED = 1e-13
+# Sweeps over the plan itself that may bring back what the rounding of its exponents has moved.
+_SWEEPS = 20
 
 # Numbers and their quotients beyond these leave nothing of a plan in double precision.
 _LARGEST, _FARTHEST = 1e100, 1e12
@@ -255,6 +257,9 @@ class Call:
         exponent = finite_u[:, None] + finite_v[None, :] - bare
         with np.errstate(under="ignore", over="ignore"):
             plan = np.where(some, np.exp(exponent), 0.0)
+        if self.balanced and converged:
+            plan, rows, columns = _settled(plan, self.a, b, max(self.stop, _SETTLED))
+            finite_u, finite_v, u, v = finite_u + rows, finite_v + columns, u + rows, v + columns
         price = np.where(some, self.cost, 0.0)
         if self.balanced:
             total, entropy = float(self.a.sum()), float(_x_log_y(plan, plan).sum())
@@ -286,6 +291,9 @@ class Call:
         noise += 4 * _EPS * abs(self.level) * kept
         (v if self._swaps else u)[...] += self.level / self.reg
         err = sides[0].off + sides[1].off if self.balanced else max(sides[0].off, sides[1].off)
+        if self.balanced:
+            # Exponents of costs far above reg are rounded, and the marginals with them.
+            converged = bool(converged) and err <= max(self.stop, _SETTLED)
         # All the sweeps that were asked for, and nothing but rounding left over.
         converged = bool(converged) or (self.stop == 0 and err <= _SETTLED)
         return Solved(plan, u, v, niter, converged, err, max(gap, 0.0) + noise, value, linear, *parts[1:])
@@ -306,6 +314,26 @@ class Call:
             return math.inf
         price = np.where(np.isinf(self.cost), 0.0, self.cost)
         return float((plan * price).sum() + self.reg * _x_log_y(plan, plan).sum())
+
+
+def _settled(plan: FloatArray, a: FloatArray, b: FloatArray, off: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """A plan with marginals right to ``off``, and the logarithms of what its rows and columns gained.
+
+    The rounding of exponents moves marginals; plain sweeps over the entries bring them back.
+    """
+    rows, columns = np.zeros(len(a)), np.zeros(len(b))
+    for _ in range(_SWEEPS):
+        of_rows, of_columns = plan.sum(axis=1), plan.sum(axis=0)
+        if abs(of_rows - a).sum() + abs(of_columns - b).sum() <= off * a.sum():
+            break
+        gain = np.where((a > 0) & (of_rows > 0), a / np.where(of_rows > 0, of_rows, 1.0), 1.0)
+        plan = plan * gain[:, None]
+        rows += np.log(gain)
+        of_columns = plan.sum(axis=0)
+        gain = np.where((b > 0) & (of_columns > 0), b / np.where(of_columns > 0, of_columns, 1.0), 1.0)
+        plan = plan * gain
+        columns += np.log(gain)
+    return plan, rows, columns
 
 
 class _Side:

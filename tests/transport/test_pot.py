@@ -278,3 +278,19 @@ def test_a_cost_beyond_all_regularisation_is_paid_where_mass_is_kept():
     )
     np.testing.assert_allclose(plan[:, 0], a, atol=1e-15)
     assert log["value"] == pytest.approx(2.8e62 * a.sum(), rel=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(1, 5), (4, 3), (6, 6)])
+@pytest.mark.parametrize("reg", [1e-10, 1e-8, 1e-3])
+def test_a_plan_keeps_its_marginals_where_costs_are_far_above_reg(shape, reg):
+    """There each exponent is rounded by a part of the cost over reg."""
+    rng = np.random.default_rng(3)
+    for _ in range(10):
+        a, b, M = rng.random(shape[0]), rng.random(shape[1]), 20 * rng.random(shape)
+        a, b = a / a.sum(), b / b.sum()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            plan, log = transport.sinkhorn(a, b, M, reg, stopThr=1e-8, log=True)
+        off = abs(plan.sum(axis=1) - a).sum() + abs(plan.sum(axis=0) - b).sum()
+        assert log["err"][-1] == pytest.approx(off, rel=1e-6, abs=1e-15)
+        assert off <= 1e-8 or not log["converged"]
