@@ -25,6 +25,8 @@ _STEEP = 8.0
 FINEST = 1e-13
 # The gap that ends the search for a unit, as a part of the value, and its most rounds.
 _CLOSE, _ROUNDS = 1e-10, 100
+# What potentials are off by, as a part of the largest cost.
+_ROUNDING = 8 * float(np.finfo(np.float64).eps)
 # Below this, in units of the largest cost that counts, digits are lost.
 _VANISHED = 1e-200
 # Costs are cut between these multiples of the optimum.
@@ -192,8 +194,8 @@ def _in_its_unit(d: Distances, solve: Solver) -> Optimum:
         if cut < _LARGEST_CUT and max(d.of_values[i, j].max(), d.of_times[i, j].max()) > unit * cut ** (1.0 / d.p):
             cut *= 1e4
             continue
-        # A value of nothing may be one that vanished in this unit.
-        if optimum.value > _VANISHED and optimum.gap <= _CLOSE * optimum.value:
+        # A value of nothing may be one that vanished in this unit, and one far below the costs lies in their rounding.
+        if optimum.value > _VANISHED and optimum.gap + _ROUNDING * cut <= _CLOSE * optimum.value:
             break
         nearer = _root_cost(d, optimum)
         if nearer == 0.0:

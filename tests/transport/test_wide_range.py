@@ -308,3 +308,13 @@ def test_costs_of_times_beyond_the_range_leave_a_value_within_it():
         for k in (1.0, c)
     )
     assert there == pytest.approx(here * 2.0**1000 * 2.0**72.5, rel=1e-9)
+
+
+def test_a_value_far_below_the_costs_is_not_taken_for_the_optimum():
+    """In a unit far above the optimum every gap is lost in the rounding of the costs."""
+    x = -85.27433805497938 * np.arange(12.0)
+    y = 611.4330966818086 * np.array([1.0, 0, 1, 2, -2, 1, 2, -1, -1, -1, -1, 1])
+    params = {"metric": "tlp", "p": 1000.0, "lam": 1e-100, "standardize": False}
+    # All assignments, by their subsets, in long doubles.
+    for pair in ((x, y), (y, x)):
+        assert stotmetrics.distance(*pair, **params) == pytest.approx(1304.8939596976134, rel=1e-14)
