@@ -81,7 +81,7 @@ def failing(request):
     ("failing", "status", "said"),
     [
         (KeyboardInterrupt(), 130, "interrupted\n"),
-        (MemoryError(), 2, "error: not enough memory\n"),
+        (MemoryError(), 2, "error: not enough memory: failing() needs more memory than there is"),
         (OSError(28, "No space left on device", "D.npy"), 2, "error: cannot use D.npy: No space left on device\n"),
         (RuntimeError("one\ntwo"), 70, "internal error: RuntimeError: one two (test_cli_terminal.py, line "),
     ],
