@@ -237,7 +237,9 @@ def all_pairs(ns):
     require(D.shape == (len(X), len(Y)), f"shape {D.shape}")
     i, j = (int(k) for k in np.unravel_index(int(ns["entry"]) % D.size, D.shape))
     single = metric.solve(X[i], Y[j])
-    close(D[i, j], single.value, noise(metric, X[i], Y[j], single.value) + 2 * (single.gap or 0.0), f"entry ({i}, {j})")
+    # Of a symmetric metric the matrix may hold the other order, with a gap of its own.
+    gap = (single.gap or 0.0) + max(single.gap or 0.0, metric.solve(Y[j], X[i]).gap or 0.0)
+    close(D[i, j], single.value, noise(metric, X[i], Y[j], single.value) + gap, f"entry ({i}, {j})")
 
 
 def nearest(ns):
