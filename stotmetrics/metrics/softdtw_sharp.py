@@ -62,7 +62,9 @@ def block(
         gammas = gammas_of(left, right, rows, cols, params.gamma)
         values, _, _, left_out = _softdtw_many.expected_costs(*stacks(left, right, rows, cols), gammas)
     for k in left_out.tolist():
-        values[k] = expected(*alignment_and_cost(left[rows[k]], right[cols[k]], params))
+        alignment, cost = alignment_and_cost(left[rows[k]], right[cols[k]], params)
+        # Where all sums of costs leave the range of a double there is no alignment, and no mean.
+        values[k] = expected(alignment, cost) if alignment.any() else np.inf
     return Batch(values)
 
 
@@ -97,7 +99,8 @@ def gradient(x: Series, y: Series, params: Parameters) -> tuple[float, FloatArra
     value, alignment, moved = _softdtw.alignment_jvp(cost, gamma, cost, radius_of(params.band))
     if gamma < _NO_DIGITS * abs(value):
         moved[...] = 0.0
-    return expected(alignment, cost), *costs.squared_euclidean_vjp(x.values, y.values, alignment + moved)
+    mean = expected(alignment, cost) if np.isfinite(value) else value
+    return mean, *costs.squared_euclidean_vjp(x.values, y.values, alignment + moved)
 
 
 def traits(params: Parameters) -> Traits:

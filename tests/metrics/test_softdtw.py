@@ -147,3 +147,11 @@ def test_the_sharp_gradient_at_a_vanishing_gamma_is_of_alignments_that_stand_sti
         pulls = 2 * abs(pair[0] - pair[1].T)
         assert (abs(of_x[:, 0]) <= (1 + 1e-12) * pulls.sum(axis=1)).all()
         assert (abs(of_y[:, 0]) <= (1 + 1e-12) * pulls.sum(axis=0)).all()
+
+
+@pytest.mark.parametrize("params", [{"band": 33}, {}])
+def test_sums_beyond_the_range_of_a_double_are_no_zero(params):
+    x, y = np.zeros(2), np.full(6, 7.86e153)
+    for ask in (stotmetrics.distance, stotmetrics.value_and_grad):
+        with pytest.raises(FloatingPointError, match="rescale their values"):
+            ask(x, y, metric="softdtw_sharp", **params)
