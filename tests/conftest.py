@@ -1,8 +1,10 @@
 """Fixtures and hypothesis profiles that the whole suite shares."""
 
 import os
+import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -63,3 +65,24 @@ def install(
         return site
 
     return _install
+
+
+@pytest.fixture
+def dask_traffic(monkeypatch: pytest.MonkeyPatch) -> tuple[list[int], list[tuple[int, int]]]:
+    """What clients of Dask send from now on: bytes of what is scattered; bytes and tasks of each batch."""
+    distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
+    scattered: list[int] = []
+    batches: list[tuple[int, int]] = []
+    scatter, submit = distributed.Client.scatter, distributed.Client.submit
+
+    def scattering(self: Any, data: Any, **how: Any) -> Any:
+        scattered.append(len(pickle.dumps(data)))
+        return scatter(self, data, **how)
+
+    def submitting(self: Any, function: Any, *args: Any, **how: Any) -> Any:
+        batches.append((len(pickle.dumps(how["tasks"])), len(how["tasks"])))
+        return submit(self, function, *args, **how)
+
+    monkeypatch.setattr(distributed.Client, "scatter", scattering)
+    monkeypatch.setattr(distributed.Client, "submit", submitting)
+    return scattered, batches

@@ -225,7 +225,7 @@ SIMD_INLINE simd_vec SIMD(all)(double a) { return (simd_vec){a, a, a, a}; }
 #endif
 
 /* The last few entries of an array are read into a vector filled up with a neutral element. */
-SIMD_INLINE simd_bits SIMD(places)(ptrdiff_t left) 
+SIMD_INLINE simd_bits SIMD(places)(ptrdiff_t left)
 {
     return (simd_bits)(*(const simd_loose *)(simd_places + 8 - left));
 }

@@ -7,7 +7,6 @@
 import contextlib
 import logging
 import operator
-import pickle
 import runpy
 from pathlib import Path
 
@@ -96,31 +95,17 @@ def test_series(benchmark, where):
     benchmark.pedantic(lambda: stotmetrics.pairwise(X, metric="softdtw"), rounds=3, warmup_rounds=1)
 
 
-def test_bytes_that_travel(benchmark, brain, monkeypatch):
+def test_bytes_that_travel(benchmark, brain, dask_traffic):
     """The ground and the series once to each worker; a task is a few numbers."""
-    import distributed
-
     ground, X = brain
     assert isinstance(ground, Ground)
-    sent, tasks = [], []
-    scatter, submit = distributed.Client.scatter, distributed.Client.submit
-
-    def scattered(self, data, **how):
-        sent.append(len(pickle.dumps(data)))
-        return scatter(self, data, **how)
-
-    def submitted(self, function, *args, **how):
-        tasks.append((len(pickle.dumps(how["tasks"])), len(how["tasks"])))
-        return submit(self, function, *args, **how)
-
-    monkeypatch.setattr(distributed.Client, "scatter", scattered)
-    monkeypatch.setattr(distributed.Client, "submit", submitted)
+    sent, batches = dask_traffic
     benchmark.group = "bytes"
     with dask():
         benchmark.pedantic(
             lambda: stotmetrics.pairwise(X, metric="sta", ground=ground, epsilon=10 / 642, rho=1.0), rounds=1
         )
-    size, count = np.sum(tasks, axis=0)
+    size, count = np.sum(batches, axis=0)
     benchmark.extra_info.update(
         bytes_to_each_worker=sent[0], times_sent=len(sent), tasks=int(count), bytes_per_task=float(size / count)
     )

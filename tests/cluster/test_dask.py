@@ -2,7 +2,6 @@
 
 import logging
 import os
-import pickle
 import signal
 
 import joblib
@@ -113,29 +112,17 @@ def test_series_are_prepared_on_the_workers_once_and_blas_has_one_thread(tmp_pat
     assert {words[1] for words in notes if words[0] == "pair"} == {"1"}
 
 
-def test_series_and_ground_are_sent_once_and_tasks_are_small(monkeypatch):
+def test_series_and_ground_are_sent_once_and_tasks_are_small(dask_traffic):
     ground = Ground.from_points(RNG.random((300, 3))).normalized()
     Z = RNG.random((30, 2, 300))
-    sent, tasks = [], []
-    scatter, submit = distributed.Client.scatter, distributed.Client.submit
-
-    def scattered(self, data, **how):
-        sent.append(len(pickle.dumps(data)))
-        return scatter(self, data, **how)
-
-    def submitted(self, function, *args, **how):
-        # joblib puts several short tasks into one batch.
-        tasks.append(len(pickle.dumps(how["tasks"])) / len(how["tasks"]))
-        return submit(self, function, *args, **how)
-
-    monkeypatch.setattr(distributed.Client, "scatter", scattered)
-    monkeypatch.setattr(distributed.Client, "submit", submitted)
+    sent, batches = dask_traffic
     params = {"metric": "sta", "ground": ground, "tol": 1e-2, "epsilon": 0.5}
     matrix = stotmetrics.pairwise(Z, **params)
     assert len(sent) == 1
     assert sent[0] == pytest.approx(8 * (300 * 300 + Z.size), rel=0.2)
-    assert len(tasks) >= 2
-    assert max(tasks) < 2000
+    assert len(batches) >= 2
+    # joblib puts several short tasks into one batch.
+    assert max(size / count for size, count in batches) < 2000
     np.testing.assert_array_equal(matrix, alone(stotmetrics.pairwise, Z, **params))
 
 
