@@ -73,31 +73,35 @@ def test_task_that_does_nothing(benchmark, where):
 
 @pytest.fixture(scope="module")
 def brain(shared):
-    """The ground and 20 samples of the brain experiment, 5 a group."""
+    """The ground and 60 samples of the brain experiment, 15 a group; every third of them has 5 of each."""
     script = runpy.run_path(str(GALLERY / "brain.py"))
     ground, regions = script["read_cortex"](shared / "data")
-    return ground, list(script["simulate"](ground, regions, 5))
+    return ground, list(script["simulate"](ground, regions, 15))
 
 
-def test_cortex(benchmark, brain, where):
+@pytest.mark.parametrize(("count", "rounds"), [(20, 3), (60, 1)])
+def test_cortex(benchmark, brain, where, count, rounds):
     ground, X = brain
-    benchmark.group = "sta of 20 samples on the cortex, 210 pairs"
+    X = X[:: len(X) // count]
+    benchmark.group = f"sta of {count} samples on the cortex, {count * (count + 1) // 2} pairs"
     benchmark.pedantic(
         lambda: stotmetrics.pairwise(X, metric="sta", ground=ground, epsilon=10 / 642, rho=1.0),
-        rounds=3,
-        warmup_rounds=1,
+        rounds=rounds,
+        warmup_rounds=rounds > 1,
     )
 
 
-def test_series(benchmark, where):
-    X = np.random.default_rng(0).normal(size=(800, 100)).cumsum(axis=1)
-    benchmark.group = "softdtw of 800 series of length 100"
-    benchmark.pedantic(lambda: stotmetrics.pairwise(X, metric="softdtw"), rounds=3, warmup_rounds=1)
+@pytest.mark.parametrize(("count", "rounds"), [(800, 3), (3000, 1)])
+def test_series(benchmark, where, count, rounds):
+    X = np.random.default_rng(0).normal(size=(count, 100)).cumsum(axis=1)
+    benchmark.group = f"softdtw of {count} series of length 100"
+    benchmark.pedantic(lambda: stotmetrics.pairwise(X, metric="softdtw"), rounds=rounds, warmup_rounds=rounds > 1)
 
 
 def test_bytes_that_travel(benchmark, brain, dask_traffic):
     """The ground and the series once to each worker; a task is a few numbers."""
     ground, X = brain
+    X = X[::3]
     assert isinstance(ground, Ground)
     sent, batches = dask_traffic
     benchmark.group = "bytes"
