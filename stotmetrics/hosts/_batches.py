@@ -83,6 +83,16 @@ def values_and_slopes(
     return batch.values, slopes
 
 
+def check_range(metric: BoundMetric, numbers: FloatArray, limit: float, what: str, precision: str) -> None:
+    """Refuse finite numbers that a narrower precision would turn into infinity."""
+    largest = float(np.abs(numbers).max(initial=0.0))
+    if limit < largest < np.inf:
+        raise FloatingPointError(
+            f"{metric.name}: {what} of {largest:.3g} is beyond the range of {precision}; give input and target in double "
+            "precision, or their values in a larger unit"
+        )
+
+
 def _series(batch: FloatArray, lengths: list[int], metric: BoundMetric, name: str) -> list[Series]:
     """The series of a batch, without their padding."""
     values = np.array(batch, dtype=np.float64, order="C")

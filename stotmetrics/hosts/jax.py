@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..spec.bound import BoundMetric, Metric
-from ._batches import Lengths, check_shapes, loss_metric, read_lengths, values_and_slopes
+from ._batches import Lengths, check_range, check_shapes, loss_metric, read_lengths, values_and_slopes
 
 _REDUCE: dict[str, Callable[[Any], Any]] = {"mean": jnp.mean, "sum": jnp.sum, "none": lambda values: values}
 
@@ -60,7 +60,8 @@ def series_loss(metric: Metric, *, reduction: str = "mean", **params: Any) -> Ca
     ) -> jax.Array:
         source, target = jnp.asarray(input), jnp.asarray(target)
         check_shapes(source.shape, target.shape)
-        dtype = jnp.result_type(source, target, float)
+        # In half precision most values overflow.
+        dtype = jnp.promote_types(jnp.result_type(source, target, float), jnp.float32)
         lengths = tuple(
             jnp.asarray(read_lengths(given, batch.shape, name) if not isinstance(given, jax.core.Tracer) else given)
             for given, batch, name in ((input_lengths, source, "input"), (target_lengths, target, "target"))
@@ -90,7 +91,10 @@ def _computed(metric: BoundMetric, x: Any, y: Any, n: Any, m: Any, moves: tuple[
     source, target = np.asarray(x), np.asarray(y)
     lengths = read_lengths(n, source.shape, "input"), read_lengths(m, target.shape, "target")
     values, slopes = values_and_slopes(metric, source, target, lengths, moves, stacklevel=2)
-    return tuple(np.asarray(part, dtype=source.dtype) for part in (values, *slopes) if part is not None)
+    numbers = [part for part in (values, *slopes) if part is not None]
+    for part, what in zip(numbers, ("a value", "a gradient", "a gradient"), strict=False):
+        check_range(metric, part, float(np.finfo(source.dtype).max), what, str(source.dtype))
+    return tuple(part.astype(source.dtype) for part in numbers)
 
 
 def _back(metric: BoundMetric, slopes: Any, grad: jax.Array) -> tuple[Any, ...]:

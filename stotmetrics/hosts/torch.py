@@ -7,16 +7,17 @@ from torch import Tensor
 
 from ..errors import InvalidParameterError
 from ..spec.bound import BoundMetric, Metric
-from ._batches import Lengths, check_shapes, loss_metric, read_lengths, values_and_slopes
+from ._batches import Lengths, check_range, check_shapes, loss_metric, read_lengths, values_and_slopes
 
 
 class SeriesLoss(torch.nn.Module):
     """A differentiable metric between the series of two batches, one pair for each place in the batch.
 
-    Values and gradients are computed in double precision on the CPU. The loss comes back on the device of the input, in
-    the wider precision of input and target (torch's default one where both hold integers), and each gradient as the
-    batch it belongs to. A gradient of the gradient is not available, nor are the transforms of ``torch.func``; in a
-    model that is compiled, wrap the loss in ``torch.compiler.disable``.
+    Values and gradients are computed and reduced in double precision on the CPU. The loss comes back on the device of
+    the input, in the wider precision of input and target, and each gradient as the batch it belongs to. Half precision
+    gives a loss in single precision, as losses have under ``torch.autocast``; integers give torch's default precision.
+    ``torch.func.grad``, ``vjp``, ``jacrev`` and ``vmap`` go through; a gradient of the gradient and forward mode do not
+    exist. In a model that is compiled, wrap the loss in ``torch.compiler.disable``.
 
     Parameters
     ----------
@@ -33,6 +34,8 @@ class SeriesLoss(torch.nn.Module):
         If the metric has no gradient at these parameters.
     InvalidParameterError
         If a parameter or the reduction is none.
+    FloatingPointError
+        If a value or a gradient is beyond the range of single precision, where that is wanted.
 
     Examples
     --------
@@ -86,10 +89,11 @@ class SeriesLoss(torch.nn.Module):
             read_lengths(input_lengths, input.shape, "input"),
             read_lengths(target_lengths, target.shape, "target"),
         )
-        values: Tensor = _PairwiseValues.apply(input, target, self.metric, lengths)
-        if self.reduction == "none":
-            return values
-        return values.mean() if self.reduction == "mean" else values.sum()
+        moves = torch.is_grad_enabled() and input.requires_grad, torch.is_grad_enabled() and target.requires_grad
+        values: Tensor = _PairwiseValues.apply(input, target, self.metric, lengths, moves)[0]
+        if self.reduction != "none":
+            values = values.mean() if self.reduction == "mean" else values.sum()
+        return values.to(input.device, _precision(input, target))
 
     def extra_repr(self) -> str:
         """What ``print`` shows."""
@@ -261,29 +265,68 @@ class ETiOTLoss(SeriesLoss):
         super().__init__("etiot", reduction=reduction, **params)
 
 
+def _precision(source: Tensor, target: Tensor) -> torch.dtype:
+    """That of the loss."""
+    common = torch.promote_types(source.dtype, target.dtype)
+    # As integers the values would lose what follows the point; in half precision most of them overflow.
+    return torch.promote_types(common, torch.float32) if common.is_floating_point else torch.get_default_dtype()
+
+
 class _PairwiseValues(torch.autograd.Function):
-    """The values of the pairs of two batches; their gradients are found on the way, and kept for ``backward``."""
+    """The values of the pairs of two batches in double precision; their gradients are found on the way, and kept."""
 
     @staticmethod
     def forward(
-        ctx: Any, source: Tensor, target: Tensor, metric: BoundMetric, lengths: tuple[list[int], list[int]]
-    ) -> Tensor:
-        moves = source.requires_grad, target.requires_grad
+        source: Tensor,
+        target: Tensor,
+        metric: BoundMetric,
+        lengths: tuple[list[int], list[int]],
+        moves: tuple[bool, bool],
+    ) -> tuple[Tensor, Tensor, Tensor]:
         x, y = (batch.detach().to("cpu", torch.float64).numpy() for batch in (source, target))
         values, slopes = values_and_slopes(metric, x, y, lengths, moves, stacklevel=3)
-        ctx.save_for_backward(
-            *(None if own is None else torch.as_tensor(own).to(like) for own, like in zip(slopes, (source, target)))
-        )
-        common = torch.promote_types(source.dtype, target.dtype)
-        # As integers the values would lose what follows the point.
-        dtype = common if common.is_floating_point else torch.get_default_dtype()
-        return torch.as_tensor(values).to(source.device, dtype)
+        precision = _precision(source, target)
+        for numbers, what in ((values, "a value"), *((own, "a gradient") for own in slopes if own is not None)):
+            check_range(metric, numbers, torch.finfo(precision).max, what, str(precision))
+        # A side that does not move has no gradients.
+        left, right = (torch.empty(0) if own is None else torch.as_tensor(own) for own in slopes)
+        return torch.as_tensor(values), left, right
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
+        _, left, right = output
+        ctx.mark_non_differentiable(left, right)
+        ctx.save_for_backward(left, right)
+        ctx.like = inputs[:2]
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+    def backward(ctx: Any, grad: Tensor, *_: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None]:
         left, right = (
-            None if slope is None else slope * grad.reshape(-1, *[1] * (slope.ndim - 1)).to(slope)
-            for slope in ctx.saved_tensors
+            (slope * grad.reshape(-1, *[1] * (slope.ndim - 1))).to(like) if needed else None
+            for slope, like, needed in zip(ctx.saved_tensors, ctx.like, ctx.needs_input_grad)
         )
-        return left, right, None, None
+        return left, right, None, None, None
+
+    @staticmethod
+    def vmap(
+        info: Any,
+        in_dims: tuple[int | None, ...],
+        source: Tensor,
+        target: Tensor,
+        metric: BoundMetric,
+        lengths: tuple[list[int], list[int]],
+        moves: tuple[bool, bool],
+    ) -> tuple[tuple[Tensor, ...], tuple[int, int, int]]:
+        """One batch of all pairs of all batches."""
+        count = info.batch_size
+        batches = [
+            batch.expand(count, *batch.shape) if dim is None else batch.movedim(dim, 0)
+            for batch, dim in zip((source, target), in_dims)
+        ]
+        moves = moves[0] or source.requires_grad, moves[1] or target.requires_grad
+        parts = _PairwiseValues.apply(
+            *(batch.flatten(0, 1) for batch in batches), metric, tuple(own * count for own in lengths), moves
+        )
+        whole = tuple(part.unflatten(0, (count, -1)) if len(part) else part.expand(count, 0) for part in parts)
+        return whole, (0, 0, 0)

@@ -96,3 +96,16 @@ def test_what_cannot_be_used_is_refused():
         series_loss("softdtw")(batch(2, 3), batch(3, 3))
     with pytest.raises(InvalidParameterError, match="input_lengths must be 2 integers from 1 to 3"):
         series_loss("softdtw")(batch(2, 3), batch(2, 3), [3, 4])
+
+
+def test_half_precision_gives_a_loss_in_single_precision():
+    x, y = jnp.full((2, 5), 300.0, dtype=jnp.float16), jnp.zeros((2, 5), dtype=jnp.float16)
+    value, slope = jax.value_and_grad(series_loss("softdtw"))(x, y)
+    assert (value.dtype, slope.dtype) == (jnp.float32, jnp.float16)
+    assert float(value) == pytest.approx(stotmetrics.softdtw(np.full(5, 300.0), np.zeros(5)), rel=1e-6)
+
+
+def test_what_single_precision_cannot_hold_is_an_error():
+    x = jnp.full((1, 3), 1e20, dtype=jnp.float32)
+    with pytest.raises(Exception, match=r"softdtw: a value of 3e\+40 is beyond the range of float32"):
+        series_loss("softdtw")(x, 0 * x).block_until_ready()

@@ -223,3 +223,59 @@ def test_a_pair_that_does_not_converge_says_so():
     x, y = batch(1, 3, 3, low=0.2), batch(1, 3, 3, low=0.2, seed=1)
     with pytest.warns(ConvergenceWarning, match="sta did not converge for 1 of 1 pairs"):
         STALoss(gamma=0.1, max_iter=1, tol=1e-14)(x, y)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit")  # what torch's own rules for forward mode are written in
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_transforms_of_functions_go_through(name):
+    loss, low = LOSSES[name]
+    x, y = batch(3, 4, 2, low=low, grad=False), batch(3, 4, 2, seed=1, low=low, grad=False)
+    moving = x.clone().requires_grad_()
+    values = loss(moving, y)
+    slopes = torch.autograd.grad(values.sum(), moving)[0]
+
+    def alone(x, y):
+        return loss(x[None], y[None])[0]
+
+    torch.testing.assert_close(torch.func.grad(lambda x: loss(x, y).sum())(x), slopes)
+    torch.testing.assert_close(torch.func.vmap(alone)(x, y), values.detach())
+    torch.testing.assert_close(torch.func.vmap(alone, in_dims=(0, None))(x, y[0])[0], values.detach()[0])
+    torch.testing.assert_close(torch.func.vmap(torch.func.grad(alone))(x, y), slopes)
+    torch.testing.assert_close(torch.func.grad(lambda x: torch.func.vmap(alone)(x, y).sum())(x), slopes)
+    jacobian = torch.func.jacrev(loss)(x, y)
+    torch.testing.assert_close(jacobian[range(3), range(3)], slopes)
+    assert jacobian[0, 1].abs().max() == 0
+    with pytest.raises(RuntimeError, match="jvp"):
+        torch.func.jacfwd(loss)(x, y)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_gives_a_loss_in_single_precision(dtype):
+    x, y = torch.full((2, 5), 300.0, dtype=dtype, requires_grad=True), torch.zeros(2, 5, dtype=dtype)
+    loss = SoftDTWLoss()(x, y)
+    assert loss.dtype == torch.float32
+    assert loss.item() == pytest.approx(stotmetrics.softdtw(np.full(5, x[0, 0].item()), np.zeros(5)), rel=1e-6)
+    assert loss.item() > torch.finfo(torch.float16).max
+    loss.backward()
+    assert x.grad.dtype == dtype
+    assert 0 < x.grad.min() <= x.grad.max() < torch.inf
+
+
+def test_a_scaled_loss_keeps_gradients_that_half_precision_cannot_hold():
+    """What a gradient scaler is for: the factor meets the gradient before it is rounded."""
+    x = torch.full((1, 3), 1e-3, dtype=torch.float16, requires_grad=True)
+    y = torch.full((1, 3), 1.001e-3, dtype=torch.float16)
+    exact = x.detach().double().requires_grad_()
+    for moving in (x, exact):
+        (SoftDTWLoss()(moving, y) * 2.0**10).backward()
+    assert exact.grad.abs().max() < 2.0**10 * 100 * torch.finfo(torch.float16).smallest_normal
+    torch.testing.assert_close(x.grad, exact.grad.half())
+
+
+def test_what_single_precision_cannot_hold_is_an_error():
+    x, y = torch.full((1, 3), 1e20, requires_grad=True), torch.zeros(1, 3)
+    with pytest.raises(FloatingPointError, match=r"softdtw: a value of 3e\+40 is beyond the range of torch.float32"):
+        SoftDTWLoss()(x, y)
+    assert torch.isfinite(SoftDTWLoss()(x.double(), y.double()))
+    with pytest.raises(FloatingPointError, match="a gradient of"):
+        SeriesLoss("gak", form="log", sigma=1e-22)(1e-24 * x, y)
