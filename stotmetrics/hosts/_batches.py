@@ -88,8 +88,8 @@ def check_range(metric: BoundMetric, numbers: FloatArray, limit: float, what: st
     largest = float(np.abs(numbers).max(initial=0.0))
     if limit < largest < np.inf:
         raise FloatingPointError(
-            f"{metric.name}: {what} of {largest:.3g} is beyond the range of {precision}; give input and target in double "
-            "precision, or their values in a larger unit"
+            f"{metric.name}: {what} of {largest:.3g} is beyond the range of {precision}; give input and target in "
+            "double precision, or their values in a larger unit"
         )
 
 
