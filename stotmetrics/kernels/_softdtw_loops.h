@@ -34,6 +34,8 @@ typedef struct {
     double *work;        /* aligned: 4 m + SDTW_TILE points */
 } sdtw_lanes;
 #define SDTW_BEYOND 4
+/* The widest band whose row stays in registers; its cells look so far beyond the points. */
+#define SDTW_NARROW SDTW_BEYOND
 
 /* Pairs of the same two lengths, within the band that they share. */
 typedef struct {
@@ -143,6 +145,12 @@ SIMD_DISPATCH(void, sdtw_slopes, (const sdtw_lanes *p, int expect, const sdtw_sl
 SIMD_DISPATCH(void, sdtw_banded_hard, (const sdtw_banded *p, double *out), (p, out))
 SIMD_DISPATCH(void, sdtw_banded_soft, (const sdtw_banded *p, sdtw_total *total), (p, total))
 
+/* Hard DTW of a series x of n points of one dimension and of each of 2 SDTW_LANES others of the same length, y and z as
+ * in sdtw_lanes, within a band of a radius up to SDTW_NARROW. */
+SIMD_DISPATCH(void, sdtw_narrow,
+              (const double *x, ptrdiff_t n, const double *y, const double *z, int radius, double *out),
+              (x, n, y, z, radius, out))
+
 /* Squared distances become local costs of the global alignment kernel, in place; `count` of them. */
 SIMD_DISPATCH(void, gak_costs, (double *cost, ptrdiff_t count, double factor, double most), (cost, count, factor, most))
 
@@ -159,6 +167,7 @@ SIMD_DISPATCH(double, sdtw_exponentials, (const sdtw_lanes *p), (p))
 #include "_softdtw_hard.h"
 #include "_softdtw_slopes.h"
 #include "_softdtw_banded.h"
+#include "_softdtw_narrow.h"
 #include "_softdtw_gak.h"
 
 #endif

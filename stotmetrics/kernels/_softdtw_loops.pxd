@@ -1,7 +1,7 @@
 # Soft-DTW in the exponential domain, along diagonals or side by side.
 
 cdef extern from "_softdtw_loops.h" nogil:
-    enum: SDTW_LANES, SDTW_BEYOND, SDTW_TILE, SDTW_LINE, SDTW_SPACE, SDTW_MATRIX, SDTW_PAD
+    enum: SDTW_LANES, SDTW_BEYOND, SDTW_NARROW, SDTW_TILE, SDTW_LINE, SDTW_SPACE, SDTW_MATRIX, SDTW_PAD
     const double SDTW_LIMIT
     ctypedef struct sdtw_problem:
         Py_ssize_t n, m, d
@@ -54,5 +54,7 @@ cdef extern from "_softdtw_loops.h" nogil:
     void sdtw_slopes(const sdtw_lanes *, bint expect, const sdtw_slopes_out *)
     void sdtw_banded_hard(const sdtw_banded *, double *out)
     void sdtw_banded_soft(const sdtw_banded *, sdtw_total *)
+    void sdtw_narrow(
+        const double *x, Py_ssize_t n, const double *y, const double *z, int radius, double *out)
     void gak_costs(double *cost, Py_ssize_t count, double factor, double most)
     double sdtw_exponentials(const sdtw_lanes *)

@@ -117,16 +117,18 @@ def test_side_by_side_equals_one_at_a_time_to_the_last_bit(dims):
 
 
 @pytest.mark.parametrize("dims", [1, 3])
-@pytest.mark.parametrize("radius", [0, 1, 4, 300])
+@pytest.mark.parametrize("radius", [0, 1, 2, 3, 4, 5, 300])
 def test_a_band_side_by_side_equals_one_at_a_time_to_the_last_bit(dims, radius):
     rng = np.random.default_rng(5)
-    # Several of each length, so that pairs of the same two lengths meet; and pairs beyond the exponential domain.
-    lengths = [1, 2, 2, 2, 7, 7, 7, 65, 65, 65, 65, 65, 65, 130, 130, 130, 131]
+    # Several of each length, so that pairs of the same two lengths meet, in one vector of lanes or in three; and pairs
+    # beyond the exponential domain.
+    lengths = [1, 2, 2, 2, 7, 7, 7, 65, 65, 65, 65, 65, 65, 130, 130, 130, 131] + 18 * [33]
     X = [rng.normal(size=(n, dims)) * (1e120 if k == 8 else 1.0) for k, n in enumerate(lengths)]
     rows, cols = np.indices((len(X), len(X))).reshape(2, -1)
     gammas = rng.choice([0.0, 1e-3, 1.0, 1e4], size=len(rows), p=[0.4, 0.1, 0.4, 0.1])
-    single = [kernel.pair_value(X[i], X[j], gamma, radius) for i, j, gamma in zip(rows, cols, gammas, strict=True)]
-    np.testing.assert_array_equal(batch(X, rows, cols, gammas, radius), single)
+    for some in (gammas, np.zeros(len(rows))):
+        single = [kernel.pair_value(X[i], X[j], gamma, radius) for i, j, gamma in zip(rows, cols, some, strict=True)]
+        np.testing.assert_array_equal(batch(X, rows, cols, some, radius), single)
 
 
 def test_value_does_not_depend_on_lane_position_or_company():
