@@ -51,16 +51,16 @@ typedef struct {
 } sdtw_total;
 
 typedef struct {
-    double *from_before, *from_above, *from_diagonal; /* from (i, j-1), (i-1, j), (i-1, j-1): SDTW_PLANE(cells) each */
+    double *sum, *top; /* of each cell the sum of those before it, sum * 2^top: SDTW_PLANE(cells) each */
     ptrdiff_t cells;
-} sdtw_steps;
+} sdtw_sums;
 
-/* What sdtw_slopes gives. */
+/* What sdtw_gradients and sdtw_slopes give. */
 typedef struct {
     double *kept;      /* aligned: 4 ((n + 1) m + 1) points; NULL: no gradients */
     double *x, *y;     /* the gradients, laid out as the points */
     sdtw_total *total; /* of each lane */
-    double *cost;      /* the expected cost of each lane, if that is wanted */
+    double *cost;      /* of sdtw_slopes: the expected cost of each lane */
 } sdtw_slopes_out;
 
 typedef struct {
@@ -90,7 +90,7 @@ typedef struct {
 /* Points per diagonal buffer: one border cell before, one border cell and the rest of a vector behind. */
 #define SDTW_PAD (2 * SDTW_LANES)
 #define SDTW_BUFFER(n) ((n) + SDTW_PAD)
-/* The probabilities of all cells, and the zeros behind the last one. */
+/* The sums of all cells, and the zeros behind the last one. */
 #define SDTW_PLANE(cells) ((cells) + SDTW_PAD)
 
 /* The rows lo..hi of diagonal t: those i with first[i] + i <= t <= last[i] + i. */
@@ -118,15 +118,14 @@ static inline void sdtw_range_backward(const sdtw_problem *p, ptrdiff_t t, sdtw_
     }
 }
 
-/* The forward run. Of every cell it keeps how likely an alignment that visits it comes from each of its neighbours, one
- * plane for each step, diagonal after diagonal; NULL: nothing. */
+/* The forward run. Of every cell it keeps the sum of those before it, diagonal after diagonal; NULL: nothing. */
 SIMD_DISPATCH(void, sdtw_forward,
-              (const sdtw_problem *p, int kind, double *work, const sdtw_steps *kept, sdtw_total *total),
+              (const sdtw_problem *p, int kind, double *work, const sdtw_sums *kept, sdtw_total *total),
               (p, kind, work, kept, total))
 
 /* The backward run. */
 SIMD_DISPATCH(void, sdtw_backward,
-              (const sdtw_problem *p, int kind, double *work, const sdtw_steps *kept, const sdtw_gradient *g),
+              (const sdtw_problem *p, int kind, double *work, const sdtw_sums *kept, const sdtw_gradient *g),
               (p, kind, work, kept, g))
 
 /* Hard DTW. */
@@ -138,8 +137,11 @@ SIMD_DISPATCH(void, sdtw_side_by_side, (const sdtw_lanes *p, sdtw_total *total),
 /* The same of hard DTW. */
 SIMD_DISPATCH(void, sdtw_hard_lanes, (const sdtw_lanes *p, double *out), (p, out))
 
-/* Their gradients: of the value, or of the expected cost, which is given too. The workspace is 7 (m + 1) points. */
-SIMD_DISPATCH(void, sdtw_slopes, (const sdtw_lanes *p, int expect, const sdtw_slopes_out *out), (p, expect, out))
+/* The gradients of soft-DTW, and the totals. The workspace is 4 m points. */
+SIMD_DISPATCH(void, sdtw_gradients, (const sdtw_lanes *p, const sdtw_slopes_out *out), (p, out))
+
+/* The expected costs and, where there is room to keep what they take, their gradients. It is 7 (m + 1) points. */
+SIMD_DISPATCH(void, sdtw_slopes, (const sdtw_lanes *p, const sdtw_slopes_out *out), (p, out))
 
 /* SDTW_LANES pairs within a band at once; a lane that holds no pair repeats one. */
 SIMD_DISPATCH(void, sdtw_banded_hard, (const sdtw_banded *p, double *out), (p, out))
@@ -165,6 +167,7 @@ SIMD_DISPATCH(double, sdtw_exponentials, (const sdtw_lanes *p), (p))
 #include "_softdtw_diagonals.h"
 #include "_softdtw_lanes.h"
 #include "_softdtw_hard.h"
+#include "_softdtw_gradients.h"
 #include "_softdtw_slopes.h"
 #include "_softdtw_banded.h"
 #include "_softdtw_narrow.h"

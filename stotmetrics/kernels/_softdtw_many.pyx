@@ -5,8 +5,8 @@ from ._interrupt cimport SLICE, heard, interrupted, turn
 from ._simd cimport simd_follow
 from ._softdtw_chunks cimport LONGEST_LANE, MOST_ROWS, Chunk, choose, chunk_work, fits, run_chunk, start_chunk
 from ._softdtw_loops cimport (
-    SDTW_BEYOND, SDTW_LANES, SDTW_NARROW, sdtw_exponentials, sdtw_lanes, sdtw_narrow, sdtw_problem, sdtw_slopes,
-    sdtw_slopes_out, sdtw_total,
+    SDTW_BEYOND, SDTW_LANES, SDTW_NARROW, sdtw_exponentials, sdtw_gradients, sdtw_lanes, sdtw_narrow, sdtw_problem,
+    sdtw_slopes, sdtw_slopes_out, sdtw_total,
 )
 from ._softdtw_pairs cimport (
     Pairs, aligned, cols_of, enclose, is_hard, points_work, repeat_points, rows_of, set_kinds, spread_points, x_of,
@@ -350,18 +350,16 @@ cdef void gather(const double *lane, Py_ssize_t count, double *out) noexcept nog
         out[i] = lane[i * SDTW_LANES]
 
 
-# So few pairs take less time one after the other than lanes that are mostly empty.
-cdef enum:
-    FEW = 2
-
-
 cdef void slopes_of_chunk(const Pairs *pairs, Chunk *chunk, const Slopes *slopes, double *out) noexcept nogil:
     cdef sdtw_total[SDTW_LANES] totals
     cdef double[SDTW_LANES] costs
     cdef sdtw_slopes_out lanes = slopes.lanes
     cdef Py_ssize_t lane, k
     lanes.total, lanes.cost = totals, costs
-    sdtw_slopes(&chunk.lanes, slopes.expect, &lanes)
+    if slopes.expect:
+        sdtw_slopes(&chunk.lanes, &lanes)
+    else:
+        sdtw_gradients(&chunk.lanes, &lanes)
     for lane in range(SDTW_LANES):
         if chunk.lanes.wanted[lane]:
             k = chunk.pair[lane]
@@ -416,7 +414,7 @@ cdef void solve_slopes(
     cdef bint together
     while at < count:
         size = take(pairs, order + at, count - at, x, y, chunk)
-        cells = 0 if size <= FEW and not slopes.expect else slopes_in_lanes(pairs, chunk, slopes, out, far)
+        cells = slopes_in_lanes(pairs, chunk, slopes, out, far)
         together = cells > 0
         for lane in range(size):
             k = order[at + lane]

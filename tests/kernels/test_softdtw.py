@@ -209,3 +209,33 @@ def test_gradient_in_the_series_is_the_alignment_applied_to_the_cost(radius):
         np.testing.assert_allclose(grad_x[at_x : at_x + len(x)], gaps.sum(axis=1), rtol=1e-9, atol=1e-9)
         np.testing.assert_allclose(grad_y[at_y : at_y + len(y)], -gaps.sum(axis=0), rtol=1e-9, atol=1e-9)
         at_x, at_y = at_x + len(x), at_y + len(y)
+
+
+@pytest.mark.parametrize("dims", [1, 3])
+@pytest.mark.parametrize("gamma", [1e-4, 0.01, 0.3, 1.0, 30.0, 1e4])
+def test_gradients_side_by_side_equal_those_of_one_pair_to_the_last_bit(dims, gamma):
+    """Of pairs that end anywhere in a tile, whose numbers one exponent holds, or none."""
+    rng = np.random.default_rng(7)
+    X = [rng.normal(size=(n, dims)).cumsum(axis=0) for n in (2, 3, 31, 32, 33, 34, 65, 128, 131, 200)]
+    rows, cols = np.indices((len(X), len(X))).reshape(2, -1)
+    values, grad_x, grad_y = many_pairs.gradients(*stacked(X), *stacked(X), rows, cols, np.full(len(rows), gamma))
+    np.testing.assert_array_equal(values, batch(X, rows, cols, np.full(len(rows), gamma)))
+    ends_x, ends_y = (np.cumsum([len(X[k]) for k in side])[:-1] for side in (rows, cols))
+    for i, j, of_x, of_y in zip(rows, cols, np.split(grad_x, ends_x), np.split(grad_y, ends_y), strict=True):
+        _, *single = kernel.pair_gradient(X[i], X[j], gamma)
+        for ours, theirs in zip((of_x, of_y), single, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_gradients_do_not_depend_on_lane_position_or_company():
+    rng = np.random.default_rng(8)
+    X = [scale * rng.normal(size=(n, 1)) for n in (40, 41, 66) for scale in (0.1, 1.0, 9.0, 40.0)]
+    rows, cols = np.indices((12, 12)).reshape(2, -1)
+    gammas = np.full(len(rows), 0.1)
+    whole = many_pairs.gradients(*stacked(X), *stacked(X), rows, cols, gammas)
+    parts = [np.split(g, np.cumsum([len(X[k]) for k in side])[:-1]) for g, side in zip(whole[1:], (rows, cols))]
+    for _ in range(5):
+        some = rng.permutation(len(rows))[: rng.integers(1, len(rows))]
+        ours = many_pairs.gradients(*stacked(X), *stacked(X), rows[some], cols[some], gammas[some])
+        for got, part in zip(ours[1:], parts, strict=True):
+            np.testing.assert_array_equal(got, np.concatenate([part[k] for k in some]))
