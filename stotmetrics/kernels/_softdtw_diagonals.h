@@ -93,8 +93,9 @@ SIMD_INLINE void SIMD(sdtw_soft_cells)(
     const simd_vec top = SIMD_MAX(SIMD_MAX(e1, e2), e3);
     const simd_vec base = top - SIMD(all)(SDTW_BASE);
     /* A product with a power of two is exact, so swapping x and y swaps the first two terms and changes no bit. */
-    out->sum = SIMD(load)(a->m + i) * SIMD(sdtw_shift)(e1, base) + SIMD(load)(a->m + i - 1) * SIMD(sdtw_shift)(e2, base);
-    out->sum += SIMD(load)(b->m + i - 1) * SIMD(sdtw_shift)(e3, base);
+    const simd_vec before = SIMD(load)(a->m + i) * SIMD(sdtw_shift)(e1, base);
+    const simd_vec above = SIMD(load)(a->m + i - 1) * SIMD(sdtw_shift)(e2, base);
+    out->sum = before + above + SIMD(load)(b->m + i - 1) * SIMD(sdtw_shift)(e3, base);
     out->mantissa = out->sum * power.factor;
     out->exponent = SIMD(sdtw_fallen)(top, power);
     out->top = top;
@@ -192,9 +193,9 @@ SIMD_INLINE void SIMD(sdtw_spend)(
     }
 }
 
-/* The backward run. With S the sum of the three cells before a cell, Z = K S, the probability that an alignment visits it
- * is S[i,j] H[i,j], where H = K (H[i+1,j] + H[i,j+1] + H[i+1,j+1]) runs backwards, and H = 1 / S in the last cell: nothing
- * else is divided. An H is m 2^-e in the unit 2^e of its S; e of nothing is above that of any cell. */
+/* The backward run. With S the sum of the three cells before a cell, Z = K S, the probability that an alignment visits
+ * it is S[i,j] H[i,j], where H = K (H[i+1,j] + H[i,j+1] + H[i+1,j+1]) runs backwards, and H = 1 / S in the last cell:
+ * nothing else is divided. An H is m 2^-e in the unit 2^e of its S; e of nothing is above that of any cell. */
 SIMD_INLINE void SIMD(sdtw_backward_run)(
     const sdtw_problem *p, int kind, double *work, const sdtw_sums *kept, const sdtw_gradient *g
 ) {

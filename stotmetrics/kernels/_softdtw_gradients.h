@@ -11,7 +11,7 @@
 typedef struct {
     const double *x, *y; /* of these lanes */
     simd_vec scale;
-    SIMD(sdtw_cell) *row;    /* m + 1 cells: of the row below */
+    SIMD(sdtw_cell) *row;    /* m cells: of the row below */
     double *grad_x, *grad_y; /* half of the gradients of these lanes, laid out as x and y */
 } SIMD(sdtw_back);
 
@@ -40,13 +40,15 @@ SIMD_INLINE simd_vec SIMD(sdtw_add_line)(simd_vec visited, simd_vec x, simd_vec 
 SIMD_INLINE void SIMD(sdtw_add)(const SIMD(sdtw_back) *s, ptrdiff_t d, ptrdiff_t i, ptrdiff_t j, simd_vec visited) {
     for (ptrdiff_t k = 0; k < d; k++) {
         const ptrdiff_t at_x = (i * d + k) * SDTW_LANES, at_y = (j * d + k) * SDTW_LANES;
+        const simd_vec x = *(const simd_vec *)(s->x + at_x), y = *(const simd_vec *)(s->y + at_y);
         simd_vec *const to_x = (simd_vec *)(s->grad_x + at_x), *const to_y = (simd_vec *)(s->grad_y + at_y);
-        *to_y = SIMD(sdtw_add_line)(visited, *(const simd_vec *)(s->x + at_x), *(const simd_vec *)(s->y + at_y), *to_y, to_x);
+        *to_y = SIMD(sdtw_add_line)(visited, x, y, *to_y, to_x);
     }
 }
 
 /* Rows i and i + 1 of a plain tile, from its last column on. `below` are the cells of row i + 2, corner the one behind
- * them, and in their place come those of row i; the edges are the cells behind the last column, and out, of the first. */
+ * them, and in their place come those of row i; the edges are the cells behind the last column, and out, of the first.
+ */
 SIMD_INLINE void SIMD(sdtw_plain_back)(
     const SIMD(sdtw_back) *s, ptrdiff_t d, ptrdiff_t i, ptrdiff_t j, ptrdiff_t width, const simd_vec *kept,
     simd_vec corner, simd_vec *a_edge, simd_vec *b_edge, simd_vec *below
@@ -114,8 +116,8 @@ SIMD_INLINE void SIMD(sdtw_plain_tile_back)(
 
 /* Any tile. Lanes whose last cell it has start there, and have their total there. */
 SIMD_INLINE void SIMD(sdtw_tile_back)(
-    const SIMD(sdtw_back) *s, ptrdiff_t d, const SIMD(sdtw_kept_tile) *t, SIMD(sdtw_cell) corner, SIMD(sdtw_cell) *edges,
-    const sdtw_lanes *p, int lane, sdtw_total *total
+    const SIMD(sdtw_back) *s, ptrdiff_t d, const SIMD(sdtw_kept_tile) *t, SIMD(sdtw_cell) corner,
+    SIMD(sdtw_cell) *edges, const sdtw_lanes *p, int lane, sdtw_total *total
 ) {
     const ptrdiff_t width = t->stop - t->j;
     for (ptrdiff_t r = t->rows - 1; r >= 0; r--) {

@@ -99,20 +99,24 @@ SIMD_INLINE void SIMD(sdtw_strip)(
     const simd_vec scale = s->scale;
     SIMD(sdtw_cell) *const row = s->row;
     SIMD(sdtw_cell) a_before = *a_edge, a, a_new, b = *b_edge, up = row[j];
-    SIMD(sdtw_lane_cell)(SIMD(sdtw_lane_cost)(x0, y + j * step, d), scale, &a_before, &up, &corner, &a, SDTW_NEXT(kept));
+    simd_vec c = SIMD(sdtw_lane_cost)(x0, y + j * step, d);
+    SIMD(sdtw_lane_cell)(c, scale, &a_before, &up, &corner, &a, SDTW_NEXT(kept));
     corner = up;
     if (keep_upper) s->upper[j] = a;
     for (j++; j < stop; j++) {
         up = row[j];
-        SIMD(sdtw_lane_cell)(SIMD(sdtw_lane_cost)(x0, y + j * step, d), scale, &a, &up, &corner, &a_new, SDTW_NEXT(kept));
-        SIMD(sdtw_lane_cell)(SIMD(sdtw_lane_cost)(x1, y + (j - 1) * step, d), scale, &b, &a, &a_before, &b, SDTW_NEXT(kept_b));
+        c = SIMD(sdtw_lane_cost)(x0, y + j * step, d);
+        SIMD(sdtw_lane_cell)(c, scale, &a, &up, &corner, &a_new, SDTW_NEXT(kept));
+        c = SIMD(sdtw_lane_cost)(x1, y + (j - 1) * step, d);
+        SIMD(sdtw_lane_cell)(c, scale, &b, &a, &a_before, &b, SDTW_NEXT(kept_b));
         row[j - 1] = b;
         if (keep_upper) s->upper[j] = a_new;
         a_before = a;
         a = a_new;
         corner = up;
     }
-    SIMD(sdtw_lane_cell)(SIMD(sdtw_lane_cost)(x1, y + (j - 1) * step, d), scale, &b, &a, &a_before, &b, SDTW_NEXT(kept_b));
+    c = SIMD(sdtw_lane_cost)(x1, y + (j - 1) * step, d);
+    SIMD(sdtw_lane_cell)(c, scale, &b, &a, &a_before, &b, SDTW_NEXT(kept_b));
     row[j - 1] = b;
     SIMD(sdtw_tidy)(&a);
     SIMD(sdtw_tidy)(&b);

@@ -1,12 +1,12 @@
-/* Hard DTW of pairs of one length within a narrow band, one series of the left beside two vectors of lanes of the right;
- * included once for each build, after _softdtw_lanes.h.
+/* Hard DTW of pairs of one length within a narrow band, one series of the left beside two vectors of lanes of the
+ * right; included once for each build, after _softdtw_lanes.h.
  *
  * The cells of a row lie in registers, one for each step off the diagonal, and each row takes the place of the one
- * before: nothing is read but the points, and nothing written but the value. A cell waits for its left neighbour and for
- * the one above; two vectors at a time fill the pauses.
+ * before: nothing is read but the points, and nothing written but the value. A cell waits for its left neighbour and
+ * for the one above; two vectors at a time fill the pauses.
  *
- * Beyond both ends the points are repeated. What comes of that before the first column is what its own cells are, and what
- * comes of it behind the last one reaches no cell of a column.
+ * Beyond both ends the points are repeated. What comes of that before the first column is what its own cells are, and
+ * what comes of it behind the last one reaches no cell of a column.
  */
 
 /* The next row. Before: the cells of the last one, entry k at k - width / 2 steps off the diagonal. */
