@@ -28,6 +28,8 @@ Advance = Callable[[int], object]
 # nothing.
 _CELLS = {"lanes": 2**25, "block": 2**24, "pair": 2**20}
 _SIDES = {"lanes": 256, "block": 64, "pair": 24}
+# What the lower bound of a pair takes at a time, in such entries: a band may leave fewer than a row has.
+_ENTRIES_OF_A_BOUND = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +60,25 @@ class Tile:
         return i, j
 
 
-def tile_side(left: Sequence[Series], right: Sequence[Series], by: str = "block", *, frames: bool = False) -> int:
+def tile_side(
+    left: Sequence[Series],
+    right: Sequence[Series],
+    by: str = "block",
+    *,
+    frames: bool = False,
+    effort: Callable[[float, float], float] | None = None,
+) -> int:
     """Series on one side of a tile of a metric that solves pairs side by side, as a block, or pair after pair.
 
     It depends on the data alone, so that the result cannot depend on the workers. Where rows are ``frames``, an entry
-    of the cost matrix is a transport problem, and takes the square of their points.
+    of the cost matrix is a transport problem, and takes the square of their points. ``effort`` is that of the metric:
+    a pair may look at few entries of its cost matrix.
     """
     dim = left[0].dim
-    of_a_pair = np.mean([len(s) for s in left]) * np.mean([len(s) for s in right]) * (dim * dim if frames else dim)
+    n, m = float(np.mean([len(s) for s in left])), float(np.mean([len(s) for s in right]))
+    of_a_pair = n * m * (dim * dim if frames else dim)
+    if effort is not None:
+        of_a_pair = min(of_a_pair, effort(n, m) * _ENTRIES_OF_A_BOUND * max(n, m) * dim)
     return int(np.clip(np.sqrt(_CELLS[by] / of_a_pair), 1, _SIDES[by]))
 
 

@@ -53,7 +53,7 @@ SIMD_INLINE const simd_vec *SIMD(sdtw_banded_run)(const sdtw_banded *p, ptrdiff_
                     left[g].m = SIMD(sdtw_hard_cell)(x + g * SIMD_W, y + g * SIMD_W, d, before);
                 } else {
                     const simd_vec c = SIMD(sdtw_lane_cost)(x + g * SIMD_W, y + g * SIMD_W, d);
-                    SIMD(sdtw_lane_cell)(c, scale[g], &left[g], &up, &diagonal[g], &left[g]);
+                    SIMD(sdtw_lane_cell)(c, scale[g], &left[g], &up, &diagonal[g], &left[g], NULL);
                     /* Two diagonals in a row: a diagonal step jumps over one. */
                     if ((i + j) % SDTW_CLEAN <= 1) SIMD(sdtw_tidy)(&left[g]);
                 }

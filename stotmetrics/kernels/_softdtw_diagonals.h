@@ -79,8 +79,8 @@ typedef struct {
 } SIMD(sdtw_line);
 
 typedef struct {
-    simd_vec before, above, diagonal, sum; /* the three neighbours, in units of one power of two, and their sum */
-    simd_vec mantissa, exponent;           /* of the cell */
+    simd_vec sum, top;           /* of the three neighbours: sum 2^top */
+    simd_vec mantissa, exponent; /* of the cell */
 } SIMD(sdtw_cells);
 
 /* The cells i..i+W-1 of diagonal t; a is the diagonal before, b the one before that. */
@@ -93,17 +93,17 @@ SIMD_INLINE void SIMD(sdtw_soft_cells)(
     const simd_vec top = SIMD_MAX(SIMD_MAX(e1, e2), e3);
     const simd_vec base = top - SIMD(all)(SDTW_BASE);
     /* A product with a power of two is exact, so swapping x and y swaps the first two terms and changes no bit. */
-    out->before = SIMD(load)(a->m + i) * SIMD(sdtw_shift)(e1, base);
-    out->above = SIMD(load)(a->m + i - 1) * SIMD(sdtw_shift)(e2, base);
-    out->diagonal = SIMD(load)(b->m + i - 1) * SIMD(sdtw_shift)(e3, base);
-    out->sum = out->before + out->above + out->diagonal;
+    const simd_vec before = SIMD(load)(a->m + i) * SIMD(sdtw_shift)(e1, base);
+    const simd_vec above = SIMD(load)(a->m + i - 1) * SIMD(sdtw_shift)(e2, base);
+    out->sum = before + above + SIMD(load)(b->m + i - 1) * SIMD(sdtw_shift)(e3, base);
     out->mantissa = out->sum * power.factor;
     out->exponent = SIMD(sdtw_fallen)(top, power);
+    out->top = top;
 }
 
-SIMD_INLINE void SIMD(sdtw_border)(const SIMD(sdtw_line) *out, sdtw_range r) {
+SIMD_INLINE void SIMD(sdtw_border)(const SIMD(sdtw_line) *out, sdtw_range r, double e) {
     out->m[r.lo - 1] = out->m[r.hi + 1] = 0.0;
-    out->e[r.lo - 1] = out->e[r.hi + 1] = SDTW_NONE;
+    out->e[r.lo - 1] = out->e[r.hi + 1] = e;
 }
 
 /* Move the power of two of each mantissa into its exponent. The mantissas of valid cells are positive. */
@@ -141,16 +141,9 @@ SIMD_INLINE simd_vec SIMD(sdtw_likely)(simd_vec probability) {
     return (simd_vec)((simd_bits)probability & (simd_bits)(probability > SDTW_NOTHING));
 }
 
-SIMD_INLINE void SIMD(sdtw_keep)(const sdtw_steps *kept, ptrdiff_t at, const SIMD(sdtw_cells) *cells) {
-    const simd_vec unit = 1.0 / cells->sum;
-    SIMD(store)(kept->from_before + at, SIMD(sdtw_likely)(cells->before * unit));
-    SIMD(store)(kept->from_above + at, SIMD(sdtw_likely)(cells->above * unit));
-    SIMD(store)(kept->from_diagonal + at, SIMD(sdtw_likely)(cells->diagonal * unit));
-}
-
-/* The forward run, which keeps the probabilities of all steps where there is room for them. */
+/* The forward run, which keeps all sums where there is room for them. */
 SIMD_INLINE void SIMD(sdtw_forward_run)(
-    const sdtw_problem *p, int kind, double *work, const sdtw_steps *kept, sdtw_total *total
+    const sdtw_problem *p, int kind, double *work, const sdtw_sums *kept, sdtw_total *total
 ) {
     SIMD(sdtw_line) line[3];
     SIMD(sdtw_cells) cells;
@@ -167,18 +160,20 @@ SIMD_INLINE void SIMD(sdtw_forward_run)(
             SIMD(sdtw_soft_cells)(p, kind, t, i, r.hi, &line[0], &line[1], &cells);
             SIMD(store)(line[2].m + i, cells.mantissa);
             SIMD(store)(line[2].e + i, cells.exponent);
-            if (kept) SIMD(sdtw_keep)(kept, at + (i - r.lo), &cells);
+            if (kept) {
+                SIMD(store)(kept->sum + at + (i - r.lo), cells.sum);
+                SIMD(store)(kept->top + at + (i - r.lo), cells.top);
+            }
         }
         at += r.hi - r.lo + 1;
         /* Two diagonals in a row: a diagonal step jumps over one. */
         if (t % SDTW_CLEAN <= 1) SIMD(sdtw_clean)(&line[2], r);
-        SIMD(sdtw_border)(&line[2], r);
+        SIMD(sdtw_border)(&line[2], r, SDTW_NONE);
         SIMD(sdtw_turn)(line);
     }
     total->mantissa = line[0].m[p->n - 1];
     total->exponent = line[0].e[p->n - 1];
-    for (ptrdiff_t k = 0; kept && k < SDTW_PAD; k++)
-        kept->from_before[at + k] = kept->from_above[at + k] = kept->from_diagonal[at + k] = 0.0;
+    for (ptrdiff_t k = 0; kept && k < SDTW_PAD; k++) kept->sum[at + k] = kept->top[at + k] = 0.0;
 }
 
 /* What the probability of visiting each of the cells i..i+W-1 adds to the gradients, or to the alignment. */
@@ -198,44 +193,43 @@ SIMD_INLINE void SIMD(sdtw_spend)(
     }
 }
 
-/* The backward run: E[i,j] adds up the probabilities of the three next cells, each times that of the step from here. */
+/* The backward run. With S the sum of the three cells before a cell, Z = K S, the probability that an alignment visits
+ * it is S[i,j] H[i,j], where H = K (H[i+1,j] + H[i,j+1] + H[i+1,j+1]) runs backwards, and H = 1 / S in the last cell:
+ * nothing else is divided. An H is m 2^-e in the unit 2^e of its S; e of nothing is above that of any cell. */
 SIMD_INLINE void SIMD(sdtw_backward_run)(
-    const sdtw_problem *p, int kind, double *work, const sdtw_steps *kept, const sdtw_gradient *g
+    const sdtw_problem *p, int kind, double *work, const sdtw_sums *kept, const sdtw_gradient *g
 ) {
     static const int64_t lanes[2 * SDTW_LANES] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
-    /* The end, as if it were a cell beyond the last one, on the second diagonal behind it. */
-    static const double end[SDTW_PAD] = {1.0}, none[SDTW_PAD] = {0.0};
-    SIMD(sdtw_line) line[3];
-    SIMD(sdtw_lines)(work, p->n, 0.0, 0.0, line);
-    line[1].m[p->n] = 1.0;
+    const simd_vec scale = SIMD(all)(p->scale);
+    const double nothing = -SDTW_NONE - SDTW_BASE;
+    SIMD(sdtw_line) line[3]; /* of exponents less SDTW_BASE */
+    SIMD(sdtw_lines)(work, p->n, 0.0, nothing, line);
     sdtw_range r = {p->n - 1, p->n - 1};
     ptrdiff_t left = INTERRUPT_SLICE, at = kept->cells;
-    /* The probabilities of the steps to the next two diagonals, and the first row of each. */
-    const double *before = none, *above = none, *diagonal = none, *further = end;
-    ptrdiff_t lo = p->n - 1, further_lo = p->n;
-    for (ptrdiff_t t = p->n + p->m - 2; t >= 0; t--) {
+    const ptrdiff_t last = p->n + p->m - 2;
+    for (ptrdiff_t t = last; t >= 0; t--) {
         sdtw_range_backward(p, t, &r);
-        if (interrupt_turn(&left, (r.hi - r.lo + 1) * (p->d + 1))) break;
+        if (interrupt_turn(&left, 2 * (r.hi - r.lo + 1) * (p->d + 1))) break;
         at -= r.hi - r.lo + 1;
+        const double *m = line[0].m, *e = line[0].e;
         for (ptrdiff_t i = r.lo; i <= r.hi; i += SIMD_W) {
-            simd_vec visited = SIMD(load)(line[1].m + i + 1) * SIMD(load)(further + (i + 1 - further_lo));
-            visited = SIMD_FMA(SIMD(load)(line[0].m + i), SIMD(load)(before + (i - lo)), visited);
-            visited = SIMD_FMA(SIMD(load)(line[0].m + i + 1), SIMD(load)(above + (i + 1 - lo)), visited);
-            visited = SIMD(sdtw_likely)(visited);
+            const simd_vec sum = SIMD(load)(kept->sum + at + (i - r.lo)), top = SIMD(load)(kept->top + at + (i - r.lo));
+            const SIMD(sdtw_power) power = SIMD(sdtw_power_of)(SIMD(sdtw_cost)(p, kind, t, i, r.hi), scale);
+            const simd_vec own = SIMD(sdtw_fallen)(top, power);
+            simd_vec h = SIMD(load)(m + i + 1) * SIMD(sdtw_shift)(own, SIMD(load)(e + i + 1));
+            h = SIMD_FMA(SIMD(load)(line[1].m + i + 1), SIMD(sdtw_shift)(own, SIMD(load)(line[1].e + i + 1)), h);
+            h = SIMD_FMA(SIMD(load)(m + i), SIMD(sdtw_shift)(own, SIMD(load)(e + i)), h) * power.factor;
+            if (t == last) h = 1.0 / sum;
+            simd_vec visited = SIMD(sdtw_likely)(h * sum);
             if (i + SIMD_W - 1 > r.hi) {
                 const simd_vec mask = SIMD(load)((const double *)(lanes + (SDTW_LANES + i - 1 - r.hi)));
                 visited = (simd_vec)((simd_bits)visited & (simd_bits)mask);
             }
-            SIMD(store)(line[2].m + i, visited);
+            SIMD(store)(line[2].m + i, (simd_vec)((simd_bits)h & (simd_bits)(visited > 0.0)));
+            SIMD(store)(line[2].e + i, top - SIMD(all)(SDTW_BASE));
             SIMD(sdtw_spend)(p, kind, t, i, r.hi, visited, g);
         }
-        further = diagonal;
-        further_lo = lo;
-        before = kept->from_before + at;
-        above = kept->from_above + at;
-        diagonal = kept->from_diagonal + at;
-        lo = r.lo;
-        line[2].m[r.lo - 1] = line[2].m[r.hi + 1] = 0.0;
+        SIMD(sdtw_border)(&line[2], r, nothing);
         SIMD(sdtw_turn)(line);
     }
 }
@@ -266,7 +260,7 @@ SIMD_INLINE double SIMD(sdtw_hard_run)(const sdtw_problem *p, int kind, double *
 }
 
 SIMD_ENTRY void SIMD(sdtw_forward)(
-    const sdtw_problem *p, int kind, double *work, const sdtw_steps *kept, sdtw_total *total
+    const sdtw_problem *p, int kind, double *work, const sdtw_sums *kept, sdtw_total *total
 ) {
     /* Constants here, so that each call is compiled for its own kind of cost. */
     if (kind == SDTW_LINE && kept) SIMD(sdtw_forward_run)(p, SDTW_LINE, work, kept, total);
@@ -278,7 +272,7 @@ SIMD_ENTRY void SIMD(sdtw_forward)(
 }
 
 SIMD_ENTRY void SIMD(sdtw_backward)(
-    const sdtw_problem *p, int kind, double *work, const sdtw_steps *kept, const sdtw_gradient *g
+    const sdtw_problem *p, int kind, double *work, const sdtw_sums *kept, const sdtw_gradient *g
 ) {
     if (kind == SDTW_LINE) SIMD(sdtw_backward_run)(p, SDTW_LINE, work, kept, g);
     else if (kind == SDTW_SPACE) SIMD(sdtw_backward_run)(p, SDTW_SPACE, work, kept, g);

@@ -36,9 +36,10 @@ SIMD_INLINE simd_vec SIMD(sdtw_lane_cost)(const double *x, const double *y, ptrd
     return c;
 }
 
+/* `kept`, where not NULL: the sum of the neighbours, and its exponent. */
 SIMD_INLINE void SIMD(sdtw_lane_cell)(
     simd_vec c, simd_vec scale, const SIMD(sdtw_cell) *left, const SIMD(sdtw_cell) *up,
-    const SIMD(sdtw_cell) *diagonal, SIMD(sdtw_cell) *out
+    const SIMD(sdtw_cell) *diagonal, SIMD(sdtw_cell) *out, simd_vec *kept
 ) {
     const SIMD(sdtw_power) power = SIMD(sdtw_power_of)(c, scale);
     const simd_vec top = SIMD_MAX(SIMD_MAX(up->e, diagonal->e), left->e), base = top - SIMD(all)(SDTW_BASE);
@@ -47,14 +48,31 @@ SIMD_INLINE void SIMD(sdtw_lane_cell)(
     sum = SIMD_FMA(diagonal->m, SIMD(sdtw_shift)(diagonal->e, base), sum);
     out->m = sum * power.factor;
     out->e = SIMD(sdtw_fallen)(top, power);
+    if (kept) {
+        kept[0] = sum;
+        kept[1] = top;
+    }
 }
 
-/* The same for plain numbers: the power goes into the factor. */
+/* The same for plain numbers: the power goes into the factor. Kept are the sum and the factor. */
 SIMD_INLINE simd_vec SIMD(sdtw_plain_cell)(
-    simd_vec c, simd_vec scale, simd_vec left, simd_vec up, simd_vec diagonal
+    simd_vec c, simd_vec scale, simd_vec left, simd_vec up, simd_vec diagonal, simd_vec *kept
 ) {
-    return ((left + up) + diagonal) * SIMD(sdtw_number_of)(c, scale);
+    const simd_vec sum = (left + up) + diagonal, factor = SIMD(sdtw_number_of)(c, scale);
+    if (kept) {
+        kept[0] = sum;
+        kept[1] = factor;
+    }
+    return sum * factor;
 }
+
+/* What gradients need of a tile: its rows i.. i + rows - 1, which are k.. of `strip` rows that go together, its columns
+ * j.. stop - 1, and two vectors for each cell, row by row. The sums of a plain tile are numbers times 2^top. */
+typedef struct {
+    ptrdiff_t i, rows, j, stop, k, strip;
+    int plain;
+    simd_vec top, *cells;
+} SIMD(sdtw_kept_tile);
 
 typedef struct {
     const double *x, *y; /* of these lanes: dimension k of point i at (i d + k) SDTW_LANES */
@@ -62,33 +80,43 @@ typedef struct {
     SIMD(sdtw_cell) *row;   /* m cells: in, the row before; out, the last row of a tile */
     SIMD(sdtw_cell) *upper; /* m cells: the first row of two, where wanted */
     simd_vec *plain;        /* SDTW_TILE cells */
+    SIMD(sdtw_kept_tile) *tile; /* where tiles are kept: the next one */
+    simd_vec *cells;            /* and its cells */
 } SIMD(sdtw_strips);
 
+/* The next cell of what is kept, if anything is. */
+#define SDTW_NEXT(kept) (keep ? (kept += 2) - 2 : NULL)
+
 /* Rows i and i + 1 from column j on, before `stop`. The cells before, in column j - 1: corner in row i - 1, a and b. Out:
- * those in the last column. */
+ * those in the last column. With `keep`, both rows are kept from `kept` on. */
 SIMD_INLINE void SIMD(sdtw_strip)(
     const SIMD(sdtw_strips) *s, ptrdiff_t d, ptrdiff_t i, ptrdiff_t j, ptrdiff_t stop, SIMD(sdtw_cell) corner,
-    SIMD(sdtw_cell) *a_edge, SIMD(sdtw_cell) *b_edge, int keep_upper
+    SIMD(sdtw_cell) *a_edge, SIMD(sdtw_cell) *b_edge, int keep_upper, const int keep, simd_vec *kept
 ) {
+    simd_vec *kept_b = keep ? kept + 2 * (stop - j) : NULL;
     const ptrdiff_t step = d * SDTW_LANES;
     const double *x0 = s->x + i * step, *x1 = x0 + step, *y = s->y;
     const simd_vec scale = s->scale;
     SIMD(sdtw_cell) *const row = s->row;
     SIMD(sdtw_cell) a_before = *a_edge, a, a_new, b = *b_edge, up = row[j];
-    SIMD(sdtw_lane_cell)(SIMD(sdtw_lane_cost)(x0, y + j * step, d), scale, &a_before, &up, &corner, &a);
+    simd_vec c = SIMD(sdtw_lane_cost)(x0, y + j * step, d);
+    SIMD(sdtw_lane_cell)(c, scale, &a_before, &up, &corner, &a, SDTW_NEXT(kept));
     corner = up;
     if (keep_upper) s->upper[j] = a;
     for (j++; j < stop; j++) {
         up = row[j];
-        SIMD(sdtw_lane_cell)(SIMD(sdtw_lane_cost)(x0, y + j * step, d), scale, &a, &up, &corner, &a_new);
-        SIMD(sdtw_lane_cell)(SIMD(sdtw_lane_cost)(x1, y + (j - 1) * step, d), scale, &b, &a, &a_before, &b);
+        c = SIMD(sdtw_lane_cost)(x0, y + j * step, d);
+        SIMD(sdtw_lane_cell)(c, scale, &a, &up, &corner, &a_new, SDTW_NEXT(kept));
+        c = SIMD(sdtw_lane_cost)(x1, y + (j - 1) * step, d);
+        SIMD(sdtw_lane_cell)(c, scale, &b, &a, &a_before, &b, SDTW_NEXT(kept_b));
         row[j - 1] = b;
         if (keep_upper) s->upper[j] = a_new;
         a_before = a;
         a = a_new;
         corner = up;
     }
-    SIMD(sdtw_lane_cell)(SIMD(sdtw_lane_cost)(x1, y + (j - 1) * step, d), scale, &b, &a, &a_before, &b);
+    c = SIMD(sdtw_lane_cost)(x1, y + (j - 1) * step, d);
+    SIMD(sdtw_lane_cell)(c, scale, &b, &a, &a_before, &b, SDTW_NEXT(kept_b));
     row[j - 1] = b;
     SIMD(sdtw_tidy)(&a);
     SIMD(sdtw_tidy)(&b);
@@ -99,25 +127,26 @@ SIMD_INLINE void SIMD(sdtw_strip)(
 /* The same of plain numbers; their row is s->plain, from column j on. */
 SIMD_INLINE void SIMD(sdtw_plain_strip)(
     const SIMD(sdtw_strips) *s, ptrdiff_t d, ptrdiff_t i, ptrdiff_t j, ptrdiff_t stop, simd_vec corner,
-    simd_vec *a_edge, simd_vec *b_edge
+    simd_vec *a_edge, simd_vec *b_edge, const int keep, simd_vec *kept
 ) {
+    simd_vec *kept_b = keep ? kept + 2 * (stop - j) : NULL;
     const ptrdiff_t step = d * SDTW_LANES;
     const double *x0 = s->x + i * step, *x1 = x0 + step, *y = s->y + j * step;
     const simd_vec scale = s->scale;
     simd_vec *row = s->plain, a_before = *a_edge, a, a_new, b = *b_edge, up = *row;
-    a = SIMD(sdtw_plain_cell)(SIMD(sdtw_lane_cost)(x0, y, d), scale, a_before, up, corner);
+    a = SIMD(sdtw_plain_cell)(SIMD(sdtw_lane_cost)(x0, y, d), scale, a_before, up, corner, SDTW_NEXT(kept));
     corner = up;
     for (j++; j < stop; j++) {
         up = row[1];
-        a_new = SIMD(sdtw_plain_cell)(SIMD(sdtw_lane_cost)(x0, y + step, d), scale, a, up, corner);
-        b = SIMD(sdtw_plain_cell)(SIMD(sdtw_lane_cost)(x1, y, d), scale, b, a, a_before);
+        a_new = SIMD(sdtw_plain_cell)(SIMD(sdtw_lane_cost)(x0, y + step, d), scale, a, up, corner, SDTW_NEXT(kept));
+        b = SIMD(sdtw_plain_cell)(SIMD(sdtw_lane_cost)(x1, y, d), scale, b, a, a_before, SDTW_NEXT(kept_b));
         *row++ = b;
         y += step;
         a_before = a;
         a = a_new;
         corner = up;
     }
-    b = SIMD(sdtw_plain_cell)(SIMD(sdtw_lane_cost)(x1, y, d), scale, b, a, a_before);
+    b = SIMD(sdtw_plain_cell)(SIMD(sdtw_lane_cost)(x1, y, d), scale, b, a, a_before, SDTW_NEXT(kept_b));
     *row = b;
     *a_edge = a;
     *b_edge = b;
@@ -152,7 +181,7 @@ SIMD_INLINE double SIMD(sdtw_tile_reach)(
  * of the last column. */
 SIMD_INLINE int SIMD(sdtw_plain_tile)(
     const SIMD(sdtw_strips) *s, ptrdiff_t d, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j, ptrdiff_t stop, double reach,
-    SIMD(sdtw_cell) corner, SIMD(sdtw_cell) *edges
+    SIMD(sdtw_cell) corner, SIMD(sdtw_cell) *edges, const int keep
 ) {
     simd_vec top = corner.e, low, high, before, plain[SDTW_ROWS];
     SIMD(sdtw_cell) *const row = s->row;
@@ -171,7 +200,9 @@ SIMD_INLINE int SIMD(sdtw_plain_tile)(
     if (SIMD(smallest)(low) < ldexp(1.0, -850 + (int)ceil(rows * reach))) return 0;
     for (ptrdiff_t k = 0; k < rows; k += 2) {
         const simd_vec next = plain[k + 1];
-        SIMD(sdtw_plain_strip)(s, d, i + k, j, stop, before, plain + k, plain + k + 1);
+        SIMD(sdtw_plain_strip)(
+            s, d, i + k, j, stop, before, plain + k, plain + k + 1, keep, keep ? s->cells + 2 * k * (stop - j) : NULL
+        );
         before = next;
     }
     /* The largest number of the last row is 2^300 again, but for less than a power of two: the least is far from
@@ -183,13 +214,14 @@ SIMD_INLINE int SIMD(sdtw_plain_tile)(
     const simd_vec e = top + ((simd_vec)(power | (simd_bits)SIMD(all)(0x1p52)) - SIMD(all)(SDTW_BASE + 300));
     for (ptrdiff_t k = 0; k < rows; k++) edges[k] = (SIMD(sdtw_cell)){plain[k] * unit, e};
     for (ptrdiff_t k = j; k < stop; k++) row[k] = (SIMD(sdtw_cell)){s->plain[k - j] * unit, e};
+    if (keep) s->tile->top = top;
     return 1;
 }
 
 /* A tile of mantissas and exponents. */
 SIMD_INLINE void SIMD(sdtw_tile)(
     const SIMD(sdtw_strips) *s, ptrdiff_t d, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j, ptrdiff_t stop,
-    SIMD(sdtw_cell) corner, SIMD(sdtw_cell) *edges, int keep_upper
+    SIMD(sdtw_cell) corner, SIMD(sdtw_cell) *edges, int keep_upper, const int keep
 ) {
     /* Plain numbers go where mantissas may not. */
     SIMD(sdtw_tidy)(&corner);
@@ -197,15 +229,17 @@ SIMD_INLINE void SIMD(sdtw_tile)(
     for (ptrdiff_t k = j; k < stop; k++) SIMD(sdtw_tidy)(s->row + k);
     for (ptrdiff_t k = 0; k < rows; k += 2) {
         const SIMD(sdtw_cell) next = edges[k + 1];
-        if (keep_upper) SIMD(sdtw_strip)(s, d, i + k, j, stop, corner, edges + k, edges + k + 1, 1);
-        else SIMD(sdtw_strip)(s, d, i + k, j, stop, corner, edges + k, edges + k + 1, 0);
+        simd_vec *const kept = keep ? s->cells + 2 * k * (stop - j) : NULL;
+        if (keep_upper) SIMD(sdtw_strip)(s, d, i + k, j, stop, corner, edges + k, edges + k + 1, 1, keep, kept);
+        else SIMD(sdtw_strip)(s, d, i + k, j, stop, corner, edges + k, edges + k + 1, 0, keep, kept);
         corner = next;
     }
 }
 
 /* The rows from i on, in all columns. */
 SIMD_INLINE void SIMD(sdtw_tiles)(
-    const SIMD(sdtw_strips) *s, ptrdiff_t d, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t m, int plain, int keep_upper
+    SIMD(sdtw_strips) *s, ptrdiff_t d, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t m, int plain, int keep_upper,
+    const int keep
 ) {
     const SIMD(sdtw_cell) none = {SIMD(all)(0.0), SIMD(all)(SDTW_NONE)};
     SIMD(sdtw_cell) edges[SDTW_ROWS], corner = none;
@@ -222,9 +256,14 @@ SIMD_INLINE void SIMD(sdtw_tiles)(
         for (ptrdiff_t k = 0; k < rows; k += count) {
             if (count > rows - k) count = rows - k;
             const SIMD(sdtw_cell) next = edges[k + count - 1];
-            if (!near || !SIMD(sdtw_plain_tile)(s, d, i + k, count, j, stop, reach, corner, edges + k))
-                SIMD(sdtw_tile)(s, d, i + k, count, j, stop, corner, edges + k, keep_upper);
+            const int done = near && SIMD(sdtw_plain_tile)(s, d, i + k, count, j, stop, reach, corner, edges + k, keep);
+            if (!done) SIMD(sdtw_tile)(s, d, i + k, count, j, stop, corner, edges + k, keep_upper, keep);
             corner = next;
+            if (keep) {
+                *s->tile = (SIMD(sdtw_kept_tile)){i + k, count, j, stop, k, rows, done, s->tile->top, s->cells};
+                s->tile++;
+                s->cells += 2 * count * (stop - j);
+            }
         }
         corner = last;
     }
@@ -251,7 +290,7 @@ SIMD_INLINE void SIMD(sdtw_side_by_side_run)(const sdtw_lanes *p, ptrdiff_t d, i
             keep_upper = 0;
             for (int l = lane; l < lane + SIMD_W; l++) keep_upper |= p->rows[l] == i + 1;
         }
-        SIMD(sdtw_tiles)(&s, d, i, rows, p->m, plain && !keep_upper, keep_upper);
+        SIMD(sdtw_tiles)(&s, d, i, rows, p->m, plain && !keep_upper, keep_upper, 0);
         for (int l = lane; l < lane + SIMD_W; l++) {
             if (p->rows[l] <= i || p->rows[l] > i + rows) continue;
             const SIMD(sdtw_cell) *end = (p->rows[l] == i + rows ? s.row : s.upper) + p->cols[l] - 1;

@@ -34,6 +34,8 @@ typedef struct {
     double *work;        /* aligned: 4 m + SDTW_TILE points */
 } sdtw_lanes;
 #define SDTW_BEYOND 4
+/* The widest band whose row stays in registers; its cells look so far beyond the points. */
+#define SDTW_NARROW SDTW_BEYOND
 
 /* Pairs of the same two lengths, within the band that they share. */
 typedef struct {
@@ -49,16 +51,16 @@ typedef struct {
 } sdtw_total;
 
 typedef struct {
-    double *from_before, *from_above, *from_diagonal; /* from (i, j-1), (i-1, j), (i-1, j-1): SDTW_PLANE(cells) each */
+    double *sum, *top; /* of each cell the sum of those before it, sum * 2^top: SDTW_PLANE(cells) each */
     ptrdiff_t cells;
-} sdtw_steps;
+} sdtw_sums;
 
-/* What sdtw_slopes gives. */
+/* What sdtw_gradients and sdtw_slopes give. */
 typedef struct {
     double *kept;      /* aligned: 4 ((n + 1) m + 1) points; NULL: no gradients */
     double *x, *y;     /* the gradients, laid out as the points */
     sdtw_total *total; /* of each lane */
-    double *cost;      /* the expected cost of each lane, if that is wanted */
+    double *cost;      /* of sdtw_slopes: the expected cost of each lane */
 } sdtw_slopes_out;
 
 typedef struct {
@@ -88,7 +90,7 @@ typedef struct {
 /* Points per diagonal buffer: one border cell before, one border cell and the rest of a vector behind. */
 #define SDTW_PAD (2 * SDTW_LANES)
 #define SDTW_BUFFER(n) ((n) + SDTW_PAD)
-/* The probabilities of all cells, and the zeros behind the last one. */
+/* The sums of all cells, and the zeros behind the last one. */
 #define SDTW_PLANE(cells) ((cells) + SDTW_PAD)
 
 /* The rows lo..hi of diagonal t: those i with first[i] + i <= t <= last[i] + i. */
@@ -116,15 +118,14 @@ static inline void sdtw_range_backward(const sdtw_problem *p, ptrdiff_t t, sdtw_
     }
 }
 
-/* The forward run. Of every cell it keeps how likely an alignment that visits it comes from each of its neighbours, one
- * plane for each step, diagonal after diagonal; NULL: nothing. */
+/* The forward run. Of every cell it keeps the sum of those before it, diagonal after diagonal; NULL: nothing. */
 SIMD_DISPATCH(void, sdtw_forward,
-              (const sdtw_problem *p, int kind, double *work, const sdtw_steps *kept, sdtw_total *total),
+              (const sdtw_problem *p, int kind, double *work, const sdtw_sums *kept, sdtw_total *total),
               (p, kind, work, kept, total))
 
 /* The backward run. */
 SIMD_DISPATCH(void, sdtw_backward,
-              (const sdtw_problem *p, int kind, double *work, const sdtw_steps *kept, const sdtw_gradient *g),
+              (const sdtw_problem *p, int kind, double *work, const sdtw_sums *kept, const sdtw_gradient *g),
               (p, kind, work, kept, g))
 
 /* Hard DTW. */
@@ -136,12 +137,21 @@ SIMD_DISPATCH(void, sdtw_side_by_side, (const sdtw_lanes *p, sdtw_total *total),
 /* The same of hard DTW. */
 SIMD_DISPATCH(void, sdtw_hard_lanes, (const sdtw_lanes *p, double *out), (p, out))
 
-/* Their gradients: of the value, or of the expected cost, which is given too. The workspace is 7 (m + 1) points. */
-SIMD_DISPATCH(void, sdtw_slopes, (const sdtw_lanes *p, int expect, const sdtw_slopes_out *out), (p, expect, out))
+/* The gradients of soft-DTW, and the totals. The workspace is 4 m points. */
+SIMD_DISPATCH(void, sdtw_gradients, (const sdtw_lanes *p, const sdtw_slopes_out *out), (p, out))
+
+/* The expected costs and, where there is room to keep what they take, their gradients. It is 7 (m + 1) points. */
+SIMD_DISPATCH(void, sdtw_slopes, (const sdtw_lanes *p, const sdtw_slopes_out *out), (p, out))
 
 /* SDTW_LANES pairs within a band at once; a lane that holds no pair repeats one. */
 SIMD_DISPATCH(void, sdtw_banded_hard, (const sdtw_banded *p, double *out), (p, out))
 SIMD_DISPATCH(void, sdtw_banded_soft, (const sdtw_banded *p, sdtw_total *total), (p, total))
+
+/* Hard DTW of a series x of n points of one dimension and of each of 2 SDTW_LANES others of the same length, y and z as
+ * in sdtw_lanes, within a band of a radius up to SDTW_NARROW. */
+SIMD_DISPATCH(void, sdtw_narrow,
+              (const double *x, ptrdiff_t n, const double *y, const double *z, int radius, double *out),
+              (x, n, y, z, radius, out))
 
 /* Squared distances become local costs of the global alignment kernel, in place; `count` of them. */
 SIMD_DISPATCH(void, gak_costs, (double *cost, ptrdiff_t count, double factor, double most), (cost, count, factor, most))
@@ -157,8 +167,10 @@ SIMD_DISPATCH(double, sdtw_exponentials, (const sdtw_lanes *p), (p))
 #include "_softdtw_diagonals.h"
 #include "_softdtw_lanes.h"
 #include "_softdtw_hard.h"
+#include "_softdtw_gradients.h"
 #include "_softdtw_slopes.h"
 #include "_softdtw_banded.h"
+#include "_softdtw_narrow.h"
 #include "_softdtw_gak.h"
 
 #endif

@@ -1,7 +1,7 @@
 # Soft-DTW in the exponential domain, along diagonals or side by side.
 
 cdef extern from "_softdtw_loops.h" nogil:
-    enum: SDTW_LANES, SDTW_BEYOND, SDTW_TILE, SDTW_LINE, SDTW_SPACE, SDTW_MATRIX, SDTW_PAD
+    enum: SDTW_LANES, SDTW_BEYOND, SDTW_NARROW, SDTW_TILE, SDTW_LINE, SDTW_SPACE, SDTW_MATRIX, SDTW_PAD
     const double SDTW_LIMIT
     ctypedef struct sdtw_problem:
         Py_ssize_t n, m, d
@@ -13,10 +13,9 @@ cdef extern from "_softdtw_loops.h" nogil:
         double scale
     ctypedef struct sdtw_total:
         double mantissa, exponent
-    ctypedef struct sdtw_steps:
-        double *from_before
-        double *from_above
-        double *from_diagonal
+    ctypedef struct sdtw_sums:
+        double *sum
+        double *top
         Py_ssize_t cells
     ctypedef struct sdtw_gradient:
         double *x
@@ -46,13 +45,16 @@ cdef extern from "_softdtw_loops.h" nogil:
         sdtw_total *total
         double *cost
     Py_ssize_t SDTW_PLANE(Py_ssize_t cells)
-    void sdtw_forward(const sdtw_problem *, int kind, double *work, const sdtw_steps *, sdtw_total *)
-    void sdtw_backward(const sdtw_problem *, int kind, double *work, const sdtw_steps *, const sdtw_gradient *)
+    void sdtw_forward(const sdtw_problem *, int kind, double *work, const sdtw_sums *, sdtw_total *)
+    void sdtw_backward(const sdtw_problem *, int kind, double *work, const sdtw_sums *, const sdtw_gradient *)
     double sdtw_hard(const sdtw_problem *, int kind, double *work)
     void sdtw_side_by_side(const sdtw_lanes *, sdtw_total *)
     void sdtw_hard_lanes(const sdtw_lanes *, double *out)
-    void sdtw_slopes(const sdtw_lanes *, bint expect, const sdtw_slopes_out *)
+    void sdtw_gradients(const sdtw_lanes *, const sdtw_slopes_out *)
+    void sdtw_slopes(const sdtw_lanes *, const sdtw_slopes_out *)
     void sdtw_banded_hard(const sdtw_banded *, double *out)
     void sdtw_banded_soft(const sdtw_banded *, sdtw_total *)
+    void sdtw_narrow(
+        const double *x, Py_ssize_t n, const double *y, const double *z, int radius, double *out)
     void gak_costs(double *cost, Py_ssize_t count, double factor, double most)
     double sdtw_exponentials(const sdtw_lanes *)

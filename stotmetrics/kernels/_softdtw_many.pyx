@@ -5,7 +5,8 @@ from ._interrupt cimport SLICE, heard, interrupted, turn
 from ._simd cimport simd_follow
 from ._softdtw_chunks cimport LONGEST_LANE, MOST_ROWS, Chunk, choose, chunk_work, fits, run_chunk, start_chunk
 from ._softdtw_loops cimport (
-    SDTW_BEYOND, SDTW_LANES, sdtw_exponentials, sdtw_lanes, sdtw_problem, sdtw_slopes, sdtw_slopes_out, sdtw_total,
+    SDTW_BEYOND, SDTW_LANES, SDTW_NARROW, sdtw_exponentials, sdtw_gradients, sdtw_lanes, sdtw_narrow, sdtw_problem,
+    sdtw_slopes, sdtw_slopes_out, sdtw_total,
 )
 from ._softdtw_pairs cimport (
     Pairs, aligned, cols_of, enclose, is_hard, points_work, repeat_points, rows_of, set_kinds, spread_points, x_of,
@@ -54,14 +55,15 @@ cdef class Batch:
         self.pairs = Pairs(
             &left[0, 0], &right[0, 0], &left_at[0], &right_at[0], &left_boxes[0, 0, 0],
             &left_boxes[1, 0, 0], &right_boxes[0, 0, 0], &right_boxes[1, 0, 0], &rows[0], &cols[0], &gammas[0], self.d,
-            [False, False],
+            [False, False], False,
         )
         cdef const Py_ssize_t[::1] used_x = self.used_x, used_y = self.used_y
         cdef Pairs *p = &self.pairs
         with nogil:
             set_kinds(p, self.count)
-            enclose(p.left, p.left_at, p.d, &used_x[0], used_x.shape[0], p.left_low, p.left_high)
-            enclose(p.right, p.right_at, p.d, &used_y[0], used_y.shape[0], p.right_low, p.right_high)
+            if p.smooth:  # the range of the costs says whether their exponentials fit
+                enclose(p.left, p.left_at, p.d, &used_x[0], used_x.shape[0], p.left_low, p.left_high)
+                enclose(p.right, p.right_at, p.d, &used_y[0], used_y.shape[0], p.right_low, p.right_high)
 
 
 cdef Py_ssize_t solve_alone(
@@ -99,6 +101,7 @@ cdef struct Table:
     Py_ssize_t count, width          # rows, lanes
     const Py_ssize_t *series         # of each row
     const Py_ssize_t *lane_series    # of each lane; -1: none
+    const Py_ssize_t *longest        # of each vector of lanes: the length of its longest series
     const Py_ssize_t *points_at      # where the points of each vector of lanes start
     Py_ssize_t *pair                 # in each row and lane; -1: none
 
@@ -117,30 +120,68 @@ cdef bint set_table(
 
 
 cdef void fill_lanes(const Pairs *p, const Table *table, double *points) noexcept nogil:
-    cdef Py_ssize_t vector, group, lane, k, longest
+    cdef Py_ssize_t vector, group, lane, k
     for vector in range(table.width // SDTW_LANES):
         group = vector * SDTW_LANES
-        longest = 0
-        for lane in range(group, group + SDTW_LANES):
-            k = table.lane_series[lane]
-            if k >= 0:
-                longest = max(longest, p.right_at[k + 1] - p.right_at[k])
         for lane in range(group, group + SDTW_LANES):
             k = table.lane_series[lane] if table.lane_series[lane] >= 0 else table.lane_series[group]
             spread_points(
-                p.right + p.right_at[k] * p.d, p.right_at[k + 1] - p.right_at[k], p.d, longest,
+                p.right + p.right_at[k] * p.d, p.right_at[k + 1] - p.right_at[k], p.d, table.longest[vector],
                 points + table.points_at[vector] + lane - group,
             )
 
 
+cdef inline bint any_of(const Py_ssize_t *pair, Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t k
+    for k in range(count):
+        if pair[k] >= 0:
+            return True
+    return False
+
+
+cdef Py_ssize_t solve_narrow(
+    const Pairs *p, const Table *table, const double *points, Py_ssize_t radius, double *out
+) noexcept nogil:
+    """Hard DTW of the pairs of one length, which leave the table; returns how many. The points of two vectors of lanes
+    stay in the nearest cache while the series of the left come along."""
+    cdef double[2 * SDTW_LANES] values
+    cdef Py_ssize_t vector = 0, vectors = table.width // SDTW_LANES, row, k, lane, lanes, n, solved = 0, until = SLICE
+    cdef const double *y
+    cdef const double *z
+    cdef Py_ssize_t *pair
+    while vector < vectors:
+        n, lanes = table.longest[vector], SDTW_LANES
+        y = z = points + table.points_at[vector]
+        if vector + 1 < vectors and table.longest[vector + 1] == n:
+            z = points + table.points_at[vector + 1]
+            lanes += SDTW_LANES
+        for row in range(table.count):
+            k = table.series[row]
+            pair = table.pair + row * table.width + vector * SDTW_LANES
+            if p.left_at[k + 1] - p.left_at[k] != n or not any_of(pair, lanes):
+                continue
+            sdtw_narrow(p.left + p.left_at[k], n, y, z, <int>radius, values)
+            for lane in range(lanes):
+                if pair[lane] >= 0:
+                    out[pair[lane]] = values[lane]
+                    pair[lane] = -1
+                    solved += 1
+            if turn(&until, 2 * SDTW_LANES * n * (2 * radius + 1)):
+                return solved
+        vector += lanes // SDTW_LANES
+    return solved
+
+
 cdef void solve_table(
-    const Pairs *pairs, const Table *table, double *points, Chunk *chunk, double *work, Py_ssize_t *room, double *out,
-    unsigned char *far
+    const Pairs *pairs, Py_ssize_t count, const Table *table, double *points, Chunk *chunk, double *work,
+    Py_ssize_t *room, double *out, unsigned char *far
 ) noexcept nogil:
     cdef Py_ssize_t row, vector, lane, k, until = SLICE
     cdef double *x = points + SDTW_BEYOND * pairs.d * SDTW_LANES
-    cdef bint wanted
     fill_lanes(pairs, table, points)
+    if pairs.d == 1 and 0 <= chunk.radius <= SDTW_NARROW and not pairs.kinds[0]:
+        if solve_narrow(pairs, table, points, chunk.radius, out) == count:
+            return
     chunk.lanes.x = x
     for row in range(table.count):
         k = table.series[row]
@@ -148,12 +189,12 @@ cdef void solve_table(
             pairs.left + pairs.left_at[k] * pairs.d, pairs.left_at[k + 1] - pairs.left_at[k], pairs.d, x
         )
         for vector in range(table.width // SDTW_LANES):
-            wanted = False
             for lane in range(SDTW_LANES):
                 chunk.pair[lane] = table.pair[row * table.width + vector * SDTW_LANES + lane]
-                wanted |= chunk.pair[lane] >= 0
             chunk.lanes.y = points + table.points_at[vector]
-            if wanted and turn(&until, solve_chunk(pairs, chunk, work, room, out, far) * (pairs.d + 1)):
+            if not any_of(chunk.pair, SDTW_LANES):
+                continue
+            if turn(&until, solve_chunk(pairs, chunk, work, room, out, far) * (pairs.d + 1)):
                 return
 
 
@@ -185,13 +226,15 @@ cdef bint in_table(Batch batch, Py_ssize_t radius):
     places[0][batch.used_x] = np.arange(len(batch.used_x))
     places[1][lanes[lanes >= 0]] = np.flatnonzero(lanes >= 0)
     cdef Py_ssize_t[::1] row_of = places[0], lane_of = places[1], series = batch.used_x, lane_series = lanes
+    cdef Py_ssize_t[::1] longest_of = longest
     cdef Py_ssize_t[:, ::1] pair = np.full((len(batch.used_x), len(lanes)), -1, dtype=np.intp)
     cdef double[::1] points = np.empty(int(starts.max()) + 8), out = batch.totals
     cdef double[::1] work = np.empty(max(chunk_work(batch.m), alone_work(batch.n, batch.m, d)))
     cdef Py_ssize_t[::1] room = np.empty(4 * batch.n, dtype=np.intp)
     cdef unsigned char[::1] far = batch.missed
     cdef Table table = Table(
-        series.shape[0], lane_series.shape[0], &series[0], &lane_series[0], &points_at[0], &pair[0, 0]
+        series.shape[0], lane_series.shape[0], &series[0], &lane_series[0], &longest_of[0], &points_at[0],
+        &pair[0, 0]
     )
     cdef Chunk chunk
     cdef bint unique
@@ -199,7 +242,9 @@ cdef bint in_table(Batch batch, Py_ssize_t radius):
         unique = set_table(&batch.pairs, batch.count, &row_of[0], &lane_of[0], &table)
         if unique:
             start_chunk(&chunk, aligned(&work[0]), &room[2 * batch.n], d, radius, 2, EVERY)
-            solve_table(&batch.pairs, &table, aligned(&points[0]), &chunk, &work[0], &room[0], &out[0], &far[0])
+            solve_table(
+                &batch.pairs, batch.count, &table, aligned(&points[0]), &chunk, &work[0], &room[0], &out[0], &far[0]
+            )
     return unique
 
 
@@ -305,18 +350,16 @@ cdef void gather(const double *lane, Py_ssize_t count, double *out) noexcept nog
         out[i] = lane[i * SDTW_LANES]
 
 
-# So few pairs take less time one after the other than lanes that are mostly empty.
-cdef enum:
-    FEW = 2
-
-
 cdef void slopes_of_chunk(const Pairs *pairs, Chunk *chunk, const Slopes *slopes, double *out) noexcept nogil:
     cdef sdtw_total[SDTW_LANES] totals
     cdef double[SDTW_LANES] costs
     cdef sdtw_slopes_out lanes = slopes.lanes
     cdef Py_ssize_t lane, k
     lanes.total, lanes.cost = totals, costs
-    sdtw_slopes(&chunk.lanes, slopes.expect, &lanes)
+    if slopes.expect:
+        sdtw_slopes(&chunk.lanes, &lanes)
+    else:
+        sdtw_gradients(&chunk.lanes, &lanes)
     for lane in range(SDTW_LANES):
         if chunk.lanes.wanted[lane]:
             k = chunk.pair[lane]
@@ -371,7 +414,7 @@ cdef void solve_slopes(
     cdef bint together
     while at < count:
         size = take(pairs, order + at, count - at, x, y, chunk)
-        cells = 0 if size <= FEW and not slopes.expect else slopes_in_lanes(pairs, chunk, slopes, out, far)
+        cells = slopes_in_lanes(pairs, chunk, slopes, out, far)
         together = cells > 0
         for lane in range(size):
             k = order[at + lane]

@@ -22,6 +22,7 @@ cdef struct Pairs:
     const double *gammas
     Py_ssize_t d
     bint[2] kinds  # whether any pair is soft, and whether any is hard: see is_hard
+    bint smooth    # whether any gamma is not zero
 
 
 cdef inline Py_ssize_t rows_of(const Pairs *p, Py_ssize_t k) noexcept nogil:
@@ -47,9 +48,10 @@ cdef inline bint is_hard(const Pairs *p, Py_ssize_t k) noexcept nogil:
 
 cdef inline void set_kinds(Pairs *p, Py_ssize_t count) noexcept nogil:
     cdef Py_ssize_t k
-    p.kinds[0] = p.kinds[1] = False
+    p.kinds[0] = p.kinds[1] = p.smooth = False
     for k in range(count):
         p.kinds[is_hard(p, k)] = True
+        p.smooth |= p.gammas[k] > 0.0
 
 
 cdef inline void enclose(

@@ -2,7 +2,7 @@
 
 from ._softdtw_loops cimport (
     SDTW_LANES, SDTW_LINE, SDTW_PAD, SDTW_PLANE, SDTW_SPACE, sdtw_backward, sdtw_forward, sdtw_gradient, sdtw_hard,
-    sdtw_problem, sdtw_steps, sdtw_total,
+    sdtw_problem, sdtw_sums, sdtw_total,
 )
 from ._softdtw_problem cimport clear, pack, scale_of, series_in_range, unpack, value_of_total
 
@@ -20,7 +20,7 @@ cdef inline Py_ssize_t alone_work(Py_ssize_t n, Py_ssize_t m, Py_ssize_t d) noex
 
 
 cdef inline Py_ssize_t kept_work(Py_ssize_t n, Py_ssize_t m) noexcept nogil:
-    return 3 * SDTW_PLANE(n * m)
+    return 2 * SDTW_PLANE(n * m)
 
 
 cdef inline double value_of(const sdtw_problem *p, int kind, double gamma, double *work) noexcept nogil:
@@ -37,16 +37,15 @@ cdef inline double gradient_of(
 ) noexcept nogil:
     """work: lines_work and kept_work doubles."""
     cdef sdtw_total total
-    cdef sdtw_steps kept
+    cdef sdtw_sums kept
     cdef Py_ssize_t i
     kept.cells = p.n * p.m
     if p.first != NULL:
         kept.cells = 0
         for i in range(p.n):
             kept.cells += p.last[i] - p.first[i] + 1
-    kept.from_before = work + lines_work(p.n)
-    kept.from_above = kept.from_before + SDTW_PLANE(kept.cells)
-    kept.from_diagonal = kept.from_above + SDTW_PLANE(kept.cells)
+    kept.sum = work + lines_work(p.n)
+    kept.top = kept.sum + SDTW_PLANE(kept.cells)
     sdtw_forward(p, kind, work, &kept, &total)
     sdtw_backward(p, kind, work, &kept, gradient)
     if p.n == 1 or p.m == 1:

@@ -1,11 +1,11 @@
-/* Gradients and expected costs of pairs side by side; included once for each build, after _softdtw_lanes.h.
+/* Expected costs of pairs side by side, and their gradients; included once for each build, after _softdtw_lanes.h.
  *
  * Forwards, a cell learns how likely an alignment that visits it comes from each of its neighbours; the expected cost
  * up to it is the mean of theirs and its own. Backwards, it learns how likely it is visited, from the cells behind it,
- * and how that changes when all costs grow in proportion. In the arithmetic of one pair along its diagonals.
+ * and how that changes when all costs grow in proportion.
  */
 
-/* Of a cell: the three probabilities and, where expected costs are wanted, the mean of those before it. */
+/* Of a cell: the three probabilities, and the mean of the expected costs before it. */
 typedef struct {
     simd_vec before, above, diagonal, mean;
 } SIMD(sdtw_kept);
@@ -22,7 +22,7 @@ typedef struct {
 
 /* One row; `keep`: its probabilities are. */
 SIMD_INLINE void SIMD(sdtw_slopes_row)(
-    const SIMD(sdtw_slopes_room) *s, ptrdiff_t d, ptrdiff_t i, ptrdiff_t m, const int keep, const int expect
+    const SIMD(sdtw_slopes_room) *s, ptrdiff_t d, ptrdiff_t i, ptrdiff_t m, const int keep
 ) {
     const SIMD(sdtw_cell) none = {SIMD(all)(0.0), SIMD(all)(SDTW_NONE)};
     const double *x = s->x + i * d * SDTW_LANES, *y = s->y;
@@ -46,24 +46,17 @@ SIMD_INLINE void SIMD(sdtw_slopes_row)(
         before = SIMD(sdtw_likely)(before * unit);
         above = SIMD(sdtw_likely)(above * unit);
         aslant = SIMD(sdtw_likely)(aslant * unit);
-        if (keep) {
-            kept[j].before = before;
-            kept[j].above = above;
-            kept[j].diagonal = aslant;
-        }
-        if (expect) {
-            const simd_vec cost_above = s->cost[j];
-            const simd_vec mean = SIMD_FMA(before, cost, SIMD_FMA(above, cost_above, aslant * cost_diagonal));
-            if (keep) kept[j].mean = mean;
-            cost = s->cost[j] = mean + c;
-            cost_diagonal = cost_above;
-        }
+        const simd_vec cost_above = s->cost[j];
+        const simd_vec mean = SIMD_FMA(before, cost, SIMD_FMA(above, cost_above, aslant * cost_diagonal));
+        if (keep) kept[j] = (SIMD(sdtw_kept)){before, above, aslant, mean};
+        cost = s->cost[j] = mean + c;
+        cost_diagonal = cost_above;
     }
 }
 
 /* One row backwards; `seed`: an alignment of a lane ends here. */
 SIMD_INLINE void SIMD(sdtw_slopes_back)(
-    const SIMD(sdtw_slopes_room) *s, ptrdiff_t d, ptrdiff_t i, ptrdiff_t m, int seed, const int expect
+    const SIMD(sdtw_slopes_room) *s, ptrdiff_t d, ptrdiff_t i, ptrdiff_t m, int seed
 ) {
     const double *x = s->x + i * d * SDTW_LANES;
     const simd_vec none = SIMD(all)(0.0);
@@ -72,27 +65,23 @@ SIMD_INLINE void SIMD(sdtw_slopes_back)(
         const SIMD(sdtw_kept) *here = s->kept + i * m + j, *below = here + m;
         const double *y = s->y + j * d * SDTW_LANES;
         const simd_vec down = s->visited[j];
-        simd_vec visited = aslant * below[1].diagonal, weight;
+        simd_vec visited = aslant * below[1].diagonal;
         visited = SIMD_FMA(right, here[1].before, visited);
         visited = SIMD_FMA(down, below[0].above, visited);
         visited = SIMD(sdtw_likely)(visited);
         if (seed) visited += s->seed[j];
-        weight = visited;
-        if (expect) {
-            const simd_vec cost = here[0].mean + SIMD(sdtw_lane_cost)(x, y, d), moved_down = s->moved[j];
-            simd_vec moved, change = SIMD_FMA((below[1].mean - cost) * s->per_gamma, aslant, moved_aslant);
-            moved = change * below[1].diagonal;
-            change = SIMD_FMA((here[1].mean - cost) * s->per_gamma, right, moved_right);
-            moved = SIMD_FMA(change, here[1].before, moved);
-            change = SIMD_FMA((below[0].mean - cost) * s->per_gamma, down, moved_down);
-            moved = SIMD_FMA(change, below[0].above, moved);
-            moved_aslant = moved_down;
-            moved_right = s->moved[j] = moved;
-            weight += moved;
-        }
+        const simd_vec cost = here[0].mean + SIMD(sdtw_lane_cost)(x, y, d), moved_down = s->moved[j];
+        simd_vec moved, change = SIMD_FMA((below[1].mean - cost) * s->per_gamma, aslant, moved_aslant);
+        moved = change * below[1].diagonal;
+        change = SIMD_FMA((here[1].mean - cost) * s->per_gamma, right, moved_right);
+        moved = SIMD_FMA(change, here[1].before, moved);
+        change = SIMD_FMA((below[0].mean - cost) * s->per_gamma, down, moved_down);
+        moved = SIMD_FMA(change, below[0].above, moved);
+        moved_aslant = moved_down;
+        moved_right = s->moved[j] = moved;
         aslant = down;
         right = s->visited[j] = visited;
-        weight *= 2.0;
+        const simd_vec weight = 2.0 * (visited + moved);
         for (ptrdiff_t k = 0; k < d; k++) {
             const simd_vec gap = *(const simd_vec *)(x + k * SDTW_LANES) - *(const simd_vec *)(y + k * SDTW_LANES);
             simd_vec *const to_y = (simd_vec *)(s->grad_y + (j * d + k) * SDTW_LANES);
@@ -108,7 +97,7 @@ SIMD_INLINE void SIMD(sdtw_slopes_back)(
 }
 
 SIMD_INLINE void SIMD(sdtw_slopes_run)(
-    const sdtw_lanes *p, ptrdiff_t d, int lane, const int keep, const int expect, const sdtw_slopes_out *out
+    const sdtw_lanes *p, ptrdiff_t d, int lane, const int keep, const sdtw_slopes_out *out
 ) {
     SIMD(sdtw_slopes_room) s = {.x = p->x + lane, .y = p->y + lane, .scale = SIMD(load)(p->scale + lane)};
     const SIMD(sdtw_cell) none = {SIMD(all)(0.0), SIMD(all)(SDTW_NONE)};
@@ -131,12 +120,12 @@ SIMD_INLINE void SIMD(sdtw_slopes_run)(
     ptrdiff_t turn = INTERRUPT_SLICE;
     for (ptrdiff_t i = 0; i < n; i++) {
         if (interrupt_turn(&turn, 2 * SIMD_W * m * (d + 1))) return;
-        SIMD(sdtw_slopes_row)(&s, d, i, m, keep, expect);
+        SIMD(sdtw_slopes_row)(&s, d, i, m, keep);
         for (int l = lane; l < lane + SIMD_W; l++) {
             if (p->rows[l] != i + 1) continue;
             const ptrdiff_t end = p->cols[l] - 1;
             out->total[l] = (sdtw_total){s.row[end].m[l - lane], s.row[end].e[l - lane]};
-            if (expect) out->cost[l] = s.cost[end][l - lane];
+            out->cost[l] = s.cost[end][l - lane];
         }
     }
     if (!keep) return;
@@ -150,25 +139,22 @@ SIMD_INLINE void SIMD(sdtw_slopes_run)(
             if (p->rows[l] == i + 1) seed = 1;
         for (int l = lane; seed && l < lane + SIMD_W; l++)
             if (p->cols[l]) s.seed[p->cols[l] - 1][l - lane] = p->rows[l] == i + 1;
-        SIMD(sdtw_slopes_back)(&s, d, i, m, seed, expect);
+        SIMD(sdtw_slopes_back)(&s, d, i, m, seed);
     }
 }
 
-SIMD_INLINE void SIMD(sdtw_slopes_kind)(
-    const sdtw_lanes *p, ptrdiff_t d, int lane, int expect, const sdtw_slopes_out *out
-) {
+SIMD_INLINE void SIMD(sdtw_slopes_kind)(const sdtw_lanes *p, ptrdiff_t d, int lane, const sdtw_slopes_out *out) {
     /* Constants here, so that each call is compiled for its own kind. */
-    if (!out->kept) SIMD(sdtw_slopes_run)(p, d, lane, 0, 1, out);
-    else if (expect) SIMD(sdtw_slopes_run)(p, d, lane, 1, 1, out);
-    else SIMD(sdtw_slopes_run)(p, d, lane, 1, 0, out);
+    if (out->kept) SIMD(sdtw_slopes_run)(p, d, lane, 1, out);
+    else SIMD(sdtw_slopes_run)(p, d, lane, 0, out);
 }
 
-SIMD_ENTRY void SIMD(sdtw_slopes)(const sdtw_lanes *p, int expect, const sdtw_slopes_out *out) {
+SIMD_ENTRY void SIMD(sdtw_slopes)(const sdtw_lanes *p, const sdtw_slopes_out *out) {
     for (int lane = 0; lane < SDTW_LANES; lane += SIMD_W) {
         int wanted = 0;
         for (int l = lane; l < lane + SIMD_W; l++) wanted |= p->wanted[l];
         if (!wanted) continue;
-        if (p->d == 1) SIMD(sdtw_slopes_kind)(p, 1, lane, expect, out);
-        else SIMD(sdtw_slopes_kind)(p, p->d, lane, expect, out);
+        if (p->d == 1) SIMD(sdtw_slopes_kind)(p, 1, lane, out);
+        else SIMD(sdtw_slopes_kind)(p, p->d, lane, out);
     }
 }

@@ -107,4 +107,4 @@ def check_sets(left: list[Series], right: list[Series], traits: Traits, metric: 
         for i, member in enumerate(series):
             check_series(member, traits, metric, f"{name}[{i}]")
             check_pair(left[0], member, traits, metric, f"{names[0]}[0]", f"{name}[{i}]")
-    warn_of_doubts((*left, *right), traits, metric)
+    warn_of_doubts(left if right is left else [*left, *right], traits, metric)

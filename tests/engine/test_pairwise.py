@@ -48,6 +48,7 @@ def test_tiles_are_smaller_where_a_pair_costs_more():
     sides = [side_for(None, bind(spec()), X, None) for X in (short, long, frames)]
     assert sides == [20, 1, 2]
     assert [side_for(None, get_metric("dtw"), X, None) for X in (short, long)] == [115, 1]
+    assert [side_for(None, get_metric("dtw", band=2), X, None) for X in (short, long)] == [256, 40]
     # An entry between two frames is a transport problem of 642 by 642 points.
     assert side_for(None, get_metric("sta"), frames, None) == 1
     assert side_for(None, get_metric("sta"), as_dataset(np.zeros((40, 4, 6))), None) == 24

@@ -117,16 +117,18 @@ def test_side_by_side_equals_one_at_a_time_to_the_last_bit(dims):
 
 
 @pytest.mark.parametrize("dims", [1, 3])
-@pytest.mark.parametrize("radius", [0, 1, 4, 300])
+@pytest.mark.parametrize("radius", [0, 1, 2, 3, 4, 5, 300])
 def test_a_band_side_by_side_equals_one_at_a_time_to_the_last_bit(dims, radius):
     rng = np.random.default_rng(5)
-    # Several of each length, so that pairs of the same two lengths meet; and pairs beyond the exponential domain.
-    lengths = [1, 2, 2, 2, 7, 7, 7, 65, 65, 65, 65, 65, 65, 130, 130, 130, 131]
+    # Several of each length, so that pairs of the same two lengths meet, in one vector of lanes or in three; and pairs
+    # beyond the exponential domain.
+    lengths = [1, 2, 2, 2, 7, 7, 7, 65, 65, 65, 65, 65, 65, 130, 130, 130, 131] + 18 * [33]
     X = [rng.normal(size=(n, dims)) * (1e120 if k == 8 else 1.0) for k, n in enumerate(lengths)]
     rows, cols = np.indices((len(X), len(X))).reshape(2, -1)
     gammas = rng.choice([0.0, 1e-3, 1.0, 1e4], size=len(rows), p=[0.4, 0.1, 0.4, 0.1])
-    single = [kernel.pair_value(X[i], X[j], gamma, radius) for i, j, gamma in zip(rows, cols, gammas, strict=True)]
-    np.testing.assert_array_equal(batch(X, rows, cols, gammas, radius), single)
+    for some in (gammas, np.zeros(len(rows))):
+        single = [kernel.pair_value(X[i], X[j], gamma, radius) for i, j, gamma in zip(rows, cols, some, strict=True)]
+        np.testing.assert_array_equal(batch(X, rows, cols, some, radius), single)
 
 
 def test_value_does_not_depend_on_lane_position_or_company():
@@ -207,3 +209,33 @@ def test_gradient_in_the_series_is_the_alignment_applied_to_the_cost(radius):
         np.testing.assert_allclose(grad_x[at_x : at_x + len(x)], gaps.sum(axis=1), rtol=1e-9, atol=1e-9)
         np.testing.assert_allclose(grad_y[at_y : at_y + len(y)], -gaps.sum(axis=0), rtol=1e-9, atol=1e-9)
         at_x, at_y = at_x + len(x), at_y + len(y)
+
+
+@pytest.mark.parametrize("dims", [1, 3])
+@pytest.mark.parametrize("gamma", [1e-4, 0.01, 0.3, 1.0, 30.0, 1e4])
+def test_gradients_side_by_side_equal_those_of_one_pair_to_the_last_bit(dims, gamma):
+    """Of pairs that end anywhere in a tile, whose numbers one exponent holds, or none."""
+    rng = np.random.default_rng(7)
+    X = [rng.normal(size=(n, dims)).cumsum(axis=0) for n in (2, 3, 31, 32, 33, 34, 65, 128, 131, 200)]
+    rows, cols = np.indices((len(X), len(X))).reshape(2, -1)
+    values, grad_x, grad_y = many_pairs.gradients(*stacked(X), *stacked(X), rows, cols, np.full(len(rows), gamma))
+    np.testing.assert_array_equal(values, batch(X, rows, cols, np.full(len(rows), gamma)))
+    ends_x, ends_y = (np.cumsum([len(X[k]) for k in side])[:-1] for side in (rows, cols))
+    for i, j, of_x, of_y in zip(rows, cols, np.split(grad_x, ends_x), np.split(grad_y, ends_y), strict=True):
+        _, *single = kernel.pair_gradient(X[i], X[j], gamma)
+        for ours, theirs in zip((of_x, of_y), single, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_gradients_do_not_depend_on_lane_position_or_company():
+    rng = np.random.default_rng(8)
+    X = [scale * rng.normal(size=(n, 1)) for n in (40, 41, 66) for scale in (0.1, 1.0, 9.0, 40.0)]
+    rows, cols = np.indices((12, 12)).reshape(2, -1)
+    gammas = np.full(len(rows), 0.1)
+    whole = many_pairs.gradients(*stacked(X), *stacked(X), rows, cols, gammas)
+    parts = [np.split(g, np.cumsum([len(X[k]) for k in side])[:-1]) for g, side in zip(whole[1:], (rows, cols))]
+    for _ in range(5):
+        some = rng.permutation(len(rows))[: rng.integers(1, len(rows))]
+        ours = many_pairs.gradients(*stacked(X), *stacked(X), rows[some], cols[some], gammas[some])
+        for got, part in zip(ours[1:], parts, strict=True):
+            np.testing.assert_array_equal(got, np.concatenate([part[k] for k in some]))
