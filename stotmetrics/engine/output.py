@@ -25,8 +25,9 @@ _ZARR_TIMES, _ZARR_LEAST = 4, 16
 
 def side_for(out: Any, metric: BoundMetric, left: Sequence[Series], right: Sequence[Series] | None) -> int:
     """Series on one side of a tile; the numbers do not depend on it."""
-    by = "pair" if metric.spec.block is None else "lanes" if metric.spec.lanes > 1 else "block"
-    side = tile_side(left, right or left, by, frames=metric.traits.compares_frames)
+    lanes = metric.spec.lanes
+    by = "pair" if metric.spec.block is None else "lanes" if lanes > 1 else "block"
+    side = tile_side(left, right or left, by, lanes=lanes, frames=metric.traits.compares_frames)
     return max(_ZARR_TIMES * side, _ZARR_LEAST) if is_zarr_path(out) else side
 
 

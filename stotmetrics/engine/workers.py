@@ -155,6 +155,11 @@ class Workers:
         self._here = bool(getattr(backend, "supports_sharedmem", False)) or not self._several
         self._sent: Any = None
 
+    @property
+    def several(self) -> bool:
+        """Whether anybody shares the work."""
+        return self._several
+
     def prepare(self) -> None:
         """Prepare every series, in threads of this process; elsewhere workers do it for themselves."""
         spec = self.load.metric.spec
@@ -167,16 +172,23 @@ class Workers:
                 parts = dict(self.run(_prepare, spans, len(spans)))
                 self.load.keep(which, PreparedSet(item for k in sorted(parts) for item in parts[k]))
 
-    def run(self, function: Function, tasks: Iterable[tuple[Any, ...]], count: int) -> Iterator[Any]:
-        """Yield ``function(load, *task)`` for each of ``count`` tasks as they come, in any order.
+    def run(
+        self,
+        function: Function,
+        tasks: Iterable[tuple[Any, ...]],
+        count: int,
+        size: Callable[[tuple[Any, ...]], int] = lambda task: 1,
+    ) -> Iterator[Any]:
+        """Yield ``function(load, *task)`` for each task as they come, in any order; their sizes add up to ``count``.
 
         The first tasks are done here: workers start once there is more left to do than starting them takes.
         """
         tasks = iter(tasks)
         if self._several and not self._eager:
-            start = time.perf_counter()
-            for done, task in enumerate(tasks, 1):
+            start, done = time.perf_counter(), 0
+            for task in tasks:
                 yield function(self.load, *task)
+                done += size(task)
                 spent = time.perf_counter() - start
                 if spent > _ALONE[self._here] and spent * (count - done) > _ALONE[self._here] * done:
                     break

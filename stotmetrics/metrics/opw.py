@@ -19,9 +19,6 @@ from ..transport.entropic import VANISHING, solve_entropic
 from ..transport.entropic_slopes import solved_with_slopes
 from . import value_costs as costs
 
-# Pairs that a search hands over at once: no bound tells which to prefer.
-_TOGETHER = 16
-
 
 @dataclass(frozen=True)
 class Parameters:
@@ -134,7 +131,6 @@ SPEC = MetricSpec(
     name="opw",
     pair=pair,
     block=block,
-    lanes=_TOGETHER,
     params=Parameters,
     traits=Traits(
         symmetric=True,
