@@ -5,6 +5,7 @@ from libc.math cimport sqrt
 from ._costs cimport powers
 from ._entropic cimport Entropic, Saddle, certified_gap, entropic_doubles, place, set_masses, solve
 from ._interrupt cimport SLICE, heard, turn
+from ._stack cimport longest
 
 import numpy as np
 
@@ -111,7 +112,7 @@ def values(
     cdef Saddle saddle
     cdef Samples x, y
     cdef Py_ssize_t k, d = left.shape[1], until = SLICE
-    cdef Py_ssize_t n = np.diff(left_at).max(), m = np.diff(right_at).max()
+    cdef Py_ssize_t n = longest(left_at, rows), m = longest(right_at, cols)
     cdef double largest
     statuses, steps = np.full(rows.shape[0], AT_LIMIT, dtype=np.intc), np.zeros(rows.shape[0], dtype=np.intp)
     costs, gaps = np.zeros(rows.shape[0]), np.zeros(rows.shape[0])
