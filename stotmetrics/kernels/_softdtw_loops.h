@@ -144,7 +144,9 @@ SIMD_DISPATCH(void, sdtw_banded_hard, (const sdtw_banded *p, double *out), (p, o
 SIMD_DISPATCH(void, sdtw_banded_soft, (const sdtw_banded *p, sdtw_total *total), (p, total))
 
 /* Squared distances become local costs of the global alignment kernel, in place; `count` of them. */
-SIMD_DISPATCH(void, gak_costs, (double *cost, ptrdiff_t count, double factor, double most), (cost, count, factor, most))
+SIMD_DISPATCH(
+    double, gak_costs, (double *cost, ptrdiff_t count, double factor, double most), (cost, count, factor, most)
+)
 
 /* The costs and exponentials of all cells and nothing else: what the recursion is measured against. */
 SIMD_DISPATCH(double, sdtw_exponentials, (const sdtw_lanes *p), (p))

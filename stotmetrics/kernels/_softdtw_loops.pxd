@@ -54,5 +54,5 @@ cdef extern from "_softdtw_loops.h" nogil:
     void sdtw_slopes(const sdtw_lanes *, bint expect, const sdtw_slopes_out *)
     void sdtw_banded_hard(const sdtw_banded *, double *out)
     void sdtw_banded_soft(const sdtw_banded *, sdtw_total *)
-    void gak_costs(double *cost, Py_ssize_t count, double factor, double most)
+    double gak_costs(double *cost, Py_ssize_t count, double factor, double most)
     double sdtw_exponentials(const sdtw_lanes *)
