@@ -18,7 +18,7 @@ from ..spec.bound import BoundMetric
 from ..spec.result import Batch, joined
 from .blas import one_blas_thread
 from .destination import Destination
-from .workers import Workers, Workload
+from .workers import Pace, Workers, Workload
 
 Progress = bool | Callable[[int, int], None]
 Advance = Callable[[int], object]
@@ -29,10 +29,8 @@ Advance = Callable[[int], object]
 _CELLS = {"lanes": 2**22, "block": 2**21, "pair": 2**20}
 _SIDES = {"lanes": 256, "block": 32, "pair": 24}
 
-# Seconds of work in one task for several workers: enough to make handing it out cheap, little enough for balance.
-_TASK = 0.02
-# Entries and pairs of the first one at most, and how many times larger than the last one the next may be.
-_FIRST, _FIRST_PAIRS, _GROWTH = 2**18, 64, 16
+# Entries and pairs of the first task for several workers at most.
+_FIRST, _FIRST_PAIRS = 2**18, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +151,7 @@ def fill(
             return
         workers = Workers(Workload(metric, left) if within else Workload(metric, left, others), n_jobs, eager=eager)
         workers.prepare()
-        pace = Pace(*(_TASK, pairs_at_first(left, others, metric)) if workers.several else (0.0, 0))
+        pace = Pace(pairs_at_first(left, others, metric) if workers.several else 0)
         whole = Gathered(tiles)
         for pieces, seconds in workers.run(_solve, tasks_of(tiles, todo, pace), total - done, _pairs_of_task):
             pace.learn(sum(len(batch.values) for _, _, batch in pieces), seconds)
@@ -177,21 +175,6 @@ class Piece:
     stop: int
 
 
-class Pace:
-    """How many pairs make a task, as its time has shown so far; without a time for a task, a tile is one."""
-
-    def __init__(self, seconds: float, pairs: int) -> None:
-        self._seconds = seconds
-        self.pairs = pairs
-
-    def learn(self, pairs: int, seconds: float) -> None:
-        """So many pairs took so long."""
-        if self._seconds:
-            # The first tasks take too little time to tell much.
-            most = _GROWTH * self.pairs
-            self.pairs = int(np.clip(pairs * self._seconds / max(seconds, 1e-9), 1, most))
-
-
 def pairs_at_first(left: Sequence[Series], right: Sequence[Series], metric: BoundMetric) -> int:
     """The pairs of the first task, which nobody helps with: few, however long a metric takes for an entry."""
     entries = entries_of_a_pair(left, right, frames=metric.traits.compares_frames)
@@ -200,17 +183,17 @@ def pairs_at_first(left: Sequence[Series], right: Sequence[Series], metric: Boun
 
 def tasks_of(tiles: Tiles, numbers: Sequence[int], pace: Pace) -> Iterator[tuple[tuple[Piece, ...]]]:
     """The tiles in pieces, as many of them to a task as the pace says when it is made."""
-    task, room = list[Piece](), pace.pairs
+    task, room = list[Piece](), pace.size
     for k in numbers:
         tile, start = tiles[k], 0
         count = tile.n_pairs()
         while True:
-            stop = min(count, start + room) if pace.pairs else count
+            stop = min(count, start + room) if pace.size else count
             task.append(Piece(k, tile, start, stop))
             start, room = stop, room - (stop - start)
             if room <= 0:
                 yield (tuple(task),)
-                task, room = [], pace.pairs
+                task, room = [], pace.size
             if start == count:
                 break
     if task:

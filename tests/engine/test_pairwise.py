@@ -60,9 +60,9 @@ def test_tasks_hold_every_piece_of_every_tile_once(n, side, within, seen):
     """However long the tasks before have taken."""
     tiles = engine.tiles_of(n, n, side, within=within, symmetric=True, zero_self=True)
     seen, sizes, gathered, whole = iter(seen), [], engine.Gathered(tiles), {}
-    pace = engine.Pace(0.02, 3)
+    pace = engine.Pace(3)
     for (pieces,) in engine.tasks_of(tiles, range(len(tiles)), pace):
-        sizes.append((sum(piece.stop - piece.start for piece in pieces), pace.pairs))
+        sizes.append((sum(piece.stop - piece.start for piece in pieces), pace.size))
         for piece in pieces:
             order = np.arange(piece.start, piece.stop, dtype=float)
             solved = gathered.add(piece.number, piece.start, engine.Batch(order))
@@ -76,18 +76,18 @@ def test_tasks_hold_every_piece_of_every_tile_once(n, side, within, seen):
 
 
 def test_a_task_takes_as_long_as_it_is_meant_to_whatever_a_pair_takes():
-    pace = engine.Pace(0.02, 64)
+    pace = engine.Pace(64)
     pace.learn(64, 0.064)
-    assert pace.pairs == 20
+    assert pace.size == 20
     pace.learn(20, 0.0)
-    assert pace.pairs == 320  # no clock tells such a time: not much larger at once
+    assert pace.size == 320  # no clock tells such a time: not much larger at once
     pace.learn(1, 100.0)
-    assert pace.pairs == 1
+    assert pace.size == 1
 
 
 def test_one_worker_does_a_tile_at_a_time():
     tiles = engine.tiles_of(9, 9, 4, within=True, symmetric=True, zero_self=True)
-    tasks = [pieces for (pieces,) in engine.tasks_of(tiles, range(len(tiles)), engine.Pace(0.0, 0))]
+    tasks = [pieces for (pieces,) in engine.tasks_of(tiles, range(len(tiles)), engine.Pace(0))]
     assert [[(piece.start, piece.stop) for piece in pieces] for pieces in tasks] == [[(0, t.n_pairs())] for t in tiles]
 
 
