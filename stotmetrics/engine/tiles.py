@@ -30,7 +30,7 @@ _CELLS = {"lanes": 2**22, "block": 2**21, "pair": 2**20}
 _SIDES = {"lanes": 256, "block": 32, "pair": 24}
 
 # Entries and pairs of the first task for several workers at most.
-_FIRST, _FIRST_PAIRS = 2**18, 64
+_FIRST, _FIRST_PAIRS = 2**16, 64
 
 
 @dataclass(frozen=True, slots=True)
