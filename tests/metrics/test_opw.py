@@ -71,3 +71,14 @@ def test_pairs_at_a_limit_of_epsilon_stand_beside_others_in_a_block():
         single = metric.solve(X[i], X[j])
         assert batch.values[k] == pytest.approx(single.value, rel=1e-9, abs=single.gap)
         assert (batch.gap[k], batch.n_iter[k], batch.converged[k]) == (single.gap, single.n_iter, single.converged)
+
+
+@pytest.mark.filterwarnings("ignore::stotmetrics.ConvergenceWarning")
+def test_where_the_steps_run_out_the_value_in_a_block_is_that_of_the_plan():
+    """Whose marginals are right only with what the potentials left over."""
+    x, y = np.random.default_rng(6).normal(size=(2, 12)) * 3.0
+    params = {"moment": 1.0, "epsilon": 1e-3, "max_iter": 1}
+    single = stotmetrics.solve(x, y, metric="opw", **params)
+    assert not single.converged
+    (value,) = stotmetrics.pairwise([x], [y], metric="opw", **params).ravel()
+    assert value == pytest.approx(float((single.plan * single.cost).sum()), rel=1e-12)
