@@ -17,7 +17,7 @@ from .matrix_shards import open_shard
 from .matrix_zarr import ZarrDestination
 from .places import OutPath, is_zarr_path
 from .shard_grid import Grid
-from .tiles import tile_side
+from .tiles import entries_of_a_pair, tile_side
 
 # In a Zarr store every tile is a file: larger tiles make fewer of them.
 _ZARR_TIMES, _ZARR_LEAST = 4, 16
@@ -25,10 +25,9 @@ _ZARR_TIMES, _ZARR_LEAST = 4, 16
 
 def side_for(out: Any, metric: BoundMetric, left: Sequence[Series], right: Sequence[Series] | None) -> int:
     """Series on one side of a tile; the numbers do not depend on it."""
-    by = "pair" if metric.spec.block is None else "lanes" if metric.spec.lanes > 1 else "block"
-    given = metric.spec.effort
-    effort = None if given is None else lambda n, m: given(n, m, metric.params)
-    side = tile_side(left, right or left, by, frames=metric.traits.compares_frames, effort=effort)
+    lanes = metric.spec.lanes
+    by = "pair" if metric.spec.block is None else "lanes" if lanes > 1 else "block"
+    side = tile_side(entries_of_a_pair(left, right or left, metric), by, lanes=lanes)
     return max(_ZARR_TIMES * side, _ZARR_LEAST) if is_zarr_path(out) else side
 
 

@@ -1,6 +1,7 @@
 """The pair loop: which pairs, in which tiles. It knows nothing of any metric."""
 
 import itertools
+import time
 import warnings
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -14,22 +15,25 @@ from ..arrays import IntArray
 from ..errors import ConvergenceWarning
 from ..series import Series
 from ..spec.bound import BoundMetric
-from ..spec.result import Batch
+from ..spec.result import Batch, joined
 from .blas import one_blas_thread
 from .destination import Destination
-from .workers import Workers, Workload
+from .workers import Pace, Workers, Workload
 
 Progress = bool | Callable[[int, int], None]
 Advance = Callable[[int], object]
 
-# Cost-matrix entries in one tile, and series on its side at most: ten milliseconds of work and more, enough to make
-# handing out a tile cheap, little enough for progress, balance and Ctrl-C. An entry costs least where a metric solves
-# many pairs side by side, and most where it solves pair after pair: up to a transport problem, and a larger tile gains
-# nothing.
-_CELLS = {"lanes": 2**25, "block": 2**24, "pair": 2**20}
-_SIDES = {"lanes": 256, "block": 64, "pair": 24}
+# Cost-matrix entries in one tile (for each of the lanes), and series on its side at most: enough to make writing a tile
+# cheap, little enough for progress and what is lost with one. An entry costs least where a metric solves many pairs
+# side by side, and most where it solves pair after pair: up to a transport problem, and a larger tile gains nothing.
+_CELLS = {"lanes": 2**22, "block": 2**21, "pair": 2**20}
+_SIDES = {"lanes": 256, "block": 32, "pair": 24}
+
 # What the lower bound of a pair takes at a time, in such entries: a band may leave fewer than a row has.
 _ENTRIES_OF_A_BOUND = 32
+
+# Entries and pairs of the first task for several workers at most.
+_FIRST, _FIRST_PAIRS = 2**16, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +64,23 @@ class Tile:
         return i, j
 
 
-def tile_side(
-    left: Sequence[Series],
-    right: Sequence[Series],
-    by: str = "block",
-    *,
-    frames: bool = False,
-    effort: Callable[[float, float], float] | None = None,
-) -> int:
+def tile_side(entries: float, by: str = "block", *, lanes: int = 1) -> int:
     """Series on one side of a tile of a metric that solves pairs side by side, as a block, or pair after pair.
 
-    It depends on the data alone, so that the result cannot depend on the workers. Where rows are ``frames``, an entry
-    of the cost matrix is a transport problem, and takes the square of their points. ``effort`` is that of the metric:
-    a pair may look at few entries of its cost matrix.
+    It depends on the data alone, by the entries of a pair: a matrix on disk may be taken up by other workers.
     """
-    dim = left[0].dim
+    return int(np.clip(np.sqrt(lanes * _CELLS[by] / entries), 1, _SIDES[by]))
+
+
+def entries_of_a_pair(left: Sequence[Series], right: Sequence[Series], metric: BoundMetric) -> float:
+    """Cost-matrix entries that a pair looks at in the mean; of rows that are frames, those of their transport problems."""
+    dim, effort = left[0].dim, metric.spec.effort
     n, m = float(np.mean([len(s) for s in left])), float(np.mean([len(s) for s in right]))
-    of_a_pair = n * m * (dim * dim if frames else dim)
-    if effort is not None:
-        of_a_pair = min(of_a_pair, effort(n, m) * _ENTRIES_OF_A_BOUND * max(n, m) * dim)
-    return int(np.clip(np.sqrt(_CELLS[by] / of_a_pair), 1, _SIDES[by]))
+    entries = n * m * (dim * dim if metric.traits.compares_frames else dim)
+    # In a band a pair may look at few entries of its cost matrix.
+    return (
+        entries if effort is None else min(entries, effort(n, m, metric.params) * _ENTRIES_OF_A_BOUND * max(n, m) * dim)
+    )
 
 
 class Tiles(Sequence[Tile]):
@@ -155,19 +156,86 @@ def fill(
             return
         workers = Workers(Workload(metric, left) if within else Workload(metric, left, others), n_jobs, eager=eager)
         workers.prepare()
-        for k, batch in workers.run(_solve_tile, ((k, tiles[k]) for k in todo), len(todo)):
-            tile = tiles[k]
-            destination.write(k, tile, batch.values, mirror=symmetric)
-            report.add(batch, tile)
-            advance(len(batch.values))
+        pace = Pace(pairs_at_first(left, others, metric) if workers.several else 0)
+        whole = Gathered(tiles)
+        for pieces, seconds in workers.run(_solve, tasks_of(tiles, todo, pace), total - done, _pairs_of_task):
+            pace.learn(sum(len(batch.values) for _, _, batch in pieces), seconds)
+            for k, start, batch in pieces:
+                solved = whole.add(k, start, batch)
+                if solved is not None:
+                    tile = tiles[k]
+                    destination.write(k, tile, solved.values, mirror=symmetric)
+                    report.add(solved, tile)
+                    advance(len(solved.values))
     report.warn(metric)
 
 
-def _solve_tile(load: Workload, number: int, tile: Tile) -> tuple[int, Batch]:
-    rows, cols = tile.pairs()
-    return number, load.metric.block(
-        load.prepared(0), load.prepared(-1), rows + tile.rows.start, cols + tile.cols.start
-    )
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some pairs of a tile: those from ``start`` up to ``stop`` in the order of its pairs."""
+
+    number: int
+    tile: Tile
+    start: int
+    stop: int
+
+
+def pairs_at_first(left: Sequence[Series], right: Sequence[Series], metric: BoundMetric) -> int:
+    """The pairs of the first task, which nobody helps with: few, however long a metric takes for an entry."""
+    entries = entries_of_a_pair(left, right, metric)
+    return int(np.clip(_FIRST / entries, 1, _FIRST_PAIRS))
+
+
+def tasks_of(tiles: Tiles, numbers: Sequence[int], pace: Pace) -> Iterator[tuple[tuple[Piece, ...]]]:
+    """The tiles in pieces, as many of them to a task as the pace says when it is made."""
+    task, room = list[Piece](), pace.size
+    for k in numbers:
+        tile, start = tiles[k], 0
+        count = tile.n_pairs()
+        while True:
+            stop = min(count, start + room) if pace.size else count
+            task.append(Piece(k, tile, start, stop))
+            start, room = stop, room - (stop - start)
+            if room <= 0:
+                yield (tuple(task),)
+                task, room = [], pace.size
+            if start == count:
+                break
+    if task:
+        yield (tuple(task),)
+
+
+def _pairs_of_task(task: tuple[tuple[Piece, ...]]) -> int:
+    return sum(piece.stop - piece.start for piece in task[0])
+
+
+def _solve(load: Workload, pieces: tuple[Piece, ...]) -> tuple[list[tuple[int, int, Batch]], float]:
+    """The pairs of each piece, and the seconds for all."""
+    began, solved = time.perf_counter(), []
+    for piece in pieces:
+        rows, cols = (side[piece.start : piece.stop] for side in piece.tile.pairs())
+        batch = load.metric.block(
+            load.prepared(0), load.prepared(-1), rows + piece.tile.rows.start, cols + piece.tile.cols.start
+        )
+        solved.append((piece.number, piece.start, batch))
+    return solved, time.perf_counter() - began
+
+
+class Gathered:
+    """The pieces of tiles until they are whole."""
+
+    def __init__(self, tiles: Tiles) -> None:
+        self._tiles = tiles
+        self._pieces = dict[int, dict[int, Batch]]()
+
+    def add(self, number: int, start: int, batch: Batch) -> Batch | None:
+        """A piece of a tile; the tile if that was the last one."""
+        pieces = self._pieces.setdefault(number, {})
+        pieces[start] = batch
+        if sum(len(piece.values) for piece in pieces.values()) < self._tiles[number].n_pairs():
+            return None
+        del self._pieces[number]
+        return joined([pieces[at] for at in sorted(pieces)])
 
 
 @contextmanager

@@ -31,8 +31,9 @@ _ALONE = {True: 0.005, False: 0.5}
 # How often in a row workers may be lost without a single task done in between.
 _LOSSES = 3
 
-# Series on one task of preparing.
-_PREPARED = 32
+# Seconds of work in one task for several workers: enough to make handing it out cheap, little enough for balance; and
+# how many times larger than the last one a task may be.
+_TASK, _GROWTH = 0.02, 16
 
 # A function of a workload and the arguments of one task.
 Function = Callable[..., Any]
@@ -133,6 +134,19 @@ def _arrived(token: str, metric: BoundMetric, packs: tuple[PackedSeries, ...], c
     return load
 
 
+class Pace:
+    """How much makes a task, as the time of such work has shown so far; from 0 on, that is for others to say."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def learn(self, size: int, seconds: float) -> None:
+        """So much took so long."""
+        # The first tasks take too little time to tell much.
+        most = _GROWTH * self.size
+        self.size = min(max(int(size * _TASK / max(seconds, 1e-9)), 1), most)
+
+
 class Workers:
     """The workers that do the tasks of one call.
 
@@ -155,6 +169,11 @@ class Workers:
         self._here = bool(getattr(backend, "supports_sharedmem", False)) or not self._several
         self._sent: Any = None
 
+    @property
+    def several(self) -> bool:
+        """Whether anybody shares the work."""
+        return self._several
+
     def prepare(self) -> None:
         """Prepare every series, in threads of this process; elsewhere workers do it for themselves."""
         spec = self.load.metric.spec
@@ -163,20 +182,30 @@ class Workers:
         for which in range(len(self.load._sets)):
             if self.load._prepared[which] is None:
                 count = len(self.load.series(which))
-                spans = [(which, k, min(k + _PREPARED, count)) for k in range(0, count, _PREPARED)]
-                parts = dict(self.run(_prepare, spans, len(spans)))
-                self.load.keep(which, PreparedSet(item for k in sorted(parts) for item in parts[k]))
+                pace = Pace(1 if self._several else 0)
+                parts = dict[int, list[Any]]()
+                for start, items, seconds in self.run(_prepare, _spans(which, count, pace), count, _series_of_span):
+                    parts[start] = items
+                    pace.learn(len(items), seconds)
+                self.load.keep(which, PreparedSet(item for start in sorted(parts) for item in parts[start]))
 
-    def run(self, function: Function, tasks: Iterable[tuple[Any, ...]], count: int) -> Iterator[Any]:
-        """Yield ``function(load, *task)`` for each of ``count`` tasks as they come, in any order.
+    def run(
+        self,
+        function: Function,
+        tasks: Iterable[tuple[Any, ...]],
+        count: int,
+        size: Callable[[tuple[Any, ...]], int] = lambda task: 1,
+    ) -> Iterator[Any]:
+        """Yield ``function(load, *task)`` for each task as they come, in any order; their sizes add up to ``count``.
 
         The first tasks are done here: workers start once there is more left to do than starting them takes.
         """
         tasks = iter(tasks)
         if self._several and not self._eager:
-            start = time.perf_counter()
-            for done, task in enumerate(tasks, 1):
+            start, done = time.perf_counter(), 0
+            for task in tasks:
                 yield function(self.load, *task)
+                done += size(task)
                 spent = time.perf_counter() - start
                 if spent > _ALONE[self._here] and spent * (count - done) > _ALONE[self._here] * done:
                     break
@@ -258,8 +287,23 @@ def _work(stop: Stop, load: Any, function: Function, number: int, task: tuple[An
         return number, stop.run(function, (load, *task), {})
 
 
-def _prepare(load: Workload, which: int, start: int, stop: int) -> tuple[int, list[Any]]:
-    return start, [load.metric.prepare(series) for series in load.series(which)[start:stop]]
+def _spans(which: int, count: int, pace: Pace) -> Iterator[tuple[int, int, int]]:
+    start = 0
+    while start < count:
+        stop = min(count, start + pace.size) if pace.size else count
+        yield which, start, stop
+        start = stop
+
+
+def _series_of_span(span: tuple[Any, ...]) -> int:
+    _, start, stop = span
+    return int(stop - start)
+
+
+def _prepare(load: Workload, which: int, start: int, stop: int) -> tuple[int, list[Any], float]:
+    began = time.perf_counter()
+    items = [load.metric.prepare(series) for series in load.series(which)[start:stop]]
+    return start, items, time.perf_counter() - began
 
 
 def _warn_of_loss(error: BaseException, tasks: int) -> None:

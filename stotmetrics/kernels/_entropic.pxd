@@ -36,14 +36,18 @@ cdef struct Entropic:
 cdef struct Saddle:
     double value            # <C_w, P> at a true coupling next to the plan
     double objective        # the dual value: a lower bound on the regularised optimum
+    double beside           # <B, P> at the same coupling
     double gap              # certified: what that coupling costs, regularised, less the dual value
     Py_ssize_t steps
 
 
 cdef Py_ssize_t entropic_doubles(Py_ssize_t n, Py_ssize_t m) noexcept nogil
 cdef void place(Entropic *e, Py_ssize_t n, Py_ssize_t m, double *work) noexcept nogil
+cdef void set_masses(Entropic *e, const double *a, const double *b) noexcept nogil
 cdef void evaluate(Entropic *e, double epsilon) noexcept nogil
 cdef void certify(Entropic *e, double epsilon, Saddle *saddle) noexcept nogil
+cdef int solve(Entropic *e, double epsilon, double tol, Py_ssize_t max_steps, Saddle *saddle) noexcept nogil
+cdef double certified_gap(const Entropic *e, double epsilon, const Saddle *saddle) noexcept nogil
 
 
 cdef class Workspace:

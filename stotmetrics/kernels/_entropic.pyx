@@ -65,6 +65,16 @@ cdef void place(Entropic *e, Py_ssize_t n, Py_ssize_t m, double *work) noexcept 
     e.beta = e.two + m
 
 
+cdef void set_masses(Entropic *e, const double *a, const double *b) noexcept nogil:
+    cdef Py_ssize_t i
+    e.a = <double *>a
+    e.b = <double *>b
+    for i in range(e.n):
+        e.log_a[i] = log(a[i])
+    for i in range(e.m):
+        e.log_b[i] = log(b[i])
+
+
 cdef void evaluate(Entropic *e, double epsilon) noexcept nogil:
     """The plan at (f, g, w), its sums, and the dual value."""
     cdef Py_ssize_t n = e.n, m = e.m, i, j
@@ -244,6 +254,7 @@ cdef void certify(Entropic *e, double epsilon, Saddle *saddle) noexcept nogil:
     add_rows(e, epsilon, &plan)
     saddle.objective = e.dual
     saddle.gap = certified(&plan, e.w, epsilon, e.dual, e.fixed, &saddle.value)
+    saddle.beside = plan.q_b + (plan.r_b / plan.rest if plan.rest > 0.0 else 0.0)
 
 
 cdef inline double allowed(double tol, double epsilon, double objective) noexcept nogil:
@@ -345,19 +356,14 @@ cdef class Workspace:
         self.doubles = np.empty(0)
 
     cdef void fit(self, Py_ssize_t n, Py_ssize_t m, const double[::1] a, const double[::1] b):
-        cdef Py_ssize_t wanted = entropic_doubles(n, m), i
+        cdef Py_ssize_t wanted = entropic_doubles(n, m)
         if self.doubles.shape[0] < wanted:
             self.doubles = np.empty(wanted)
         place(&self.e, n, m, &self.doubles[0])
         self.turned = False
         self.a = a
         self.b = b
-        self.e.a = <double *>&a[0]
-        self.e.b = <double *>&b[0]
-        for i in range(n):
-            self.e.log_a[i] = log(a[i])
-        for i in range(m):
-            self.e.log_b[i] = log(b[i])
+        set_masses(&self.e, &a[0], &b[0])
 
     cdef void fit_to(self, const double[:, ::1] A, const double[::1] a, const double[::1] b):
         """Room for a problem of costs, and the first of them, the longer side turned to the rows."""

@@ -13,7 +13,7 @@ from ._interrupt cimport SLICE, heard, interrupted, turn
 from ._simd cimport simd_follow, simd_running
 from ._softdtw_gak cimport squares
 from ._softdtw_log cimport log_alignment, log_jvp, log_value
-from ._softdtw_loops cimport SDTW_MATRIX, gak_costs, sdtw_gradient, sdtw_problem
+from ._softdtw_loops cimport SDTW_LIMIT, SDTW_MATRIX, gak_costs, sdtw_gradient, sdtw_problem
 from ._softdtw_problem cimport clear, costs_in_range, scale_of, set_problem_band
 from ._softdtw_single cimport (
     gradient_of, kept_work, lines_work, packed_work, series_gradient, series_value, value_of,
@@ -177,6 +177,7 @@ def minus_log_kernels(
     cdef Py_ssize_t k, i, j, at, some, few = SLICE // 16, until = SLICE
     cdef Py_ssize_t n = np.diff(left_at).max(), m = np.diff(right_at).max()
     cdef bint stop = False
+    cdef double dearest
     totals = np.empty(rows.shape[0])
     cdef double[::1] out = totals, cost = np.empty(n * m), work = np.empty(cost_work(n, m))
     with nogil:
@@ -184,20 +185,26 @@ def minus_log_kernels(
         p.x = p.y = NULL
         p.cost = &cost[0]
         p.d = 0
+        p.scale = scale_of(1.0)
         for k in range(rows.shape[0]):
             i, j = left_at[rows[k]], right_at[cols[k]]
             p.n, p.m = left_at[rows[k] + 1] - i, right_at[cols[k] + 1] - j
             # An exponential and a logarithm take as long as some sixteen plain steps, fresh memory as long again.
             some = max(1, few // p.m)
             at = 0
+            dearest = 0.0
             while at < p.n and not stop:
                 some = min(some, p.n - at)
                 squares(&left[i + at, 0], some, &right[j, 0], p.m, left.shape[1], scale, &cost[at * p.m])
-                gak_costs(&cost[at * p.m], some * p.m, factor, most)
+                dearest = max(dearest, gak_costs(&cost[at * p.m], some * p.m, factor, most))
                 stop = turn(&until, 16 * some * p.m)
                 at += some
             if not stop:
-                solve_costs(&p, 1.0, &work[0], &out[k])
+                # Every alignment is allowed, and no cost is negative.
+                if dearest * p.scale <= SDTW_LIMIT / <double>(p.n + p.m):
+                    out[k] = value_of(&p, SDTW_MATRIX, 1.0, &work[0])
+                else:
+                    out[k] = log_value(&p, 1.0, &work[0])
             if stop or turn(&until, 2 * p.n * p.m * (left.shape[1] + 1)):
                 break
     heard()

@@ -154,7 +154,9 @@ SIMD_DISPATCH(void, sdtw_narrow,
               (x, n, y, z, radius, out))
 
 /* Squared distances become local costs of the global alignment kernel, in place; `count` of them. */
-SIMD_DISPATCH(void, gak_costs, (double *cost, ptrdiff_t count, double factor, double most), (cost, count, factor, most))
+SIMD_DISPATCH(
+    double, gak_costs, (double *cost, ptrdiff_t count, double factor, double most), (cost, count, factor, most)
+)
 
 /* The costs and exponentials of all cells and nothing else: what the recursion is measured against. */
 SIMD_DISPATCH(double, sdtw_exponentials, (const sdtw_lanes *p), (p))

@@ -56,5 +56,5 @@ cdef extern from "_softdtw_loops.h" nogil:
     void sdtw_banded_soft(const sdtw_banded *, sdtw_total *)
     void sdtw_narrow(
         const double *x, Py_ssize_t n, const double *y, const double *z, int radius, double *out)
-    void gak_costs(double *cost, Py_ssize_t count, double factor, double most)
+    double gak_costs(double *cost, Py_ssize_t count, double factor, double most)
     double sdtw_exponentials(const sdtw_lanes *)

@@ -8,13 +8,14 @@ from libc.math cimport INFINITY
 from libc.string cimport memcpy
 
 from ._core cimport NOT_CONVERGED, OK
+from ._dense cimport Optimum, transport
 from ._interrupt cimport heard, interrupted
 from ._network cimport (
     Network, arc_costs, dual_value, masses, network_doubles, optimise, pivot_limit, place, row_potential,
     set_potentials, staircase,
 )
 from ._scales cimport (
-    MOST_SCALES, Room, Scale, Side, begin, bound_from, coarsen, halve, highest, largest, lay_out, refine, room_for,
+    MOST_SCALES, Room, Scale, Side, begin, bound_from, coarsen, halve, highest, lay_out, refine, room_for,
     scales_of,
 )
 
@@ -412,27 +413,22 @@ cdef class Workspace:
     ):
         """(status, <cost, P>, certified lower bound, pivots) of min_P <cost, P>, from the staircase in these orders."""
         cdef Py_ssize_t n = cost.shape[0], m = cost.shape[1], nodes = n + m
-        cdef double lower, value
+        cdef Optimum best
         cdef int status
         self.fit(network_doubles(n, m), 3 * nodes, 2 * nodes)
         place(&self.net, n, m, &self.doubles[0])
         self.cost = cost
         self.row_atoms = self.column_atoms = None
-        self.net.costs.A = &cost[0, 0]
-        cdef long long *whole = &self.wholes[2 * nodes]
         with nogil:
-            self.unit = masses(&a[0], n, &b[0], m, uniform, whole, whole + n)
-            staircase(&self.net, whole, whole + n, &x_order[0], &y_order[0])
-            set_potentials(&self.net)
-            status = optimise(&self.net, 1e-15 * largest(&cost[0, 0], n * m), pivot_limit(n, m))
-            # Potentials drift by rounding from pivot to pivot: once more from the root.
-            set_potentials(&self.net)
-            value = line_of(&self.net, self.unit).a
-            lower = dual_value(&self.net, whole, whole + n) * self.unit
+            status = transport(
+                &self.net, &cost[0, 0], &a[0], &x_order[0], &b[0], &y_order[0], uniform, &self.wholes[2 * nodes],
+                &best,
+            )
             keep(&self.net, self.kept(0, nodes))
+            self.unit = best.unit
             self.share = 1.0
         heard()
-        return status, value, lower, self.net.pivots
+        return status, best.value, best.lower, self.net.pivots
 
     def coupling(self):
         """(rows, columns, masses) of the plan of the last problem, one row after the other.

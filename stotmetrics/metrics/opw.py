@@ -7,13 +7,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..arrays import FloatArray, IntArray
+from ..kernels import _opw
 from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec, Side
 from ..spec.parameters import parameter
-from ..spec.result import GradBatch, PairGradient, Result, grad_batch_of
+from ..spec.prepared import packed
+from ..spec.result import Batch, GradBatch, PairGradient, Result, grad_batch_of
 from ..spec.traits import Traits
-from ..transport.entropic import solve_entropic
+from ..transport.entropic import VANISHING, solve_entropic
 from ..transport.entropic_slopes import solved_with_slopes
 from . import value_costs as costs
 
@@ -52,17 +54,15 @@ def prepare(series: Series, params: Parameters) -> Samples:
     return Samples(np.ascontiguousarray(series.values[kept]), places, weights / weights.sum(), kept, series)
 
 
-def order_cost(x: Samples, y: Samples, params: Parameters) -> FloatArray:
-    """What leaving the diagonal costs: ``epsilon l^2 / (2 sigma^2) - lambda1 / ((i/N - j/M)^2 + 1)``, from 0 up."""
-    off = x.places[:, None] - y.places
-    distance = off / np.sqrt(1.0 / x.length**2 + 1.0 / y.length**2)
-    return params.epsilon * distance**2 / (2 * params.sigma**2) + params.moment * (1.0 - 1.0 / (off**2 + 1.0))
+def cost_matrices(x: Samples, y: Samples, params: Parameters) -> tuple[FloatArray, FloatArray]:
+    """The squared distances, which the value counts, and what leaving the diagonal costs."""
+    order = _opw.order_costs(x.places, x.length, y.places, y.length, params.moment, params.epsilon, params.sigma)
+    return costs.squared_euclidean(x.values, y.values), order
 
 
 def pair(x: Samples, y: Samples, params: Parameters) -> Result:
-    distances = costs.squared_euclidean(x.values, y.values)
-    cost = distances + order_cost(x, y, params)
-    solution = solve_entropic(cost, x.weights, y.weights, params.epsilon, params.tol, params.max_iter)
+    distances, order = cost_matrices(x, y, params)
+    solution = solve_entropic(distances + order, x.weights, y.weights, params.epsilon, params.tol, params.max_iter)
     plan = solution.plan()
 
     def whole_plan() -> FloatArray:
@@ -83,12 +83,39 @@ def pair(x: Samples, y: Samples, params: Parameters) -> Result:
     )
 
 
+def stack(samples: Sequence[Samples]) -> tuple[FloatArray, FloatArray, FloatArray, IntArray, FloatArray]:
+    """Values, places and weights one behind the other, where each series starts, with the end at the end; lengths."""
+    at = np.zeros(len(samples) + 1, dtype=np.intp)
+    np.cumsum([len(of_series.weights) for of_series in samples], out=at[1:])
+    values, places, weights = (
+        np.concatenate([getattr(of_series, name) for of_series in samples]) for name in ("values", "places", "weights")
+    )
+    return values, places, weights, at, np.array([of_series.length for of_series in samples], dtype=np.float64)
+
+
+def block(
+    left: Sequence[Samples],
+    right: Sequence[Samples],
+    rows: IntArray,
+    cols: IntArray,
+    params: Parameters,
+    cutoff: FloatArray | None = None,
+) -> Batch:
+    x, y = packed(left, stack), packed(right, stack)
+    statuses, values, gaps, steps = _opw.values(
+        *x, *y, rows, cols, params.moment, params.epsilon, params.sigma, params.tol, params.max_iter, VANISHING
+    )
+    converged = statuses == 0
+    for k in np.flatnonzero(statuses < 0):
+        at_limit = pair(left[rows[k]], right[cols[k]], params)
+        values[k], gaps[k], steps[k], converged[k] = at_limit.value, at_limit.gap, at_limit.n_iter, at_limit.converged
+    return Batch(values, converged=converged, gap=gaps, n_iter=steps)
+
+
 def gradient(x: Samples, y: Samples, params: Parameters) -> PairGradient:
-    distances = costs.squared_euclidean(x.values, y.values)
-    order = order_cost(x, y, params)
-    cost = distances + order
+    distances, order = cost_matrices(x, y, params)
     limits = params.epsilon, params.tol, params.max_iter
-    solved, converged, slopes = solved_with_slopes(cost, x, y, *limits, fixed=order)
+    solved, converged, slopes = solved_with_slopes(distances + order, x, y, *limits, fixed=order)
     left, right = np.zeros_like(x.series.values), np.zeros_like(y.series.values)
     left[x.support], right[y.support] = costs.squared_euclidean_vjp(x.values, y.values, slopes)
     return PairGradient(float((solved.plan() * distances).sum()), left, right, converged, solved.gap)
@@ -103,6 +130,7 @@ def gradients(
 SPEC = MetricSpec(
     name="opw",
     pair=pair,
+    block=block,
     params=Parameters,
     traits=Traits(
         symmetric=True,
@@ -113,6 +141,7 @@ SPEC = MetricSpec(
         multivariate=True,
         differentiable=True,
         uses_weights=True,
+        releases_gil=True,
     ),
     prepare=prepare,
     gradients=gradients,

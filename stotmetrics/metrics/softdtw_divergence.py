@@ -1,7 +1,6 @@
 """The soft-DTW divergence: soft-DTW less its self terms."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +10,7 @@ from ..kernels import _softdtw
 from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec, Side
-from ..spec.prepared import PreparedSet, packed
+from ..spec.prepared import PreparedSet
 from ..spec.result import Batch, GradBatch, Result
 from ..spec.traits import Traits
 from . import softdtw as soft
@@ -19,35 +18,24 @@ from .dtw_bounds import LANES, radius_of
 from .softdtw import Parameters, gamma_of
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A series and its self term, None where gamma depends on the pair."""
-
-    series: Series
-    own: float | None
-
-
 def own_term(x: Series, gamma: float, band: int | None) -> float:
     return _softdtw.pair_value(x.values, x.values, gamma, radius_of(band))
 
 
-def series_of(prepared: Sequence[Prepared]) -> PreparedSet:
-    return PreparedSet(p.series for p in prepared)
+def own_terms(series: Sequence[Series], gamma: float, band: int | None) -> FloatArray:
+    """The self terms of a set, side by side; once where the set keeps them."""
+
+    def every() -> FloatArray:
+        each = np.arange(len(series), dtype=np.intp)
+        return soft.values(series, series, each, each, gamma, band)
+
+    return series.kept((own_terms, gamma, band), every) if isinstance(series, PreparedSet) else every()
 
 
-def own_terms(prepared: Sequence[Prepared]) -> FloatArray:
-    return np.array([p.own for p in prepared], dtype=np.float64)
-
-
-def prepare(series: Series, params: Parameters) -> Prepared:
-    own = None if isinstance(params.gamma, str) else own_term(series, params.gamma, params.band)
-    return Prepared(series, own)
-
-
-def pair(x: Prepared, y: Prepared, params: Parameters) -> Result:
-    joint = soft.pair(x.series, y.series, params)
-    gamma = gamma_of(x.series, y.series, params.gamma)
-    own_x, own_y = (own_term(p.series, gamma, params.band) if p.own is None else p.own for p in (x, y))
+def pair(x: Series, y: Series, params: Parameters) -> Result:
+    joint = soft.pair(x, y, params)
+    gamma = gamma_of(x, y, params.gamma)
+    own_x, own_y = (own_term(series, gamma, params.band) for series in (x, y))
     # Alignment, path and cost are those of the joint term.
     extras = {
         "alignment": lambda: joint.alignment,
@@ -59,8 +47,8 @@ def pair(x: Prepared, y: Prepared, params: Parameters) -> Result:
 
 
 def block(
-    left: Sequence[Prepared],
-    right: Sequence[Prepared],
+    left: Sequence[Series],
+    right: Sequence[Series],
     rows: IntArray,
     cols: IntArray,
     params: Parameters,
@@ -68,30 +56,30 @@ def block(
 ) -> Batch:
     if isinstance(params.gamma, str):
         return Batch(np.array([pair(left[i], right[j], params).value for i, j in zip(rows, cols, strict=True)]))
-    joint = soft.values(packed(left, series_of), packed(right, series_of), rows, cols, params.gamma, params.band)
-    own_left, own_right = packed(left, own_terms), packed(right, own_terms)
+    joint = soft.values(left, right, rows, cols, params.gamma, params.band)
+    own_left, own_right = (own_terms(side, params.gamma, params.band) for side in (left, right))
     return Batch(joint - 0.5 * (own_left[rows] + own_right[cols]))
 
 
 def lower_bounds(
-    left: Sequence[Prepared], right: Sequence[Prepared], rows: IntArray, cols: IntArray, params: Parameters
+    left: Sequence[Series], right: Sequence[Series], rows: IntArray, cols: IntArray, params: Parameters
 ) -> FloatArray:
     if isinstance(params.gamma, str):
         return np.full(len(rows), -np.inf)
-    joint = soft.lower_bounds(packed(left, series_of), packed(right, series_of), rows, cols, params)
-    own_left, own_right = packed(left, own_terms), packed(right, own_terms)
+    joint = soft.lower_bounds(left, right, rows, cols, params)
+    own_left, own_right = (own_terms(side, params.gamma, params.band) for side in (left, right))
     return joint - 0.5 * (own_left[rows] + own_right[cols])
 
 
 def gradients(
-    left: Sequence[Prepared], right: Sequence[Prepared], rows: IntArray, cols: IntArray, params: Parameters, side: Side
+    left: Sequence[Series], right: Sequence[Series], rows: IntArray, cols: IntArray, params: Parameters, side: Side
 ) -> GradBatch:
     # The self term moves with both of its arguments, which are one series: twice one gradient, halved.
-    joint = soft.gradients(packed(left, series_of), packed(right, series_of), rows, cols, params, side)
+    joint = soft.gradients(left, right, rows, cols, params, side)
     values, slopes = joint.values.copy(), {"left": joint.left, "right": joint.right}
     for name, sets, wanted in (("left", left, rows), ("right", right, cols)):
         used, at = np.unique(wanted, return_inverse=True)
-        own = soft.gradients(packed(sets, series_of), packed(sets, series_of), used, used, params, "left")
+        own = soft.gradients(sets, sets, used, used, params, "left")
         assert own.left is not None
         values -= 0.5 * own.values[at]
         if side in (name, "both"):
@@ -118,7 +106,6 @@ def traits(params: Parameters) -> Traits:
 SPEC = MetricSpec(
     name="softdtw_divergence",
     params=Parameters,
-    prepare=prepare,
     pair=pair,
     block=block,
     gradients=gradients,

@@ -73,7 +73,7 @@ def sta_over_gamma(
     left, right = as_sets(X, Y, bound.traits, bound.name)
     others = right or left
     destination = Destination(np.zeros((len(left), len(others), len(smoothings))))
-    side = tiles.tile_side(left, others, "pair", frames=True)
+    side = tiles.tile_side(tiles.entries_of_a_pair(left, others, bound), "pair")
     tiles.fill(bound, left, right, destination, side, n_jobs=n_jobs, progress=progress)
     return np.ascontiguousarray(np.moveaxis(destination.array, 2, 0))
 

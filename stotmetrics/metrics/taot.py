@@ -7,12 +7,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..arrays import BoolArray, FloatArray, IntArray
+from ..kernels import _clouds as clouds
 from ..kernels import _entropic as entropic
 from ..kernels import _transport as transport
 from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec, Side
 from ..spec.parameters import parameter
+from ..spec.prepared import packed
 from ..spec.result import Batch, GradBatch, PairGradient, Result, grad_batch_of, rooted
 from ..spec.traits import Traits
 from ..transport import wide_entropic, wide_range
@@ -30,6 +32,7 @@ from ..transport.point_clouds import (
     spread_pairs,
     spread_plan,
     spread_potentials,
+    stack_clouds,
 )
 from ..transport.wide_range import dense, distances, in_data_units, lift_of, lifted, powered
 from . import value_costs as costs
@@ -40,6 +43,9 @@ TOL, MAX_ITER = 1e-9, 200
 # Exact transport is asked first whether a pair can be near enough, where the distance to beat is above this times
 # epsilon: the value exceeds it by about epsilon / 2 a dimension, and where that is most of it, it tells little.
 SHARP = 0.7
+
+# Exponents of costs that pairs side by side take without a logarithm; NumPy is quicker at others.
+_QUICK = (1.0, 2.0)
 
 Mixture = Callable[[FloatArray, FloatArray], FloatArray]
 
@@ -214,6 +220,15 @@ def _entropic(x: Cloud, y: Cloud, C: FloatArray, mix: Mixture, params: Parameter
     )
 
 
+def _together(
+    left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray, params: Parameters
+) -> FloatArray:
+    """(status, value, gap, solves) of exact transport, one pair in a row."""
+    x, y = packed(left, stack_clouds), packed(right, stack_clouds)
+    status, value, below = clouds.transports(*x, *y, rows, cols, params.p, *factors(params))
+    return np.stack([status, value, value - below, np.ones(len(rows))], axis=1)
+
+
 def block(
     left: Sequence[Cloud],
     right: Sequence[Cloud],
@@ -224,8 +239,13 @@ def block(
 ) -> Batch:
     exact, soft = transport.Workspace(), entropic.Workspace()
     solved, abandoned = np.zeros((len(rows), 4)), np.zeros(len(rows), dtype=np.bool_)
-    apart = which_are_wide(left, right, rows, cols, params).tolist()
-    for k, (i, j) in enumerate(zip(rows.tolist(), cols.tolist(), strict=True)):
+    apart = which_are_wide(left, right, rows, cols, params)
+    rest = np.arange(len(rows))
+    if params.epsilon == 0 and params.scale is None and params.p in _QUICK:
+        together, rest = np.flatnonzero(~apart), np.flatnonzero(apart)
+        solved[together] = _together(left, right, rows[together], cols[together], params)
+    for k in rest.tolist():
+        i, j = rows[k], cols[k]
         x, y = left[i], right[j]
         if apart[k]:
             wide = _wide_pair(x, y, params)

@@ -279,6 +279,27 @@ def batch_of(results: Sequence[Result]) -> Batch:
     )
 
 
+def joined(parts: Sequence[Batch]) -> Batch:
+    """Batches one behind the other."""
+    if len(parts) == 1:
+        return parts[0]
+
+    def column(name: str, without: Any) -> Any:
+        columns = [getattr(part, name) for part in parts]
+        if all(known is None for known in columns):
+            return None
+        each = zip(parts, columns, strict=True)
+        return np.concatenate([np.full(len(p.values), without) if known is None else known for p, known in each])
+
+    return Batch(
+        np.concatenate([part.values for part in parts]),
+        converged=column("converged", True),
+        gap=column("gap", np.nan),
+        n_iter=column("n_iter", 0),
+        abandoned=column("abandoned", False),
+    )
+
+
 def rooted(value: float, gap: float, p: float) -> tuple[float, float]:
     """The p-th root of a value, and what its gap is worth there: an error next to zero is much larger behind it."""
     if p == 1.0:

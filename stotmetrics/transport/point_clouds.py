@@ -5,7 +5,7 @@ series are divided by their sum: only their proportions matter. Atoms of weight 
 they are left out here and return as zero rows of a plan.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -114,6 +114,21 @@ def prepare_cloud(series: Series, standardize: bool) -> Cloud:
         uniform=bool((mass == 1.0).all()),
         deviations=deviations,
     )
+
+
+Stacked = tuple[FloatArray, FloatArray, FloatArray, npt.NDArray[np.intc], IntArray, npt.NDArray[np.uint8]]
+
+
+def stack_clouds(clouds: Sequence[Cloud]) -> Stacked:
+    """Values, times, weights and orders one behind the other, where each cloud starts, with the end at the end, and
+    whether its atoms all have the same mass."""
+    at = np.zeros(len(clouds) + 1, dtype=np.intp)
+    np.cumsum([cloud.size for cloud in clouds], out=at[1:])
+    values, times, weights = (
+        np.concatenate([getattr(cloud, name) for cloud in clouds]) for name in ("values", "times", "weights")
+    )
+    order = np.concatenate([cloud.order for cloud in clouds])
+    return values, times, weights, order, at, np.array([cloud.uniform for cloud in clouds], dtype=np.uint8)
 
 
 def zscore(columns: FloatArray, exact: bool = False) -> FloatArray:

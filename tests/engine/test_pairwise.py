@@ -54,6 +54,44 @@ def test_tiles_are_smaller_where_a_pair_costs_more():
     assert side_for(None, get_metric("sta"), as_dataset(np.zeros((40, 4, 6))), None) == 24
 
 
+@given(
+    st.integers(1, 9), st.integers(1, 5), st.booleans(), st.lists(st.tuples(st.integers(1, 30), st.floats(0.0, 1.0)))
+)
+def test_tasks_hold_every_piece_of_every_tile_once(n, side, within, seen):
+    """However long the tasks before have taken."""
+    tiles = engine.tiles_of(n, n, side, within=within, symmetric=True, zero_self=True)
+    seen, sizes, gathered, whole = iter(seen), [], engine.Gathered(tiles), {}
+    pace = engine.Pace(3)
+    for (pieces,) in engine.tasks_of(tiles, range(len(tiles)), pace):
+        sizes.append((sum(piece.stop - piece.start for piece in pieces), pace.size))
+        for piece in pieces:
+            order = np.arange(piece.start, piece.stop, dtype=float)
+            solved = gathered.add(piece.number, piece.start, engine.Batch(order))
+            if solved is not None:
+                assert whole.setdefault(piece.number, solved) is solved
+        pace.learn(*next(seen, (1, 0.02)))
+    assert sorted(whole) == list(range(len(tiles)))
+    for number, batch in whole.items():
+        np.testing.assert_array_equal(batch.values, np.arange(tiles[number].n_pairs()))
+    assert all(size == wanted for size, wanted in sizes[:-1])
+
+
+def test_a_task_takes_as_long_as_it_is_meant_to_whatever_a_pair_takes():
+    pace = engine.Pace(64)
+    pace.learn(64, 0.064)
+    assert pace.size == 20
+    pace.learn(20, 0.0)
+    assert pace.size == 320  # no clock tells such a time: not much larger at once
+    pace.learn(1, 100.0)
+    assert pace.size == 1
+
+
+def test_one_worker_does_a_tile_at_a_time():
+    tiles = engine.tiles_of(9, 9, 4, within=True, symmetric=True, zero_self=True)
+    tasks = [pieces for (pieces,) in engine.tasks_of(tiles, range(len(tiles)), engine.Pace(0))]
+    assert [[(piece.start, piece.stop) for piece in pieces] for pieces in tasks] == [[(0, t.n_pairs())] for t in tiles]
+
+
 @given(st.integers(1, 7), st.integers(1, 5))
 def test_result_does_not_depend_on_the_tiles(n, side):
     X = as_dataset([[float(k), 3.0] for k in range(n)])
@@ -169,3 +207,18 @@ def test_a_matrix_beyond_memory_is_refused_before_it_is_taken(monkeypatch):
     monkeypatch.setattr("os.sysconf", lambda name: 1)
     with pytest.raises(MemoryError, match=r"pass out='matrix.npy'"):
         pairwise([[1.0], [2.0]], metric=spec())
+
+
+def test_what_is_known_of_some_pieces_of_a_tile_alone_stays_known(monkeypatch):
+    """A block says of its first pair alone how it ended, and nothing of pairs that ended well."""
+
+    def block(left, right, rows, cols, params, cutoff=None):
+        bad = (rows == 0) & (cols == 1)
+        if not bad.any():
+            return engine.Batch(np.ones(len(rows)))
+        return engine.Batch(np.ones(len(rows)), converged=~bad, gap=np.where(bad, 0.5, 0.0))
+
+    monkeypatch.setattr(engine, "_FIRST_PAIRS", 1)
+    metric = MetricSpec("once", lambda x, y, p: 1.0, block=block, traits=Traits(symmetric=True, zero_self=True))
+    with pytest.warns(ConvergenceWarning, match=r"did not converge for 1 of 45 pairs; the worst is \(0, 1\), error"):
+        pairwise(np.zeros((10, 2)), metric=metric, n_jobs=2)

@@ -103,7 +103,7 @@ def test_a_process_that_gets_a_workload_again_keeps_what_it_prepared():
 
 
 def test_a_set_prepared_on_demand_is_the_set_prepared_at_once():
-    metric = get_metric("softdtw_divergence", gamma=0.3)
+    metric = get_metric("gak", sigma=0.3)
     series = [as_series(np.sin(np.arange(3.0 + k))) for k in range(6)]
     remote = pickle.loads(pickle.dumps(Workload(metric, series))).prepared(0)
     here = metric.prepare_all(series)

@@ -41,6 +41,8 @@ JOBS = {
     "etiot": lambda: stotmetrics.distance(*LONG, metric="etiot", epsilon=1e-4),
     "etiot_hbcd": lambda: stotmetrics.distance(*LONG[:, :3000], metric="etiot_hbcd", max_iter=10**6, tol=0.0),
     "opw": lambda: stotmetrics.distance(*LONG[:, :5000], metric="opw"),
+    "opw of many pairs": lambda: stotmetrics.pairwise(RNG.standard_normal((300, 200)), metric="opw"),
+    "taot of many pairs": lambda: stotmetrics.pairwise(RNG.standard_normal((300, 200)), metric="taot"),
     "aot": lambda: stotmetrics.distance(*LONG.reshape(2, 4, 2000), metric="aot", cells=None, p=1.5),
     "cells": lambda: stotmetrics.aot(stotmetrics.as_paths(RNG.random((1, 10**6))), [0.0], cells=500),
     "softdtw": lambda: stotmetrics.softdtw(*VERY_LONG),

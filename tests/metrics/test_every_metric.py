@@ -59,7 +59,7 @@ CLAIMS = [
     ("tlp", {"standardize": True}, PSEUDOMETRIC | CLOUD | FREE),
     ("gak", {}, PSEUDOMETRIC | ANY_SHAPE | {"releases_gil", "differentiable"}),
     ("gak", {"form": "log"}, DIVERGENCE | ANY_SHAPE | {"releases_gil", "differentiable"}),
-    ("opw", {}, {"symmetric", "nonnegative", "uses_weights", "differentiable"} | ANY_SHAPE),
+    ("opw", {}, {"symmetric", "nonnegative", "uses_weights", "differentiable"} | ANY_SHAPE | FREE),
     ("otw", {}, METRIC | {"multivariate", "releases_gil"}),
     ("otw", {"waste": 0.0}, PSEUDOMETRIC | {"multivariate", "releases_gil"}),
     ("aot", {}, PSEUDOMETRIC | {"multivariate", "compares_paths"} | FREE),

@@ -44,3 +44,41 @@ def test_a_sample_without_weight_has_no_slope_and_moves_nothing():
     assert slope[1, 0] == 0.0
     assert (np.abs(slope[[0, 2, 3], 0]) > 1e-3).all()
     assert metric(weighted[1], y) == pytest.approx(value, rel=1e-9)
+
+
+def test_pairs_side_by_side_are_those_of_the_paper_one_by_one():
+    """Of other lengths, with samples without weight, in several dimensions."""
+    rng = np.random.default_rng(5)
+    metric = stotmetrics.get_metric("opw", moment=3.0, epsilon=0.3, sigma=1.5)
+    X = [
+        stotmetrics.as_series(rng.normal(size=(n, 2)), weights=np.append(rng.uniform(0.1, 1.0, n - 1), n % 2))
+        for n in (3, 7, 4, 6)
+    ]
+    D = stotmetrics.pairwise(X, X[::-1], metric=metric)
+    for i, x in enumerate(X):
+        for j, y in enumerate(X[::-1]):
+            assert D[i, j] == pytest.approx(metric.reference(x, y).value, rel=1e-8)
+
+
+def test_pairs_at_a_limit_of_epsilon_stand_beside_others_in_a_block():
+    near, far, still = [0.0, 1.0, 2.0], [1e12, 0.0, -1e12], [5.0]
+    X = [near, far, still]
+    metric = stotmetrics.get_metric("opw", moment=1.0, epsilon=0.1)
+    prepared = metric.prepare_all([stotmetrics.as_series(x) for x in X])
+    rows, cols = np.indices((3, 3), dtype=np.intp).reshape(2, -1)
+    batch = metric.block(prepared, prepared, rows, cols)
+    for k, (i, j) in enumerate(zip(rows, cols, strict=True)):
+        single = metric.solve(X[i], X[j])
+        assert batch.values[k] == pytest.approx(single.value, rel=1e-9, abs=single.gap)
+        assert (batch.gap[k], batch.n_iter[k], batch.converged[k]) == (single.gap, single.n_iter, single.converged)
+
+
+@pytest.mark.filterwarnings("ignore::stotmetrics.ConvergenceWarning")
+def test_where_the_steps_run_out_the_value_in_a_block_is_that_of_the_plan():
+    """Whose marginals are right only with what the potentials left over."""
+    x, y = np.random.default_rng(6).normal(size=(2, 12)) * 3.0
+    params = {"moment": 1.0, "epsilon": 1e-3, "max_iter": 1}
+    single = stotmetrics.solve(x, y, metric="opw", **params)
+    assert not single.converged
+    (value,) = stotmetrics.pairwise([x], [y], metric="opw", **params).ravel()
+    assert value == pytest.approx(float((single.plan * single.cost).sum()), rel=1e-12)

@@ -160,3 +160,32 @@ def test_potentials_that_no_double_holds_say_so():
     assert result.value == 0.0
     with pytest.raises(FloatingPointError, match="potentials of this result leaves the range"):
         result.potentials  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "params", [{}, {"p": 1.0}, {"omega": 0.0}, {"omega": 3.0, "p": 1.0}, {"w": 0.0}, {"w": 0.7, "standardize": False}]
+)
+def test_pairs_side_by_side_are_those_of_the_reference(params):
+    """Of other lengths, masses and times, with atoms without mass, in two dimensions."""
+    rng = np.random.default_rng(8)
+    metric = stotmetrics.get_metric("taot", **params)
+    X = [
+        stotmetrics.as_series(
+            rng.normal(size=(n, 2)),
+            times=np.cumsum(rng.uniform(0.5, 1.5, n)),
+            weights=np.append(rng.uniform(0.1, 1.0, n - 1), n % 2) if n > 4 else np.ones(n),
+        )
+        for n in (3, 7, 4, 6)
+    ]
+    D = stotmetrics.pairwise(X, X[::-1], metric=metric)
+    for i, x in enumerate(X):
+        for j, y in enumerate(X[::-1]):
+            assert D[i, j] == pytest.approx(metric.reference(x, y).value, rel=1e-9, abs=1e-12)
+
+
+def test_pairs_of_a_wide_range_stand_beside_others_in_a_block():
+    X = [[0.0, 1.0, 2.0], [1e160, 0.0, -1e160], [5.0, 1.0]]
+    D = stotmetrics.pairwise(X, metric="tlp", p=2.0)
+    for i, x in enumerate(X):
+        for j, y in enumerate(X):
+            assert D[i, j] == pytest.approx(stotmetrics.tlp(x, y), rel=1e-12)
