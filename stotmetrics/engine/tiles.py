@@ -73,7 +73,7 @@ def tile_side(entries: float, by: str = "block", *, lanes: int = 1) -> int:
 
 
 def entries_of_a_pair(left: Sequence[Series], right: Sequence[Series], metric: BoundMetric) -> float:
-    """Cost-matrix entries that a pair looks at in the mean; of rows that are frames, those of their transport problems."""
+    """Cost-matrix entries a pair looks at in the mean; of rows that are frames, those of their transport problems."""
     dim, effort = left[0].dim, metric.spec.effort
     n, m = float(np.mean([len(s) for s in left])), float(np.mean([len(s) for s in right]))
     entries = n * m * (dim * dim if metric.traits.compares_frames else dim)
