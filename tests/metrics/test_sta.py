@@ -46,6 +46,24 @@ def test_value_is_that_of_the_reference(seed, gamma, rho):
     assert result.gap <= 1e-9 * (len(x) + len(y))
 
 
+POINTS = np.random.default_rng(3).random((6, 2))
+GROUNDS = [
+    Ground.from_cost(np.linalg.norm(POINTS[:, None] - POINTS, axis=2)),
+    Ground.from_points(POINTS, p=1.5),
+    Ground.from_points(POINTS).normalized(),
+    Ground.grid((2, 3), spacing=(1.0, 0.4), p=1.5),
+    Ground.grid((3, 2), spacing=(0.3, 0.7)).normalized(),
+]
+
+
+@pytest.mark.parametrize("ground", GROUNDS, ids=repr)
+def test_value_on_any_ground_is_that_of_the_reference(ground):
+    shape = ground.shape if ground.to_config()["kind"] == "grid" else (6,)
+    x, y = (stotmetrics.as_series(series(seed, 3).reshape(3, *shape)) for seed in range(2))
+    metric = stotmetrics.get_metric("sta", ground=ground, epsilon=0.1, tol=1e-9)
+    assert metric.solve(x, y).value == pytest.approx(metric.reference(x, y).value, abs=1e-7)
+
+
 @given(strategies.frames(max_length=4, shape=4), strategies.frames(max_length=4, shape=4))
 def test_divergence_is_symmetric_zero_at_equality_and_not_negative(x, y):
     forth, back = (stotmetrics.solve(*pair, metric="sta") for pair in ((x, y), (y, x)))
