@@ -64,6 +64,16 @@ def test_value_on_any_ground_is_that_of_the_reference(ground):
     assert metric.solve(x, y).value == pytest.approx(metric.reference(x, y).value, abs=1e-7)
 
 
+def test_a_gradient_has_converged_where_it_keeps_the_promise_of_the_value():
+    """It aims at the square of the tolerance, which four sweeps do not reach."""
+    metric = stotmetrics.get_metric("sta", tol=1e-6, max_iter=4)
+    x, y = (metric.prepare(stotmetrics.as_series(series(seed))) for seed in range(2))
+    batch = metric.gradients([x], [y], np.array([0]), np.array([0]), "left")
+    assert batch.converged.all()
+    assert 1e-11 < batch.gap[0] < 2e-5
+    assert batch.values[0] == pytest.approx(stotmetrics.sta(series(0), series(1), tol=1e-12), abs=batch.gap[0])
+
+
 @given(strategies.frames(max_length=4, shape=4), strategies.frames(max_length=4, shape=4))
 def test_divergence_is_symmetric_zero_at_equality_and_not_negative(x, y):
     forth, back = (stotmetrics.solve(*pair, metric="sta") for pair in ((x, y), (y, x)))
