@@ -47,6 +47,15 @@ def test_many_cells_of_many_values_are_no_worse_than_those_of_a_search():
     assert 3000 * inertia(values, np.full(3000, 1 / 3000), labels) <= search.inertia_ * (1 + 1e-12)
 
 
+def test_every_point_of_the_plane_is_nearest_to_the_mean_of_its_cell():
+    rng = np.random.default_rng(0)
+    values, mass = rng.normal(size=(200, 2)), rng.integers(1, 4, size=200) / 4
+    labels, centres = quantised(values, mass, 7, "kmeans")
+    np.testing.assert_array_equal(((values[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1), labels)
+    for k in range(7):
+        np.testing.assert_allclose(centres[k], np.average(values[labels == k], axis=0, weights=mass[labels == k]))
+
+
 @given(SEEDS, st.integers(1, 30), st.integers(1, 3), st.integers(1, 9), st.sampled_from(["kmeans", "grid"]))
 def test_cells_are_those_of_the_reference(seed, n, d, cells, quantizer):
     rng = np.random.default_rng(seed)

@@ -186,6 +186,11 @@ BLOCKS = [
     ("etiot", {"epsilon": 0.1}),
     ("etiot", {"epsilon": 1e-3, "max_iter": 1}),
     ("etiot_hbcd", {"epsilon": 0.1}),
+    # Powers that need a unit of their own.
+    *(("tiot", {"p": 100.0, "root": root}) for root in (True, False)),
+    *(("etiot", {"p": 100.0, "root": root, "epsilon": 0.1}) for root in (True, False)),
+    ("taot", {"p": 100.0}),
+    ("tlp", {"p": 100.0}),
 ]
 
 

@@ -46,6 +46,34 @@ def test_value_is_that_of_the_reference(seed, gamma, rho):
     assert result.gap <= 1e-9 * (len(x) + len(y))
 
 
+POINTS = np.random.default_rng(3).random((6, 2))
+GROUNDS = [
+    Ground.from_cost(np.linalg.norm(POINTS[:, None] - POINTS, axis=2)),
+    Ground.from_points(POINTS, p=1.5),
+    Ground.from_points(POINTS).normalized(),
+    Ground.grid((2, 3), spacing=(1.0, 0.4), p=1.5),
+    Ground.grid((3, 2), spacing=(0.3, 0.7)).normalized(),
+]
+
+
+@pytest.mark.parametrize("ground", GROUNDS, ids=repr)
+def test_value_on_any_ground_is_that_of_the_reference(ground):
+    shape = ground.shape if ground.to_config()["kind"] == "grid" else (6,)
+    x, y = (stotmetrics.as_series(series(seed, 3).reshape(3, *shape)) for seed in range(2))
+    metric = stotmetrics.get_metric("sta", ground=ground, epsilon=0.1, tol=1e-9)
+    assert metric.solve(x, y).value == pytest.approx(metric.reference(x, y).value, abs=1e-7)
+
+
+def test_a_gradient_has_converged_where_it_keeps_the_promise_of_the_value():
+    """It aims at the square of the tolerance, which four sweeps do not reach."""
+    metric = stotmetrics.get_metric("sta", tol=1e-6, max_iter=4)
+    x, y = (metric.prepare(stotmetrics.as_series(series(seed))) for seed in range(2))
+    batch = metric.gradients([x], [y], np.array([0]), np.array([0]), "left")
+    assert batch.converged.all()
+    assert 1e-11 < batch.gap[0] < 2e-5
+    assert batch.values[0] == pytest.approx(stotmetrics.sta(series(0), series(1), tol=1e-12), abs=batch.gap[0])
+
+
 @given(strategies.frames(max_length=4, shape=4), strategies.frames(max_length=4, shape=4))
 def test_divergence_is_symmetric_zero_at_equality_and_not_negative(x, y):
     forth, back = (stotmetrics.solve(*pair, metric="sta") for pair in ((x, y), (y, x)))

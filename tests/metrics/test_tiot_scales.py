@@ -80,6 +80,17 @@ def test_long_series_are_certified(shape, sizes):
     check(*(prepare_cloud(stotmetrics.as_series(v), True) for v in (x, y)), 2.0)
 
 
+def test_the_bounds_meet_on_every_one_of_a_thousand_small_pairs():
+    """A row that is left out at the end still has a use in one pair of a hundred, and its bounds stay apart."""
+    rng = np.random.default_rng(3)
+    work = Workspace()
+    for n, m in zip(rng.integers(9, 20, 1000), rng.integers(17, 33, 1000), strict=True):
+        x, y = cloud(rng, n, 2, False, True), cloud(rng, m, 2, False, True)
+        status, upper, lower, *_ = solve(x, y, 2.0, work=work)
+        assert status == 0
+        assert upper == pytest.approx(lower, rel=1e-10)
+
+
 @given(st.integers(0, 2**32 - 1), st.integers(17, 90), st.floats(0.3, 1.7))
 @settings(max_examples=settings().max_examples // 2)
 def test_a_pair_is_given_up_only_above_the_cutoff(seed, n, factor):

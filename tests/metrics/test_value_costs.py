@@ -18,3 +18,13 @@ def test_median_is_the_middle_of_the_sorted_costs(seed, n, m, ties, turned):
     expected = ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
     assert costs.median(C) == expected
     assert (before == C).all()
+
+
+def test_an_offset_of_each_feature_costs_the_gradient_no_digits():
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(-8, 9, (4, 2)) / 8, rng.integers(-8, 9, (5, 2)) / 8
+    weights = rng.random((4, 5))
+    offsets = np.array([1e8, -1e8])
+    wanted = costs.squared_euclidean_vjp(x, y, weights)
+    for here, there in zip(wanted, costs.squared_euclidean_vjp(x + offsets, y + offsets, weights), strict=True):
+        np.testing.assert_allclose(there, here, atol=1e-12)

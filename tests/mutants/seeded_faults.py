@@ -1,22 +1,27 @@
 """Put each fault of ``faults.toml`` into a copy of the project, compile what it touches, and see whether tests notice.
 
-``python seeded_faults.py``; ``--only _network`` takes those whose file or words match that.
+``python seeded_faults.py``; ``--only _network`` takes those whose file or words match that. A fault that keeps the
+tests busy for ``--patience`` seconds of the processor counts as noticed, however loaded the machine is.
 """
 
 import argparse
 import re
+import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 import tomllib
+from functools import partial
 from pathlib import Path
 
 from project import ENVIRONMENT, KERNELS, copy_project
 
 FAULTS = tomllib.loads(Path(__file__).with_name("faults.toml").read_text())
-PATIENCE = 300.0
+# What waits without working ends after this many times the patience.
+LOAD = 10
 
 
 def compile_module(project: Path, module: str) -> None:
@@ -37,22 +42,33 @@ def compile_module(project: Path, module: str) -> None:
             shutil.copy(built, project / KERNELS)
 
 
-def first_failure(project: Path, tests: list[str]) -> str:
+def first_failure(project: Path, tests: list[str], patience: int) -> str:
     """The first test that fails, or an empty string."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=no", "-rfE", "-p", "no:cacheprovider", *tests]
+    # The kernel ends what has had its time; a second later it no longer asks.
+    limit = partial(resource.setrlimit, resource.RLIMIT_CPU, (patience, patience + 1))
     try:
         done = subprocess.run(
-            command, cwd=project, env=ENVIRONMENT, capture_output=True, text=True, timeout=PATIENCE, check=False
+            command,
+            cwd=project,
+            env=ENVIRONMENT,
+            capture_output=True,
+            text=True,
+            timeout=LOAD * patience,
+            check=False,
+            preexec_fn=limit,
         )
     except subprocess.TimeoutExpired:
-        return f"no end after {PATIENCE:.0f} s"
+        return f"no end after {LOAD * patience} s"
     if done.returncode == 0:
         return ""
+    if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
+        return f"no end after {patience} s of the processor"
     told = [line for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
     return told[0].partition(" - ")[0] if told else f"exit {done.returncode}"
 
 
-def judge(project: Path, fault: dict) -> str:
+def judge(project: Path, fault: dict, patience: int) -> str:
     """What noticed the fault, or an empty string. The copy is whole again afterwards."""
     path = project / fault["file"]
     whole, modules = path.read_text(), [project / KERNELS / module for module in fault["build"]]
@@ -63,7 +79,7 @@ def judge(project: Path, fault: dict) -> str:
     try:
         for module in fault["build"]:
             compile_module(project, module)
-        return first_failure(project, FAULTS["tests"][fault["tests"]])
+        return first_failure(project, FAULTS["tests"][fault["tests"]], patience)
     finally:
         path.write_text(whole)
         for built, content in kept.items():
@@ -74,18 +90,19 @@ def judge(project: Path, fault: dict) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="faults whose file or words match this regular expression")
+    parser.add_argument("--patience", type=int, default=300, help="seconds of the processor for the tests of a fault")
     words = parser.parse_args()
     faults = [fault for fault in FAULTS["fault"] if re.search(words.only, fault["file"] + " " + fault["breaks"])]
     with tempfile.TemporaryDirectory(prefix="faults-") as name:
         project = Path(name)
         copy_project(project)
         for group in sorted({fault["tests"] for fault in faults}):
-            if failure := first_failure(project, FAULTS["tests"][group]):
+            if failure := first_failure(project, FAULTS["tests"][group], words.patience):
                 raise SystemExit(f"a test fails without any fault: {failure}")
         survived = []
         for fault in faults:
             start = time.perf_counter()
-            noticed = judge(project, fault)
+            noticed = judge(project, fault, words.patience)
             why = fault.get("survives", "NOT EXPLAINED")
             end = f"killed by {noticed}" if noticed else f"SURVIVED: {why}"
             print(f"{fault['file']}: {fault['breaks']}\n    {end} ({time.perf_counter() - start:.0f} s)", flush=True)

@@ -104,6 +104,14 @@ def test_a_cost_over_its_median_has_no_unit(p):
     np.testing.assert_allclose(values, values[0], rtol=1e-7)
 
 
+@pytest.mark.parametrize("epsilon", [0.0, 0.1])
+def test_a_median_of_zero_divides_nothing(epsilon):
+    x, y = [0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 0.0, 2.0]
+    rest = {"metric": "taot", "p": 50.0, "omega": 0.0, "epsilon": epsilon, "standardize": False}
+    whole, over_median = (stotmetrics.solve(x, y, scale=scale, **rest).value for scale in (None, "median"))
+    assert over_median == whole > 0
+
+
 @pytest.mark.parametrize("name", ["tiot", "tlp", "taot"])
 @pytest.mark.parametrize("p", [2.0, 300.0])
 def test_equal_series_are_at_distance_zero(name, p):
