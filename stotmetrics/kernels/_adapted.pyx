@@ -8,9 +8,10 @@ cost and the value of the next pair.
 from libc.math cimport fabs, pow, sqrt
 
 from ._core cimport NOT_CONVERGED, OK
+from ._dense cimport cost_of
 from ._interrupt cimport SLICE, heard, turn
 from ._network cimport (
-    Network, arc_costs, dual_value, network_doubles, optimise, pivot_limit, place, set_potentials, staircase,
+    Network, dual_value, network_doubles, optimise, pivot_limit, place, set_potentials, staircase,
 )
 
 import numpy as np
@@ -154,17 +155,6 @@ cdef double two_sources(const double *block, Py_ssize_t m, long long supply, con
     return total * UNIT
 
 
-cdef double moved_cost(const Network *net) noexcept nogil:
-    """What the plan of the basis costs."""
-    cdef Py_ssize_t node
-    cdef double total = 0.0, cost = 0.0, other = 0.0
-    for node in range(net.n + net.m):
-        if net.flow[node] > 0 and net.parent[node] >= 0:
-            arc_costs(net, node, &cost, &other)
-            total += net.flow[node] * cost
-    return total * UNIT
-
-
 cdef double reach(const Network *net) noexcept nogil:
     """Twice the largest potential: no arc of the basis costs more."""
     cdef Py_ssize_t node
@@ -195,7 +185,7 @@ cdef bint simplex(
         settled = net.pivots == before
         if settled:
             break
-    value[0] = moved_cost(net)
+    value[0] = cost_of(net, UNIT)
     if settled:
         # No reduced cost lies below the tolerance, but for the rounding of the potentials.
         error[0] = (5.0 + n + m) * EPSILON * scale
