@@ -139,19 +139,28 @@ def test_transport_in_fractions_is_that_of_the_best_permutation(seed):
 # --- soft-DTW: all alignments, forty digits ---
 
 
+def all_alignments(x, y, gamma):
+    """The alignments of two series, what each costs above the cheapest, its weight, and what the cheapest costs."""
+    paths = list(alignments(len(x), len(y)))
+    sums = [mpmath.fsum((x[i] - y[j]) ** 2 for i, j in path) for path in paths]
+    least = min(sums)
+    return paths, [total - least for total in sums], [mpmath.exp((least - total) / gamma) for total in sums], least
+
+
+def precisely(*values):
+    return [[mpmath.mpf(v) for v in value] for value in values]
+
+
 @given(SEEDS, st.sampled_from([1e-6, 0.01, 1.0, 100.0, 1e6]), st.sampled_from([1e-3, 1.0, 1e3]))
 def test_softdtw_and_its_gradient_equal_forty_digits_over_all_alignments(seed, gamma, scale):
     rng = np.random.default_rng(seed)
     n, m = (int(k) for k in rng.integers(1, 5, 2))
     x, y = scale * rng.normal(size=n), scale * rng.normal(size=m)
     with mpmath.workdps(DIGITS):
-        X, Y, g = [mpmath.mpf(v) for v in x], [mpmath.mpf(v) for v in y], mpmath.mpf(gamma)
-        paths = list(alignments(n, m))
-        sums = [mpmath.fsum((X[i] - Y[j]) ** 2 for i, j in path) for path in paths]
-        least = min(sums)
-        weights = [mpmath.exp((least - total) / g) for total in sums]
+        X, Y = precisely(x, y)
+        paths, _, weights, least = all_alignments(X, Y, mpmath.mpf(gamma))
         partition = mpmath.fsum(weights)
-        value = float(least - g * mpmath.log(partition))
+        value = float(least - mpmath.mpf(gamma) * mpmath.log(partition))
         slopes = [mpmath.mpf(0)] * n
         for path, weight in zip(paths, weights, strict=True):
             for i, j in path:
@@ -164,6 +173,39 @@ def test_softdtw_and_its_gradient_equal_forty_digits_over_all_alignments(seed, g
     # Where gamma is far below the costs, their last digit moves the weights of the alignments.
     digit = 2.0**-50 * max(1.0, scale**2 / gamma)
     np.testing.assert_allclose(of_x[:, 0], slopes, rtol=1e-11, atol=scale * max(1e-11, 100 * digit))
+
+
+# The exponential domain, and the log domain of a band.
+@pytest.mark.parametrize("band", [None, 9])
+@given(SEEDS, st.sampled_from([1e-12, 1e-9, 1e-6, 1e-3, 0.1, 1.0, 100.0, 1e6, 1e200]), st.booleans())
+def test_the_expected_cost_and_its_gradient_equal_forty_digits_at_any_gamma(band, seed, gamma, ties):
+    rng = np.random.default_rng(seed)
+    n, m = (int(k) for k in rng.integers(2, 6, 2))
+    # Halves, of which many alignments cost the same; else no two do.
+    x, y = (rng.integers(-4, 5, k) / 2 if ties else rng.normal(size=k) for k in (n, m))
+    with mpmath.workdps(DIGITS):
+        X, Y = precisely(x, y)
+        paths, excess, weights, least = all_alignments(X, Y, mpmath.mpf(gamma))
+        partition = mpmath.fsum(weights)
+        shares = [weight / partition for weight in weights]
+        mean = mpmath.fsum(share * more for share, more in zip(shares, excess, strict=True))
+        slopes = [[mpmath.mpf(0)] * k for k in (n, m)]
+        for path, share, more in zip(paths, shares, excess, strict=True):
+            moved = share * (1 - (more - mean) / gamma)
+            for i, j in path:
+                slopes[0][i] += 2 * (X[i] - Y[j]) * moved
+                slopes[1][j] -= 2 * (X[i] - Y[j]) * moved
+        value, slopes = float(least + mean), [np.array([float(s) for s in side]) for side in slopes]
+        costs = sorted({*excess})[:2]
+    computed, *of = stotmetrics.value_and_grad(x, y, metric="softdtw_sharp", gamma=gamma, band=band)
+    assert computed == pytest.approx(value, rel=1e-13)
+    assert stotmetrics.distance(x, y, metric="softdtw_sharp", gamma=gamma, band=band) == pytest.approx(value, rel=1e-13)
+    # Only between alignments of one cost does rounding move the weights by its share of gamma: without them, and where
+    # gamma is no part of what the others cost more, nothing is lost.
+    lonely = not ties and len(costs) > 1 and costs[1] > 100 * gamma
+    loss = 0.0 if lonely else 1e-15 * float(max(excess) + least) / gamma
+    for side, expected in zip(of, slopes, strict=True):
+        np.testing.assert_allclose(side[:, 0], expected, rtol=0, atol=(1e-13 + loss) * (1 + abs(expected).max()))
 
 
 # --- unbalanced transport: the fixed point in forty digits ---

@@ -9,21 +9,21 @@
 #define SDTW_GROUPS (SDTW_LANES / SIMD_W)
 
 /* A cell in the row buffer, which has `parts` vectors: a hard one has no exponent. */
-SIMD_INLINE SIMD(sdtw_cell) SIMD(sdtw_get)(const simd_vec *at, const int parts) {
-    return (SIMD(sdtw_cell)){at[0], at[parts - 1]};
+SIMD_INLINE SDTW_SOFTLY(cell) SIMD(sdtw_get)(const simd_vec *at, const int parts) {
+    return (SDTW_SOFTLY(cell)){at[0], at[parts - 1]};
 }
-SIMD_INLINE void SIMD(sdtw_put)(simd_vec *at, const int parts, SIMD(sdtw_cell) cell) {
+SIMD_INLINE void SIMD(sdtw_put)(simd_vec *at, const int parts, SDTW_SOFTLY(cell) cell) {
     at[0] = cell.m;
-    if (parts == 2) at[1] = cell.e;
+    if (parts == SDTW_SOFT) at[1] = cell.e;
 }
 
 /* One loop for both. Returns the cells of the last column. */
 SIMD_INLINE const simd_vec *SIMD(sdtw_banded_run)(const sdtw_banded *p, ptrdiff_t d, const int parts) {
-    const int hard = parts == 1;
+    const int hard = parts == SDTW_HARD;
     const ptrdiff_t step = SDTW_GROUPS * parts;
-    const SIMD(sdtw_cell) none = {SIMD(all)(hard ? INFINITY : 0.0), SIMD(all)(SDTW_NONE)};
-    const SIMD(sdtw_cell) origin = {SIMD(all)(hard ? 0.0 : 1.0), SIMD(all)(0.0)};
-    SIMD(sdtw_cell) left[SDTW_GROUPS], diagonal[SDTW_GROUPS];
+    const SDTW_SOFTLY(cell) none = {SIMD(all)(hard ? INFINITY : 0.0), SIMD(all)(SDTW_NONE)};
+    const SDTW_SOFTLY(cell) origin = {SIMD(all)(hard ? 0.0 : 1.0), SIMD(all)(0.0)};
+    SDTW_SOFTLY(cell) left[SDTW_GROUPS], diagonal[SDTW_GROUPS];
     simd_vec *const row = (simd_vec *)p->work, scale[SDTW_GROUPS]; /* column j is at j + 1 */
     for (ptrdiff_t k = SDTW_GROUPS; k < SDTW_GROUPS * (p->m + 1); k++) SIMD(sdtw_put)(row + k * parts, parts, none);
     for (int g = 0; g < SDTW_GROUPS; g++) {
@@ -47,15 +47,15 @@ SIMD_INLINE const simd_vec *SIMD(sdtw_banded_run)(const sdtw_banded *p, ptrdiff_
             at += step;
             SIMD_UNROLL
             for (int g = 0; g < SDTW_GROUPS; g++) {
-                const SIMD(sdtw_cell) up = SIMD(sdtw_get)(at + g * parts, parts);
+                const SDTW_SOFTLY(cell) up = SIMD(sdtw_get)(at + g * parts, parts);
                 if (hard) {
                     const simd_vec before = SIMD_MIN(SIMD_MIN(up.m, diagonal[g].m), left[g].m);
                     left[g].m = SIMD(sdtw_hard_cell)(x + g * SIMD_W, y + g * SIMD_W, d, before);
                 } else {
                     const simd_vec c = SIMD(sdtw_lane_cost)(x + g * SIMD_W, y + g * SIMD_W, d);
-                    SIMD(sdtw_lane_cell)(c, scale[g], &left[g], &up, &diagonal[g], &left[g], NULL);
+                    SDTW_SOFTLY(lane_cell)(c, scale[g], scale[g], &left[g], &up, &diagonal[g], &left[g], NULL);
                     /* Two diagonals in a row: a diagonal step jumps over one. */
-                    if ((i + j) % SDTW_CLEAN <= 1) SIMD(sdtw_tidy)(&left[g]);
+                    if ((i + j) % SDTW_CLEAN <= 1) SDTW_SOFTLY(tidy)(&left[g]);
                 }
                 SIMD(sdtw_put)(at + g * parts, parts, left[g]);
                 diagonal[g] = up;
@@ -67,14 +67,14 @@ SIMD_INLINE const simd_vec *SIMD(sdtw_banded_run)(const sdtw_banded *p, ptrdiff_
 }
 
 SIMD_ENTRY void SIMD(sdtw_banded_hard)(const sdtw_banded *p, double *out) {
-    const simd_vec *const end = p->d == 1 ? SIMD(sdtw_banded_run)(p, 1, 1) : SIMD(sdtw_banded_run)(p, p->d, 1);
+    const simd_vec *const end = p->d == 1 ? SIMD(sdtw_banded_run)(p, 1, SDTW_HARD) : SIMD(sdtw_banded_run)(p, p->d, SDTW_HARD);
     for (int g = 0; g < SDTW_GROUPS; g++) SIMD(store)(out + g * SIMD_W, end[g]);
 }
 
 SIMD_ENTRY void SIMD(sdtw_banded_soft)(const sdtw_banded *p, sdtw_total *total) {
-    const simd_vec *const end = p->d == 1 ? SIMD(sdtw_banded_run)(p, 1, 2) : SIMD(sdtw_banded_run)(p, p->d, 2);
+    const simd_vec *const end = p->d == 1 ? SIMD(sdtw_banded_run)(p, 1, SDTW_SOFT) : SIMD(sdtw_banded_run)(p, p->d, SDTW_SOFT);
     for (int l = 0; l < SDTW_LANES; l++) {
-        const SIMD(sdtw_cell) cell = SIMD(sdtw_get)(end + l / SIMD_W * 2, 2);
+        const SDTW_SOFTLY(cell) cell = SIMD(sdtw_get)(end + l / SIMD_W * SDTW_SOFT, SDTW_SOFT);
         total[l] = (sdtw_total){cell.m[l % SIMD_W], cell.e[l % SIMD_W]};
     }
 }

@@ -4,7 +4,7 @@ from ._softdtw_loops cimport (
     SDTW_LANES, SDTW_TILE, sdtw_banded, sdtw_banded_hard, sdtw_banded_soft, sdtw_hard_lanes, sdtw_lanes,
     sdtw_problem, sdtw_side_by_side, sdtw_total,
 )
-from ._softdtw_pairs cimport Pairs, cols_of, in_range, is_hard, rows_of
+from ._softdtw_pairs cimport Pairs, cols_of, in_range, is_hard, largest_cost, rows_of, unit_of
 from ._softdtw_problem cimport scale_of, set_problem_band, value_of_total
 
 cdef enum:
@@ -58,19 +58,23 @@ cdef inline Py_ssize_t choose(const Pairs *p, Chunk *c, bint hard, unsigned char
     cdef Py_ssize_t[SDTW_LANES] together
     cdef Py_ssize_t lane, k, size = 0, cells = 0, n = 0, m = 0
     cdef bint[2] halves
+    cdef double largest
     halves[0] = halves[1] = False
     c.lonely = 0
     for lane in range(SDTW_LANES):
         k = c.pair[lane]
         c.lanes.wanted[lane] = False
         c.lanes.scale[lane] = 0.0  # its numbers are one: nothing overflows that nobody wants
+        c.lanes.unit[lane] = 1.0
         c.lanes.rows[lane] = c.lanes.cols[lane] = 0
         if k < 0 or is_hard(p, k) != hard:
             continue
         if p.gammas[k] > 0.0:
-            if not in_range(p, k):
+            largest = largest_cost(p, k)
+            if not in_range(p, k, largest):
                 far[k] = True
                 continue
+            c.lanes.unit[lane] = unit_of(largest)
             c.lanes.scale[lane] = scale_of(p.gammas[k])
         if not fits(p, c, k):
             c.alone[c.lonely] = k

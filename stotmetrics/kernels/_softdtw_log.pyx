@@ -110,9 +110,10 @@ cdef double log_alignment(const sdtw_problem *p, double gamma, double *work, dou
     return value
 
 
-cdef inline double mean_slope(const Before *b, const double *slope, Py_ssize_t row) noexcept nogil:
+cdef inline double mean_slope(const Before *b, const double *slope, Py_ssize_t row, double less) noexcept nogil:
+    """That of the predecessors, less a number; of equal ones nothing is left, to the last digit."""
     cdef const double *corner = slope - row - 1
-    return b.weight[0] * corner[0] + b.weight[1] * corner[1] + b.weight[2] * corner[row]
+    return b.weight[0] * (corner[0] - less) + b.weight[1] * (corner[1] - less) + b.weight[2] * (corner[row] - less)
 
 
 cdef void fill_slopes(
@@ -129,7 +130,7 @@ cdef void fill_slopes(
         at = (cell // m + 1) * row + cell % m + 1
         if not isinf(table[at]):
             weigh(&b, table + at, row, gamma)
-            slopes[at] = along[cell] + mean_slope(&b, slopes + at, row)
+            slopes[at] = along[cell] + mean_slope(&b, slopes + at, row, 0.0)
 
 
 cdef double log_jvp(
@@ -139,7 +140,7 @@ cdef double log_jvp(
     cdef Py_ssize_t m = p.m, row = m + 1, cell, at, k, until = SLICE
     cdef Py_ssize_t[3] before = [-m - 1, -m, -1], border = [-row - 1, -row, -1]
     cdef double *slopes = work + (p.n + 1) * row
-    cdef double value = log_alignment(p, gamma, work, alignment), mean
+    cdef double value = log_alignment(p, gamma, work, alignment), farther
     cdef Before b
     clear(moved, p.n * m)
     if isinf(value):
@@ -152,10 +153,8 @@ cdef double log_jvp(
         if isinf(work[at]):
             continue
         weigh(&b, work + at, row, gamma)
-        mean = mean_slope(&b, slopes + at, row)
         for k in range(3):
             if b.weight[k] > 0.0:
-                moved[cell + before[k]] += b.weight[k] * (
-                    moved[cell] + alignment[cell] * (mean - slopes[at + border[k]]) / gamma
-                )
+                farther = mean_slope(&b, slopes + at, row, slopes[at + border[k]])
+                moved[cell + before[k]] += b.weight[k] * (moved[cell] + alignment[cell] * farther / gamma)
     return value

@@ -29,6 +29,7 @@ typedef struct {
     int wanted[SDTW_LANES];                       /* the lanes that anybody reads */
     ptrdiff_t rows[SDTW_LANES], cols[SDTW_LANES]; /* the lengths of each lane */
     double scale[SDTW_LANES];
+    double unit[SDTW_LANES]; /* a power of two that leaves no cost of the lane above one */
     const double *x, *y; /* aligned: dimension k of point i at (i d + k) SDTW_LANES, with SDTW_BEYOND points more on
                             both sides */
     double *work;        /* aligned: 4 m + SDTW_TILE points */
@@ -57,7 +58,8 @@ typedef struct {
 
 /* What sdtw_gradients and sdtw_slopes give. */
 typedef struct {
-    double *kept;      /* aligned: 4 ((n + 1) m + 1) points; NULL: no gradients */
+    double *kept;      /* aligned: as many points as the parts of (n + 1) m cells, and three for each tile, of two rows
+                          at least; NULL: no gradients */
     double *x, *y;     /* the gradients, laid out as the points */
     sdtw_total *total; /* of each lane */
     double *cost;      /* of sdtw_slopes: the expected cost of each lane */
@@ -84,6 +86,15 @@ typedef struct {
 #define SDTW_ROWS 8
 /* As many powers of two may lie between the numbers of a tile of plain ones, for what its rows cost. */
 #define SDTW_REACH 440.0
+/* The vectors of a cell: a number, with an exponent, with costs. Names of what is built for cells of SDTW_PARTS. */
+#define SDTW_HARD 1
+#define SDTW_SOFT 2
+#define SDTW_COSTS 4
+#define SDTW(name) SIMD(SIMD_JOIN(sdtw_##name, SDTW_PARTS))
+#define SDTW_SOFTLY(name) SIMD(SIMD_JOIN(sdtw_##name, SDTW_SOFT))
+#define SDTW_COSTLY(name) SIMD(SIMD_JOIN(sdtw_##name, SDTW_COSTS))
+/* What the costs of no alignment reach, in the unit of a lane. */
+#define SDTW_DEAR 0x1p60
 /* A probability below this is nothing: no product of two of them is a subnormal number, which would take long. */
 #define SDTW_NOTHING 0x1p-500
 
@@ -140,7 +151,7 @@ SIMD_DISPATCH(void, sdtw_hard_lanes, (const sdtw_lanes *p, double *out), (p, out
 /* The gradients of soft-DTW, and the totals. The workspace is 4 m points. */
 SIMD_DISPATCH(void, sdtw_gradients, (const sdtw_lanes *p, const sdtw_slopes_out *out), (p, out))
 
-/* The expected costs and, where there is room to keep what they take, their gradients. It is 7 (m + 1) points. */
+/* The expected costs and, where there is room to keep what they take, their gradients. It is 8 m + 3 SDTW_TILE points. */
 SIMD_DISPATCH(void, sdtw_slopes, (const sdtw_lanes *p, const sdtw_slopes_out *out), (p, out))
 
 /* SDTW_LANES pairs within a band at once; a lane that holds no pair repeats one. */
@@ -169,8 +180,6 @@ SIMD_DISPATCH(double, sdtw_exponentials, (const sdtw_lanes *p), (p))
 #include "_softdtw_diagonals.h"
 #include "_softdtw_lanes.h"
 #include "_softdtw_hard.h"
-#include "_softdtw_gradients.h"
-#include "_softdtw_slopes.h"
 #include "_softdtw_banded.h"
 #include "_softdtw_narrow.h"
 #include "_softdtw_gak.h"

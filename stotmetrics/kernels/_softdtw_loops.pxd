@@ -2,6 +2,7 @@
 
 cdef extern from "_softdtw_loops.h" nogil:
     enum: SDTW_LANES, SDTW_BEYOND, SDTW_NARROW, SDTW_TILE, SDTW_LINE, SDTW_SPACE, SDTW_MATRIX, SDTW_PAD
+    enum: SDTW_SOFT, SDTW_COSTS
     const double SDTW_LIMIT
     ctypedef struct sdtw_problem:
         Py_ssize_t n, m, d
@@ -27,6 +28,7 @@ cdef extern from "_softdtw_loops.h" nogil:
         Py_ssize_t *rows
         Py_ssize_t *cols
         double *scale
+        double *unit
         const double *x
         const double *y
         double *work

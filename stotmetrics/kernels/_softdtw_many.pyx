@@ -5,8 +5,8 @@ from ._interrupt cimport SLICE, heard, interrupted, turn
 from ._simd cimport simd_follow
 from ._softdtw_chunks cimport LONGEST_LANE, MOST_ROWS, Chunk, choose, chunk_work, fits, run_chunk, start_chunk
 from ._softdtw_loops cimport (
-    SDTW_BEYOND, SDTW_LANES, SDTW_NARROW, sdtw_exponentials, sdtw_gradients, sdtw_lanes, sdtw_narrow, sdtw_problem,
-    sdtw_slopes, sdtw_slopes_out, sdtw_total,
+    SDTW_BEYOND, SDTW_COSTS, SDTW_LANES, SDTW_NARROW, SDTW_SOFT, SDTW_TILE, sdtw_exponentials, sdtw_gradients,
+    sdtw_lanes, sdtw_narrow, sdtw_problem, sdtw_slopes, sdtw_slopes_out, sdtw_total,
 )
 from ._softdtw_pairs cimport (
     Pairs, aligned, cols_of, enclose, is_hard, points_work, repeat_points, rows_of, set_kinds, spread_points, x_of,
@@ -330,7 +330,7 @@ def values(
 # --- gradients and expected costs of many pairs ----------------------------------------------------------------------
 
 cdef enum:
-    # Cells whose probabilities the lanes keep: beyond that they leave every cache.
+    # Cells that the lanes keep: beyond that they leave every cache.
     MOST_KEPT = 1 << 17
 
 
@@ -342,6 +342,13 @@ cdef struct Slopes:
     const Py_ssize_t *left_at
     const Py_ssize_t *right_at
     sdtw_slopes_out lanes
+
+
+cdef Py_ssize_t kept_points(int parts, Py_ssize_t n, Py_ssize_t m) noexcept nogil:
+    """Points that hold what is kept of any pair of up to n by m cells, MOST_KEPT at most, and its tiles."""
+    cdef Py_ssize_t cells = min(n * m, <Py_ssize_t>MOST_KEPT), tall = 2, wide = SDTW_TILE
+    # (n + tall) / tall strips of (m + wide - 1) / wide tiles, three points each; in the first row a strip more.
+    return parts * (cells + m) + 3 * ((cells + wide * (n + 4) + 4 * m) // (tall * wide) + 2)
 
 
 cdef void gather(const double *lane, Py_ssize_t count, double *out) noexcept nogil:
@@ -446,9 +453,9 @@ cdef tuple slopes_of(Batch batch, rows, cols, Py_ssize_t radius, bint expect, bi
     cdef Py_ssize_t rows_there = min(n, MOST_ROWS) if lanes else 0, cols_there = min(m, LONGEST_LANE) if lanes else 0
     cdef Py_ssize_t of_x = points_work(rows_there, d), of_y = points_work(cols_there, d)
     cdef double[::1] points = np.empty((2 if kept else 1) * (of_x + of_y) + 8)
-    cdef Py_ssize_t of_planes = 4 * (min(rows_there * cols_there, <Py_ssize_t>MOST_KEPT) + cols_there + 1) * SDTW_LANES
-    cdef double[::1] planes = np.empty(of_planes + 8 if kept else 1)
-    cdef double[::1] lines = np.empty(7 * (cols_there + 1) * SDTW_LANES + 8)
+    cdef int parts = SDTW_COSTS if expect else SDTW_SOFT
+    cdef double[::1] planes = np.empty(kept_points(parts, rows_there, cols_there) * SDTW_LANES + 8 if kept else 1)
+    cdef double[::1] lines = np.empty((2 * parts * cols_there + 3 * SDTW_TILE) * SDTW_LANES + 8)
     cdef double[::1] work = np.empty(1 if expect else lines_work(n) + kept_work(n, m) + 2 * packed_work(n, m, d))
     cdef Slopes slopes
     cdef Chunk chunk

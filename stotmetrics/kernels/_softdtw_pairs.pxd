@@ -1,5 +1,6 @@
 # Many pairs of series in two buffers, and how their points go into lanes.
 
+from libc.math cimport frexp, ldexp
 from libc.stdint cimport uintptr_t
 
 from ._softdtw_loops cimport SDTW_BEYOND, SDTW_LANES, SDTW_LIMIT
@@ -69,15 +70,27 @@ cdef inline void enclose(
             widen(series + q, at[k + 1] - at[k], d, &low[k * d + q], &high[k * d + q])
 
 
-cdef inline bint in_range(const Pairs *p, Py_ssize_t k) noexcept nogil:
-    """Whether the exponents of pair k stay within the integers of a double."""
+cdef inline double largest_cost(const Pairs *p, Py_ssize_t k) noexcept nogil:
+    """No cost of pair k is above it."""
     cdef Py_ssize_t i = p.rows[k] * p.d, j = p.cols[k] * p.d, q
     cdef double bound = 0.0, low, high
     for q in range(p.d):
         high = p.left_high[i + q] if p.left_high[i + q] > p.right_high[j + q] else p.right_high[j + q]
         low = p.left_low[i + q] if p.left_low[i + q] < p.right_low[j + q] else p.right_low[j + q]
         bound += (high - low) * (high - low)
-    return bound * scale_of(p.gammas[k]) * <double>(rows_of(p, k) + cols_of(p, k)) <= SDTW_LIMIT
+    return bound
+
+
+cdef inline bint in_range(const Pairs *p, Py_ssize_t k, double largest) noexcept nogil:
+    """Whether the exponents of pair k stay within the integers of a double."""
+    return largest * scale_of(p.gammas[k]) * <double>(rows_of(p, k) + cols_of(p, k)) <= SDTW_LIMIT
+
+
+cdef inline double unit_of(double largest) noexcept nogil:
+    """A power of two that makes the largest cost a number of at most one; where there is any, a normal one."""
+    cdef int power
+    frexp(largest, &power)
+    return ldexp(1.0, min(-power, 1000))
 
 
 # A series in one lane, or in all of them: `count` points, the last one repeated, and SDTW_BEYOND more on both sides.
