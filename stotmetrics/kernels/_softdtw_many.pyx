@@ -6,7 +6,7 @@ from ._simd cimport simd_follow
 from ._softdtw_chunks cimport LONGEST_LANE, MOST_ROWS, Chunk, choose, chunk_work, fits, run_chunk, start_chunk
 from ._softdtw_loops cimport (
     SDTW_BEYOND, SDTW_COSTS, SDTW_LANES, SDTW_NARROW, SDTW_SOFT, SDTW_TILE, sdtw_exponentials, sdtw_gradients,
-    sdtw_lanes, sdtw_narrow, sdtw_problem, sdtw_slopes, sdtw_slopes_out, sdtw_total,
+    sdtw_lanes, sdtw_problem, sdtw_slopes, sdtw_slopes_out, sdtw_total,
 )
 from ._softdtw_pairs cimport (
     Pairs, aligned, cols_of, enclose, is_hard, points_work, repeat_points, rows_of, set_kinds, spread_points, x_of,
@@ -14,6 +14,7 @@ from ._softdtw_pairs cimport (
 )
 from ._softdtw_problem cimport set_problem_band, value_of_total
 from ._softdtw_single cimport alone_work, kept_work, lines_work, packed_work, series_gradient, value_in_range
+from ._softdtw_table cimport Table, any_of, fill_lanes, set_table, solve_narrow
 
 import numpy as np
 
@@ -93,83 +94,6 @@ cdef Py_ssize_t solve_chunk(
             cells += solve_alone(pairs, chunk.alone[k], chunk.radius, work, room, out)
         cells += side_by_side
     return cells
-
-
-# Many pairs of few series: each series of the right lies in its lane all the time, those of the left are repeated in
-# all lanes, one after the other.
-cdef struct Table:
-    Py_ssize_t count, width          # rows, lanes
-    const Py_ssize_t *series         # of each row
-    const Py_ssize_t *lane_series    # of each lane; -1: none
-    const Py_ssize_t *longest        # of each vector of lanes: the length of its longest series
-    const Py_ssize_t *points_at      # where the points of each vector of lanes start
-    Py_ssize_t *pair                 # in each row and lane; -1: none
-
-
-cdef bint set_table(
-    const Pairs *p, Py_ssize_t count, const Py_ssize_t *row_of, const Py_ssize_t *lane_of, Table *table
-) noexcept nogil:
-    """False if two pairs are in the same place."""
-    cdef Py_ssize_t k, at
-    for k in range(count):
-        at = row_of[p.rows[k]] * table.width + lane_of[p.cols[k]]
-        if table.pair[at] >= 0:
-            return False
-        table.pair[at] = k
-    return True
-
-
-cdef void fill_lanes(const Pairs *p, const Table *table, double *points) noexcept nogil:
-    cdef Py_ssize_t vector, group, lane, k
-    for vector in range(table.width // SDTW_LANES):
-        group = vector * SDTW_LANES
-        for lane in range(group, group + SDTW_LANES):
-            k = table.lane_series[lane] if table.lane_series[lane] >= 0 else table.lane_series[group]
-            spread_points(
-                p.right + p.right_at[k] * p.d, p.right_at[k + 1] - p.right_at[k], p.d, table.longest[vector],
-                points + table.points_at[vector] + lane - group,
-            )
-
-
-cdef inline bint any_of(const Py_ssize_t *pair, Py_ssize_t count) noexcept nogil:
-    cdef Py_ssize_t k
-    for k in range(count):
-        if pair[k] >= 0:
-            return True
-    return False
-
-
-cdef Py_ssize_t solve_narrow(
-    const Pairs *p, const Table *table, const double *points, Py_ssize_t radius, double *out
-) noexcept nogil:
-    """Hard DTW of the pairs of one length, which leave the table; returns how many. The points of two vectors of lanes
-    stay in the nearest cache while the series of the left come along."""
-    cdef double[2 * SDTW_LANES] values
-    cdef Py_ssize_t vector = 0, vectors = table.width // SDTW_LANES, row, k, lane, lanes, n, solved = 0, until = SLICE
-    cdef const double *y
-    cdef const double *z
-    cdef Py_ssize_t *pair
-    while vector < vectors:
-        n, lanes = table.longest[vector], SDTW_LANES
-        y = z = points + table.points_at[vector]
-        if vector + 1 < vectors and table.longest[vector + 1] == n:
-            z = points + table.points_at[vector + 1]
-            lanes += SDTW_LANES
-        for row in range(table.count):
-            k = table.series[row]
-            pair = table.pair + row * table.width + vector * SDTW_LANES
-            if p.left_at[k + 1] - p.left_at[k] != n or not any_of(pair, lanes):
-                continue
-            sdtw_narrow(p.left + p.left_at[k], n, y, z, <int>radius, values)
-            for lane in range(lanes):
-                if pair[lane] >= 0:
-                    out[pair[lane]] = values[lane]
-                    pair[lane] = -1
-                    solved += 1
-            if turn(&until, 2 * SDTW_LANES * n * (2 * radius + 1)):
-                return solved
-        vector += lanes // SDTW_LANES
-    return solved
 
 
 cdef void solve_table(
