@@ -27,6 +27,9 @@ DIRECTIVES = {
     "cdivision": True,
     "binding": True,
     "embedsignature": False,
+    # No kernel keeps anything between calls but what belongs to one thread or is read and set in one step: importing one
+    # leaves the interpreter's lock off in a Python without it.
+    "freethreading_compatible": True,
 }
 
 # Infinities are data in these kernels, so -ffast-math must never appear here. -Wpsabi is about vectors as arguments of

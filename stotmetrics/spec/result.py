@@ -1,6 +1,7 @@
 """What a computation returns: one ``Result`` for a pair, one ``Batch`` for many."""
 
 import math
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -46,7 +47,7 @@ class Result:
     (3, 2)
     """
 
-    __slots__ = ("_extras", "converged", "gap", "n_iter", "series", "value")
+    __slots__ = ("_extras", "_turn", "converged", "gap", "n_iter", "series", "value")
 
     def __init__(
         self,
@@ -64,6 +65,8 @@ class Result:
         # The two series it is about, where it is the answer about a single pair.
         self.series: tuple[Series, Series] | None = None
         self._extras: dict[str, Any] = dict(extras or {})
+        # Extras are found in what the solver left behind, which is no place for two threads; one may ask for another.
+        self._turn = threading.RLock()
 
     @property
     def available(self) -> tuple[str, ...]:
@@ -145,12 +148,13 @@ class Result:
         if name not in self._extras:
             have = ", ".join(self.available) or "none"
             raise AttributeError(f"this result has no {name}; its metric offers: {have}")
-        extra = self._extras[name]
-        if callable(extra):
-            extra = extra()
-            if not _is_in_range(extra):
-                extra = _OutOfRange(name)
-            self._extras[name] = extra
+        with self._turn:
+            extra = self._extras[name]
+            if callable(extra):
+                extra = extra()
+                if not _is_in_range(extra):
+                    extra = _OutOfRange(name)
+                self._extras[name] = extra
         return extra() if isinstance(extra, _OutOfRange) else extra
 
     def __getstate__(self) -> dict[str, Any]:
@@ -173,6 +177,7 @@ class Result:
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
             setattr(self, name, value)
+        self._turn = threading.RLock()
 
     def __repr__(self) -> str:
         gap = "" if self.gap is None else f", gap={self.gap:.3g}"
