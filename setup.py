@@ -27,8 +27,8 @@ DIRECTIVES = {
     "cdivision": True,
     "binding": True,
     "embedsignature": False,
-    # No kernel keeps anything between calls but what belongs to one thread or is read and set in one step: importing one
-    # leaves the interpreter's lock off in a Python without it.
+    # What kernels keep between calls belongs to one thread, or is read and set in one step: in a Python without the
+    # interpreter's lock, importing them leaves it off.
     "freethreading_compatible": True,
 }
 
