@@ -76,7 +76,7 @@ class Shared:
             "prepared": lambda: self.metric.block(self.prepared, self.prepared, rows, cols).values,
             "bounds": lambda: self.metric.lower_bounds(self.prepared, self.prepared, rows, cols),
             "matrix": lambda: stotmetrics.pairwise(self.series, metric=self.metric),
-            "neighbours": lambda: (lambda found: (found.indices, found.distances))(self.index.kneighbors(self.series)),
+            "neighbours": lambda: (lambda near: (near.indices, near.distances))(self.index.kneighbors(self.series)),
         }
         if "path" in self.result.available:
             self.calls["path"] = lambda: stotmetrics.alignment_path(*self.series[:2], metric=self.metric)
@@ -123,9 +123,9 @@ def test_an_extra_is_found_once_whoever_asks():
         return np.ones((2, 2))
 
     result = Result(1.0, extras={"plan": plan, "cost": lambda: 2.0 * result.plan})
-    found = at_once(lambda k: result.cost if k % 2 else result.plan)
+    extras = at_once(lambda k: result.cost if k % 2 else result.plan)
     assert len(entered) == 1
-    assert len({id(part) for part in found}) == 2
+    assert len({id(part) for part in extras}) == 2
 
 
 class Lazy(dict):
@@ -178,7 +178,7 @@ def test_a_workload_arrives_once_whoever_brings_it(monkeypatch):
     packs = load._packs()
     for number in range(5):
         arrived = at_once(lambda _, number=number: workers._arrived(f"of threads {number}", load.metric, packs, True))
-        assert len({id(one) for one in arrived}) == 1
+        assert len({id(workload) for workload in arrived}) == 1
 
 
 def test_no_pair_that_is_added_while_another_thread_writes_is_lost(tmp_path):
