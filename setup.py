@@ -27,6 +27,9 @@ DIRECTIVES = {
     "cdivision": True,
     "binding": True,
     "embedsignature": False,
+    # What kernels keep between calls belongs to one thread, or is read and set in one step: in a Python without the
+    # interpreter's lock, importing them leaves it off.
+    "freethreading_compatible": True,
 }
 
 # Infinities are data in these kernels, so -ffast-math must never appear here. -Wpsabi is about vectors as arguments of

@@ -2,6 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
+# The packages of what is imported when first asked for: Python may not find one that another thread is about to finish.
+from . import engine as engine
+from . import kernels as kernels
+from . import metrics as metrics
+from . import transport as transport
 from .api import alignment_path, distance, list_metrics, pairwise, solve, value_and_grad
 from .errors import (
     AxisWarning,

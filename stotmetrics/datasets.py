@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import threading
 import warnings
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -408,11 +409,15 @@ def load_array(path: str | Path) -> npt.NDArray[Any]:
         return stored
 
 
+# Filters of warnings belong to the process: two that are set and taken back by turns would leave one of them behind.
+_filters = threading.Lock()
+
+
 @contextmanager
 def _only_arrays(path: Path, what: str) -> Iterator[None]:
     """Say which file holds something else, whatever NumPy, zipfile or zlib raise at its bytes."""
     try:
-        with warnings.catch_warnings():
+        with _filters, warnings.catch_warnings():
             # A header of Python 2 is read as well.
             warnings.filterwarnings("ignore", message="Reading .* required additional header parsing")
             yield

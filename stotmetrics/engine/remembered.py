@@ -259,7 +259,8 @@ class PairStore:
     def add(self, codes: IntArray, values: FloatArray) -> None:
         """Keep the values of pairs that were solved; they are known from the next ``write`` on."""
         if len(codes):
-            self._new.append((codes, values))
+            with self._lock:
+                self._new.append((codes, values))
 
     def write(self) -> None:
         """Take in what was added, and put it in a file of its own."""

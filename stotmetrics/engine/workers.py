@@ -120,18 +120,20 @@ class _LazySet(PreparedSet):
 
 # A process that gets its workload with every task keeps what it prepared of the last ones.
 _recent: deque[Workload] = deque(maxlen=4)
+_arrivals = threading.Lock()
 
 
 def _arrived(token: str, metric: BoundMetric, packs: tuple[PackedSeries, ...], comes_again: bool) -> Workload:
-    for known in tuple(_recent):
-        if known._token == token:
-            return known
-    load = Workload(metric, *packs)
-    load._token = token
-    load.comes_again = comes_again
-    if comes_again:
-        _recent.append(load)
-    return load
+    with _arrivals:
+        for known in _recent:
+            if known._token == token:
+                return known
+        load = Workload(metric, *packs)
+        load._token = token
+        load.comes_again = comes_again
+        if comes_again:
+            _recent.append(load)
+        return load
 
 
 class Pace:

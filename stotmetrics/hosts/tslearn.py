@@ -5,6 +5,7 @@ functions on the kernels of this package.
 """
 
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -209,6 +210,7 @@ _METHODS: list[tuple[type, str, Callable[[Any], Any]]] = [
 # While tslearn is patched: what was there, and what stands in for it.
 _replaced: list[tuple[Any, Any]] = []
 _methods: list[tuple[type, str, Any]] = []
+_turn = threading.Lock()
 
 
 def patch_tslearn() -> None:
@@ -235,17 +237,18 @@ def patch_tslearn() -> None:
     array([8])
     >>> unpatch_tslearn()
     """
-    if _replaced:
-        return
-    for module, name, stand_in in _FUNCTIONS:
-        original = getattr(module, name)
-        _replaced.append((original, stand_in(original)))
-    for original, stand_in in _replaced:
-        _exchange(original, stand_in)
-    for owner, name, stand_in in _METHODS:
-        original = vars(owner)[name]
-        _methods.append((owner, name, original))
-        setattr(owner, name, stand_in(original))
+    with _turn:
+        if _replaced:
+            return
+        for module, name, stand_in in _FUNCTIONS:
+            original = getattr(module, name)
+            _replaced.append((original, stand_in(original)))
+        for original, stand_in in _replaced:
+            _exchange(original, stand_in)
+        for owner, name, stand_in in _METHODS:
+            original = vars(owner)[name]
+            _methods.append((owner, name, original))
+            setattr(owner, name, stand_in(original))
 
 
 def unpatch_tslearn() -> None:
@@ -256,12 +259,13 @@ def unpatch_tslearn() -> None:
     >>> from stotmetrics.hosts.tslearn import unpatch_tslearn
     >>> unpatch_tslearn()  # nothing to take back
     """
-    for original, stand_in in _replaced:
-        _exchange(stand_in, original)
-    _replaced.clear()
-    while _methods:
-        owner, name, original = _methods.pop()
-        setattr(owner, name, original)
+    with _turn:
+        for original, stand_in in _replaced:
+            _exchange(stand_in, original)
+        _replaced.clear()
+        while _methods:
+            owner, name, original = _methods.pop()
+            setattr(owner, name, original)
 
 
 @contextmanager

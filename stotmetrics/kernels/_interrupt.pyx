@@ -29,12 +29,17 @@ cdef extern from *:
     /* Of each thread: when it last asked Python, whether it was told to stop, and the flag of the call it works for. */
     static __thread double interrupt_asked = 0;
     static __thread int interrupt_pending = 0;
-    static __thread const volatile int *interrupt_flag = NULL;
+    static __thread const int *interrupt_flag = NULL;
+    /* A flag is set by one thread and looked at by others, with no lock in common. */
+    static int interrupt_read(const int *flag) { return __atomic_load_n(flag, __ATOMIC_RELAXED); }
+    static void interrupt_set(int *flag) { __atomic_store_n(flag, 1, __ATOMIC_RELAXED); }
     """
     double interrupt_seconds() nogil
     double interrupt_asked
     bint interrupt_pending
-    const volatile int *interrupt_flag
+    const int *interrupt_flag
+    bint interrupt_read(const int *flag) nogil
+    void interrupt_set(int *flag) nogil
 
 # Seconds between two questions to Python: each needs the interpreter's lock.
 cdef double PERIOD = 0.1
@@ -48,7 +53,7 @@ cdef bint interrupted() noexcept nogil:
     global interrupt_asked, interrupt_pending
     cdef double now
     if interrupt_flag != NULL:
-        return interrupt_flag[0] != 0
+        return interrupt_read(interrupt_flag)
     if interrupt_pending:
         # Of this call only while its exception is: one that went up past `heard` is over.
         with gil:
@@ -67,7 +72,7 @@ cdef bint interrupted() noexcept nogil:
 cdef int heard() except -1:
     global interrupt_pending
     # Asked here too: work may be many short kernels.
-    if interrupt_flag != NULL and interrupt_flag[0] != 0:
+    if interrupt_flag != NULL and interrupt_read(interrupt_flag):
         raise Stopped
     if interrupt_pending:
         interrupt_pending = False
@@ -87,12 +92,12 @@ cdef class Stop:
 
     def ask(self):
         """Stop every worker."""
-        self.asked = 1
+        interrupt_set(&self.asked)
 
     def run(self, function, args, kwargs):
         """Call a function of which each kernel looks at this flag; None if it was stopped."""
         global interrupt_flag
-        cdef const volatile int *before = interrupt_flag
+        cdef const int *before = interrupt_flag
         interrupt_flag = &self.asked
         try:
             return function(*args, **kwargs)

@@ -103,7 +103,10 @@ static const int simd_count = sizeof simd_builds / sizeof *simd_builds;
 /* Where the choice stands: a number of simd_builds, in _cpu.pyx. Every extension module is told once, at import. */
 static const int *simd_choice = NULL;
 static void simd_follow(const int *choice) { simd_choice = choice; }
-static const char *simd_running(void) { return simd_builds[*simd_choice].name; }
+/* It may change while others look. */
+static inline int simd_chosen(void) { return __atomic_load_n(simd_choice, __ATOMIC_RELAXED); }
+static void simd_choose(int *choice, int build) { __atomic_store_n(choice, build, __ATOMIC_RELAXED); }
+static const char *simd_running(void) { return simd_builds[simd_chosen()].name; }
 static const char *simd_name(int build) { return simd_builds[build].name; }
 static int simd_runs(int build) { return simd_builds[build].runs(); }
 
@@ -114,8 +117,9 @@ static int simd_runs(int build) { return simd_builds[build].runs(); }
     static type name##_avx512 declared;                                                                                \
     static type name declared                                                                                          \
     {                                                                                                                  \
-        if (*simd_choice == 2) return name##_avx512 passed;                                                            \
-        return *simd_choice == 1 ? name##_avx2 passed : name##_baseline passed;                                        \
+        const int simd_now = simd_chosen();                                                                            \
+        if (simd_now == 2) return name##_avx512 passed;                                                                \
+        return simd_now == 1 ? name##_avx2 passed : name##_baseline passed;                                            \
     }
 #else
 #define SIMD_DISPATCH(type, name, declared, passed)                                                                    \

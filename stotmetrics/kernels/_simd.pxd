@@ -5,6 +5,7 @@ cdef extern from "_simd.h" nogil:
     const int simd_count
     const char *simd_name(int build)
     bint simd_runs(int build)
+    void simd_choose(int *choice, int build)
     # What is laid out for every build is padded by this.
     enum: SIMD_WIDEST
     # What a module with such loops does at import, and what its loops run since.

@@ -2,6 +2,7 @@
 
 import difflib
 import sys
+import threading
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ GROUP = "stotmetrics.metrics"
 
 _loaded: dict[str, MetricSpec] = {}
 _registered: dict[str, MetricSpec] = {}
+# Held where a name is looked for and then taken.
+_turn = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +39,16 @@ def names() -> list[str]:
 
 def find(name: str) -> MetricSpec:
     """The spec of a name; loads one entry point, once."""
-    if name in _registered:
-        return _registered[name]
-    if name in _loaded:
-        return _loaded[name]
+    known = _registered.get(name) or _loaded.get(name)
+    if known is not None:
+        return known
     claims = _declared().get(name, []) if isinstance(name, str) else []
     if not claims:
         raise UnknownMetricError(_unknown(name))
     if len(claims) > 1:
         owners = " and ".join(_owner(claim) for claim in claims)
         raise DuplicateMetricError(f"metric {name!r} is claimed by {owners}; uninstall one of them")
-    _loaded[name] = _load(claims[0])
-    return _loaded[name]
+    return _loaded.setdefault(name, _load(claims[0]))
 
 
 def register(
@@ -96,9 +97,10 @@ def register(
     claims = _declared().get(spec.name)
     if claims:
         raise DuplicateMetricError(f"metric {spec.name!r} is installed by {_owner(claims[0])}; choose another name")
-    if spec.name in _registered and not replace:
-        raise DuplicateMetricError(f"metric {spec.name!r} is registered already; pass replace=True to replace it")
-    _registered[spec.name] = spec
+    with _turn:
+        if spec.name in _registered and not replace:
+            raise DuplicateMetricError(f"metric {spec.name!r} is registered already; pass replace=True to replace it")
+        _registered[spec.name] = spec
     return spec
 
 
@@ -123,9 +125,8 @@ def unregister(name: str) -> None:
     >>> "of_no_use" in stotmetrics.list_metrics()
     False
     """
-    if name not in _registered:
+    if _registered.pop(name, None) is None:
         raise UnknownMetricError(f"metric {name!r} was not registered in this session")
-    del _registered[name]
 
 
 def is_declared(spec: MetricSpec) -> bool:
@@ -151,7 +152,7 @@ def catalogue() -> list[Entry]:
             entries.append(Entry(name, owner, find(name), None))
         except (DuplicateMetricError, MetricLoadError) as error:
             entries.append(Entry(name, owner, None, error))
-    entries += [Entry(name, "this session", spec, None) for name, spec in sorted(_registered.items())]
+    entries += [Entry(name, "this session", spec, None) for name, spec in sorted(_registered.copy().items())]
     return entries
 
 

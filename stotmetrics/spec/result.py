@@ -1,6 +1,7 @@
 """What a computation returns: one ``Result`` for a pair, one ``Batch`` for many."""
 
 import math
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from ..series import Series
+
+# Held while a result gets a lock of its own.
+_turns = threading.Lock()
 
 
 class Result:
@@ -46,7 +50,7 @@ class Result:
     (3, 2)
     """
 
-    __slots__ = ("_extras", "converged", "gap", "n_iter", "series", "value")
+    __slots__ = ("_extras", "_turn", "converged", "gap", "n_iter", "series", "value")
 
     def __init__(
         self,
@@ -64,6 +68,7 @@ class Result:
         # The two series it is about, where it is the answer about a single pair.
         self.series: tuple[Series, Series] | None = None
         self._extras: dict[str, Any] = dict(extras or {})
+        self._turn: threading.RLock | None = None
 
     @property
     def available(self) -> tuple[str, ...]:
@@ -145,13 +150,24 @@ class Result:
         if name not in self._extras:
             have = ", ".join(self.available) or "none"
             raise AttributeError(f"this result has no {name}; its metric offers: {have}")
-        extra = self._extras[name]
-        if callable(extra):
-            extra = extra()
-            if not _is_in_range(extra):
-                extra = _OutOfRange(name)
-            self._extras[name] = extra
+        with self._own_turn():
+            extra = self._extras[name]
+            if callable(extra):
+                extra = extra()
+                if not _is_in_range(extra):
+                    extra = _OutOfRange(name)
+                self._extras[name] = extra
         return extra() if isinstance(extra, _OutOfRange) else extra
+
+    def _own_turn(self) -> threading.RLock:
+        """Extras are found in what the solver left behind, which is no place for two threads; one may ask for another.
+
+        Made when it is needed: a lock takes as long to make as a result, most of which are asked for nothing.
+        """
+        with _turns:
+            if self._turn is None:
+                self._turn = threading.RLock()
+            return self._turn
 
     def __getstate__(self) -> dict[str, Any]:
         # Extras are closures until they are asked for: a pickle carries their values.
@@ -173,6 +189,7 @@ class Result:
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
             setattr(self, name, value)
+        self._turn = None
 
     def __repr__(self) -> str:
         gap = "" if self.gap is None else f", gap={self.gap:.3g}"

@@ -47,7 +47,12 @@ def kept(
         lock = threading.RLock()
 
         def kept_bytes() -> int:
-            return sum(map(nbytes, values.values()))
+            with lock:
+                return sum(map(nbytes, values.values()))
+
+        def forget() -> None:
+            with lock:
+                values.clear()
 
         @wraps(function)
         def remembering(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Value:
@@ -61,7 +66,7 @@ def kept(
                 return values[key]
 
         remembering.kept_bytes = kept_bytes  # type: ignore[attr-defined]
-        remembering.forget = values.clear  # type: ignore[attr-defined]
+        remembering.forget = forget  # type: ignore[attr-defined]
         return remembering
 
     return decorate

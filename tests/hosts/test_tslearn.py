@@ -1,7 +1,9 @@
 """tslearn's estimators take every metric, and under the patch its functions give its own results."""
 
 import pickle
+import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -324,3 +326,16 @@ def test_the_patch_computes_here_and_is_taken_back(monkeypatch):
 def test_errors_stay_those_of_tslearn(series, words):
     with host.patched_tslearn(), pytest.raises(ValueError, match=words):
         tslearn.metrics.soft_dtw(*series)
+
+
+def test_threads_that_patch_at_once_patch_once(monkeypatch):
+    def slow(module, name, make):
+        return module, name, lambda original: time.sleep(0.005) or make(original)
+
+    before = tslearn.metrics.dtw
+    monkeypatch.setattr(host, "_FUNCTIONS", [slow(*row) for row in host._FUNCTIONS])
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: host.patch_tslearn(), range(8)))
+        assert len(host._replaced) == len(host._FUNCTIONS)
+        list(pool.map(lambda _: host.unpatch_tslearn(), range(8)))
+    assert tslearn.metrics.dtw is before
