@@ -5,7 +5,7 @@ The value of a pair of nodes is that of one transport problem between their chil
 cost and the value of the next pair.
 """
 
-from libc.math cimport fabs, pow, sqrt
+from libc.math cimport fabs, fmin, pow, sqrt
 
 from ._core cimport NOT_CONVERGED, OK
 from ._dense cimport cost_of
@@ -19,6 +19,10 @@ import numpy as np
 # Masses of the children of a node are integers that add up to 2**60.
 cdef double UNIT = 2.0**-60
 cdef double EPSILON = 2.0**-52
+
+# What a pair costs at most, so that sums stay finite where the unit is far below the distances: no plan that is any
+# good meets such a pair.
+cdef double MOST = 1e250
 
 # Two sources are served by sorting; beyond so many sinks the sort by insertion would be slow.
 cdef enum:
@@ -59,11 +63,11 @@ cdef inline double ground(const double *x, const double *y, Py_ssize_t d, double
     cdef double gap, total = 0.0
     if d == 1:
         gap = fabs(x[0] - y[0]) * inverse
-        return gap * gap if p == 2.0 else gap if p == 1.0 else pow(gap, p)
+        return fmin(gap * gap if p == 2.0 else gap if p == 1.0 else pow(gap, p), MOST)
     for k in range(d):
         gap = (x[k] - y[k]) * inverse
         total += gap * gap
-    return total if p == 2.0 else sqrt(total) if p == 1.0 else pow(total, 0.5 * p)
+    return fmin(total if p == 2.0 else sqrt(total) if p == 1.0 else pow(total, 0.5 * p), MOST)
 
 
 cdef int add_ground(Job *job, Py_ssize_t layer, double *costs) noexcept nogil:

@@ -20,6 +20,8 @@ from .path_laws import PathLaw, law_of_paths
 
 # Of the p-th power of the unit, what the rounding of masses may add to a bound.
 ROUNDING = 1e-14
+# The logarithm to base 2 of the least p-th power that is trusted: below it, terms of a sum may have vanished.
+LEAST = -900
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,20 @@ def _solve(work: Workspace, x: PathLaw, y: PathLaw, params: Parameters) -> tuple
     unit = _unit(x, y)
     if math.isinf(unit):
         return True, math.inf, 0.0, 0
-    converged, power, gap, problems = work.induction(*x.arrays, *y.arrays, unit, params.p)
+    unit, converged, power, gap, problems = _induction(work, x, y, unit, params.p)
     return converged, *_in_value(power, gap, unit, params), problems
+
+
+def _induction(work: Workspace, x: PathLaw, y: PathLaw, unit: float, p: float) -> tuple[float, bool, float, float, int]:
+    """What the kernel finds, and in which unit: where p is large, the value may vanish beside the farthest pairs."""
+    found = work.induction(*x.arrays, *y.arrays, unit, p)
+    if found[1] >= 2.0**LEAST or work.induction(*x.arrays, *y.arrays, unit, 1.0)[1] == 0.0:
+        return unit, *found
+    while found[1] < 2.0**LEAST and unit > 2.0**-1000:
+        # The value is no more than this, and so its power no more than one.
+        unit *= 2.0 ** (LEAST / p)
+        found = work.induction(*x.arrays, *y.arrays, unit, p)
+    return unit, *found
 
 
 def _in_value(power: float, gap: float, unit: float, params: Parameters) -> tuple[float, float]:
@@ -87,7 +101,9 @@ def _coupling(x: PathLaw, y: PathLaw, params: Parameters) -> BicausalPlan:
     ends = np.cumsum([n * m for n, m in shapes])
     refuse_more_than_memory(8 * int(ends[-1]), "the plan of aot", "take fewer cells, or markovian=True")
     kept = np.empty(ends[-1])
-    Workspace().induction(*x.arrays, *y.arrays, _unit(x, y), params.p, kept)
+    work = Workspace()
+    unit, *_ = _induction(work, x, y, _unit(x, y), params.p)
+    work.induction(*x.arrays, *y.arrays, unit, params.p, kept)
     return bicausal_plan(x, y, [part.reshape(shape) for part, shape in zip(np.split(kept, ends[:-1]), shapes)])
 
 
@@ -239,8 +255,9 @@ def aot(
     optimization models*, SIAM Journal on Optimization, 2012). ``solve(x, y, metric="aot").coupling`` is the plan, a
     :class:`~stotmetrics.metrics.bicausal.BicausalPlan`.
 
-    Costs are computed in units of the largest distance of two values at one time. ``solve(...).gap`` bounds what
-    rounding leaves: nothing to speak of, unless p is so large that matched pairs cost next to nothing in that unit.
+    Costs are computed in units of the largest distance of two values at one time, or of one near the value where the
+    power of that would vanish. ``solve(...).gap`` bounds what rounding leaves: nothing to speak of, unless p is so
+    large that matched pairs cost next to nothing in that unit.
 
     It is a metric between the quantised laws, so 0 between other series too: those with the same paths in another
     order, or with values that the cells do not tell apart.

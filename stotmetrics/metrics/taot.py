@@ -105,6 +105,7 @@ class Wide:
     potentials: Callable[[], tuple[FloatArray, FloatArray]]
     median: float
     soft: wide_entropic.Saddle | None = None
+    cells: wide_range.Cells | None = None
 
     def slopes(self, x: Cloud, y: Cloud) -> FloatArray:
         """Slopes of the value in the costs."""
@@ -133,7 +134,7 @@ def solve_wide(x: Cloud, y: Cloud, params: Parameters, tol: float = TOL) -> Wide
         return Wide(*numbers, solution.plan, solution.potentials, median, soft)
     hard = wide_range.sum_of_costs(problem)
     numbers = hard.value, hard.gap, lifted(hard.unit, share, lift), hard.value, hard.converged, hard.solves
-    return Wide(*numbers, lambda: dense(hard.cells, problem), lambda: hard.potentials, median)
+    return Wide(*numbers, lambda: dense(hard.cells, problem), lambda: hard.potentials, median, cells=hard.cells)
 
 
 def _wide_pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
@@ -145,6 +146,8 @@ def _wide_pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
     def mix(A: FloatArray, B: FloatArray) -> FloatArray:
         return mixed(of_values, A, of_times, B)
 
+    cells = solution.cells
+    of_exact = {"path": lambda: spread_pairs(cells, x, y), "masses": lambda: cells[2]} if cells is not None else {}
     return Result(
         value,
         converged=solution.converged,
@@ -152,6 +155,7 @@ def _wide_pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
         gap=gap,
         extras={
             "plan": lambda: spread_plan(solution.plan(), x, y),
+            **of_exact,
             "objective": lambda: powered(solution.objective, solution.unit, p),
             "potentials": lambda: spread_potentials(f, g, x, y, mix, p, params.epsilon),
             "cost": lambda: spread_cost(x, y, mix, p),

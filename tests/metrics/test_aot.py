@@ -241,10 +241,24 @@ def test_history_matters_where_the_chain_forgets():
     assert adapted(remembers, forgets) == pytest.approx(math.sqrt(2.0))
 
 
-@pytest.mark.parametrize("p", [1.0, 7.0, 30.0, 200.0, 700.0])
-def test_a_moved_process_is_as_far_as_it_was_moved(p):
-    x = RNG.normal(size=(4, 6))
-    assert adapted(x, x + 3.0, p=p) == pytest.approx(3.0 * 4 ** (1 / p), rel=1e-9)
+@given(
+    SEEDS,
+    st.sampled_from([1.0, 7.0, 30.0, 200.0, 700.0, 5000.0]),
+    st.sampled_from([1.0, 10.0, 1e6]),
+    st.sampled_from([1, 2]),
+)
+def test_a_moved_process_is_as_far_as_it_was_moved(seed, p, reach, d):
+    """However far apart others are: then the power of what it was moved vanishes beside theirs."""
+    x = np.random.default_rng(seed).normal(size=(4, 6, d)) * reach
+    move = np.eye(d)[0] * 3.0
+    result = stotmetrics.solve(x, x + move, metric="aot", cells=None, p=p)
+    assert result.value == pytest.approx(3.0 * 4 ** (1 / p), rel=1e-9)
+    assert result.converged
+    plan, total = result.coupling, 0.0
+    for t in range(4):
+        joint, apart = plan.joint(t), np.linalg.norm(plan.values_x[t][:, None] - plan.values_y[t], axis=-1)
+        total += (joint[joint > 0] * (apart[joint > 0] / 3.0) ** p).sum()
+    assert total == pytest.approx(4.0, rel=1e-6)
 
 
 @given(SEEDS, st.sampled_from([10.0, 50.0, 200.0, 700.0]), st.sampled_from([1, 2]))

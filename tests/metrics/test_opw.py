@@ -35,6 +35,16 @@ def test_order_matters():
     assert stotmetrics.distance(x, x, metric="opw") < stotmetrics.distance(x, x[[1, 0, 2, 3]], metric="opw")
 
 
+@pytest.mark.parametrize("moment", [0.0, 2.0, 20.0])
+def test_gradient_is_that_of_the_value_whatever_leaving_the_diagonal_costs(moment):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(4, 2)), rng.normal(size=(5, 2))
+    metric = stotmetrics.get_metric("opw", moment=moment, epsilon=0.5, sigma=0.7, tol=1e-13)
+    moves = 1e-5 * np.eye(x.size).reshape(-1, *x.shape)
+    slopes = [(metric(x + move, y) - metric(x - move, y)) / 2e-5 for move in moves]
+    np.testing.assert_allclose(metric.value_and_grad(x, y)[1].ravel(), slopes, atol=1e-7)
+
+
 def test_a_sample_without_weight_has_no_slope_and_moves_nothing():
     rng = np.random.default_rng(3)
     x, y = rng.normal(size=(4, 1)), rng.normal(size=(5, 1))

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 import stotmetrics
 from stotmetrics.kernels import _softdtw as kernel
+from stotmetrics.metrics import softdtw_sharp as sharp
 from stotmetrics.metrics.dtw import dtw
 from stotmetrics.metrics.softdtw_divergence import softdtw_divergence
 from stotmetrics.metrics.softdtw_sharp import softdtw_sharp
@@ -95,6 +96,13 @@ def test_gradient_equals_finite_differences(metric, gamma, band):
                 ends.append(bound(x, y))
                 moved[index] -= sign * step
             np.testing.assert_allclose(gradient[index], (ends[0] - ends[1]) / (2 * step), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("cells", [1, 5, 12, 1000])
+def test_the_expected_cost_does_not_depend_on_how_many_rows_are_taken_at_once(monkeypatch, cells):
+    monkeypatch.setattr(sharp, "_AT_ONCE", cells)
+    alignment, cost = np.random.default_rng(0).random((2, 11, 5))
+    assert sharp.expected(alignment, cost) == pytest.approx((alignment * cost).sum(), rel=1e-14)
 
 
 def test_divergence_has_no_slope_at_x_equals_y():

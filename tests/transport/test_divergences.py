@@ -97,6 +97,20 @@ def test_small_epsilon_and_mostly_empty_frames(mode, factor):
     assert cross.value[i, j] - cross.error[i, j] == pytest.approx(dual, abs=1e-8)
 
 
+@pytest.mark.parametrize("max_iter", [1, 2, 5])
+@pytest.mark.parametrize("epsilon", [0.01, 0.1, 1.0])
+def test_a_balanced_self_term_has_a_bound_after_any_number_of_sweeps(epsilon, max_iter):
+    """A balanced plan is judged at its own total alone, which every sweep has to give it."""
+    ground = Ground.grid((7,)).normalized()
+    mass = np.random.default_rng(0).random((5, 7)) ** 3
+    early, best = (
+        self_terms(make(ground, epsilon, rho=np.inf, tol=tol, max_iter=most), mass)
+        for tol, most in ((1e-15, max_iter), (1e-12, 20_000))
+    )
+    assert np.isfinite(early.error).all()
+    assert (abs(early.value - best.value) <= early.error + best.error).all()
+
+
 def test_a_grid_of_4096_points_takes_no_matrix_of_its_size():
     ground = Ground.grid((64, 64)).normalized()
     problem = make(ground, 0.01, tol=1e-5)

@@ -125,6 +125,48 @@ def test_products_beyond_single_precision_are_given_back_and_still_solved():
     assert (abs(cross.value - same.value) <= cross.error + same.error).all()
 
 
+@pytest.mark.parametrize("shape", [(3, 16), (3, 2, 4), (3, 5)])
+@pytest.mark.parametrize("rho", [10.0, 1000.0])
+def test_rows_of_a_grid_farther_apart_than_single_precision_reaches_are_solved(shape, rho):
+    """Every row has an exponent of its own, and what only fills up a vector has none: between these lies e^-256."""
+    ground = Ground.grid(shape, spacing=(8.0, *(0.3,) * (len(shape) - 1)))
+    mass = np.zeros((2, *shape))
+    mass[0, 0], mass[1, 2] = np.random.default_rng(0).random((2, *shape[1:])) + 0.1
+    rows, cols = np.array([0], dtype=np.intp), np.array([1], dtype=np.intp)
+    problem = make(ground, 1.0, rho=rho)
+    *_, solved, converged = solved_in_single(problem, mass.reshape(2, -1), rows, cols, 1e-6)
+    assert solved.all() and converged.all()
+
+
+@given(st.integers(0, 2**31), st.sampled_from([1.0, 5.0, 30.0]), st.sampled_from([120.0, 200.0, 450.0]))
+def test_no_product_that_vanished_counts_as_solved(seed, rho, reach):
+    """On grounds beyond the range of single precision: a line, points with one far off, and a grid of steep rows."""
+    rng = np.random.default_rng(seed)
+    far = np.sqrt(reach)
+    for ground in (
+        Ground.from_points(far * np.sort(rng.random(9))),
+        Ground.from_points(np.append(rng.random(9), far)),
+        Ground.grid((3, 5), spacing=(0.5 * far, 0.3)),
+    ):
+        mass = frames(rng, 8, ground.size, empty=0.6)
+        rows, cols = (side.astype(np.intp) for side in np.indices((8, 8)).reshape(2, -1))
+        _, gap, _, solved, _ = solved_in_single(make(ground, 1.0, rho=rho), mass, rows, cols, 1e-5)
+        total = np.maximum(mass[rows].sum(1), mass[cols].sum(1))
+        # Many terms that vanish are a little more than is allowed for; taken for a product they are anything.
+        assert (gap <= 0.01 * rho * total)[solved].all()
+
+
+@pytest.mark.parametrize("rho", [0.1, 1.0, 10.0, 100.0])
+@pytest.mark.parametrize("ratio", [0.01, 7.0, 1000.0])
+def test_between_two_points_a_translation_leaves_nothing_to_do(rho, ratio):
+    """One sweep tells which translation, one takes its image, and one finds nothing left, whatever the masses."""
+    mass = np.array([[1.0], [ratio]])
+    rows, cols = np.array([0, 1], dtype=np.intp), np.array([1, 0], dtype=np.intp)
+    *_, sweeps, solved, converged = solved_in_single(make(Ground.grid((1,)), 0.2, rho=rho), mass, rows, cols, 1e-6)
+    assert solved.all() and converged.all()
+    assert (sweeps <= 3).all()
+
+
 @given(st.integers(0, 2**31), st.sampled_from([0.05, 0.5]), st.sampled_from([0.1, 1.0, 10.0]))
 def test_the_gap_is_quadratic_in_the_error_of_the_potentials(seed, epsilon, rho):
     """The bound that the module proves, at errors from those of single precision to those of no precision."""
