@@ -13,17 +13,17 @@ FAULTS = tomllib.loads((ROOT / "tests" / "mutants" / "faults.toml").read_text())
 
 def read_for(module: str) -> set[Path]:
     """What is compiled into a kernel: its source, and the declarations and headers that it asks for."""
-    found, open_ = set(), [KERNELS / f"{module}.pyx"]
+    sources, open_ = set(), [KERNELS / f"{module}.pyx"]
     while open_:
         path = open_.pop()
-        if path in found or not path.exists():
+        if path in sources or not path.exists():
             continue
-        found.add(path)
+        sources.add(path)
         text = path.read_text()
         open_ += [KERNELS / f"{name}.pxd" for name in re.findall(r"^from \.(\w+) cimport", text, re.MULTILINE)]
         open_ += [KERNELS / name for name in re.findall(r'"(\w+\.h)"', text)]
         open_.append(path.with_suffix(".pxd"))
-    return found
+    return sources
 
 
 @pytest.mark.parametrize("fault", FAULTS["fault"], ids=[f["breaks"][:40] for f in FAULTS["fault"]])

@@ -5,7 +5,9 @@ cdef struct Entropic:
     double *A               # (n, m), row-major
     double *B
     double *P               # the plan of the current potentials; scaled in place while a step is solved
-    double *S               # (m, m)
+    double *S               # (m, m), column-major, columns `stride` apart
+    Py_ssize_t stride
+    double *Q               # where S is small: the rows of P, `stride` apart, and three vectors of so many; else NULL
     double *log_a
     double *log_b
     double *a

@@ -15,9 +15,13 @@ from ._costs cimport powers
 from ._cpu cimport chosen
 from ._entropic_certificate cimport Rounded, add_rows, certified, round_to, scale_down
 from ._factor cimport cholesky, products
+from ._factor_small cimport MOST_ROWS, SMALL
+from ._factor_small cimport cholesky as cholesky_of_small
+from ._factor_small cimport products as products_of_small
+from ._factor_small cimport solve as solve_small
 from ._gibbs cimport gibbs_row, gibbs_sums
 from ._interrupt cimport heard, interrupted
-from ._simd cimport simd_follow, simd_running
+from ._simd cimport SIMD_WIDEST, aligned, padded, simd_follow, simd_running
 
 import numpy as np
 
@@ -35,9 +39,14 @@ cdef double SHARE = 1e-3, LEAST_GAIN = 1e-20
 cdef double ROUNDING = 8 * 2.220446049250313e-16
 
 
+cdef inline bint is_small(Py_ssize_t n, Py_ssize_t m) noexcept nogil:
+    return m <= SMALL and n <= MOST_ROWS
+
+
 cdef Py_ssize_t entropic_doubles(Py_ssize_t n, Py_ssize_t m) noexcept nogil:
     """Size of the workspace that `place` cuts up."""
-    return 3 * n * m + m * m + 7 * n + 10 * m
+    cdef Py_ssize_t stride = padded(m), around = 3 * n * m + 7 * n + 10 * m
+    return around + ((stride + n + 3) * stride + SIMD_WIDEST if is_small(n, m) else m * m)
 
 
 cdef void place(Entropic *e, Py_ssize_t n, Py_ssize_t m, double *work) noexcept nogil:
@@ -46,8 +55,7 @@ cdef void place(Entropic *e, Py_ssize_t n, Py_ssize_t m, double *work) noexcept 
     e.A = work
     e.B = e.A + n * m
     e.P = e.B + n * m
-    e.S = e.P + n * m
-    e.log_a = e.S + m * m
+    e.log_a = e.P + n * m
     e.f = e.log_a + n
     e.rows = e.f + n
     e.row_products = e.rows + n
@@ -63,6 +71,13 @@ cdef void place(Entropic *e, Py_ssize_t n, Py_ssize_t m, double *work) noexcept 
     e.one = e.old_g + m
     e.two = e.one + m
     e.beta = e.two + m
+    e.S = e.beta + m
+    e.stride = m
+    e.Q = NULL
+    if is_small(n, m):
+        e.S = aligned(e.S)
+        e.stride = padded(m)
+        e.Q = e.S + e.stride * e.stride
 
 
 cdef void set_masses(Entropic *e, const double *a, const double *b) noexcept nogil:
@@ -154,27 +169,56 @@ cdef Slope eliminate(Entropic *e, double *right, double *q) noexcept nogil:
     return w
 
 
+cdef inline double *inverse_of(const Entropic *e) noexcept nogil:
+    """The inverses of the diagonal of a small factor."""
+    return e.Q + e.n * e.stride
+
+
 cdef bint factorise(Entropic *e) noexcept nogil:
     """Cholesky of what is left for g, ``diag(columns) - P' diag(1 / rows) P``; False if it is not to be had."""
     cdef int m = <int>e.m, i, j, _attempt
     cdef double largest, ridge = 0.0
+    cdef double *column
     for _attempt in range(6):
-        products(e.P, e.n, m, e.S)
+        if e.Q != NULL:
+            products_of_small(e.P, e.n, m, e.stride, e.Q, e.S)
+        else:
+            products(e.P, e.n, m, e.S)
         largest = 0.0
         for j in range(m):
             largest = max(largest, e.columns[j])
-            e.S[j * e.m + j] += e.columns[j]
         # Constants can move from g to f and change nothing; the rank-one term makes that direction regular.
         for j in range(m):
+            column = e.S + j * e.stride
+            column[j] += e.columns[j]
             for i in range(j, m):
-                e.S[j * e.m + i] += e.columns[i] * e.columns[j]
-            e.S[j * e.m + j] += ridge + 1e-15 * largest
-        if cholesky(e.S, m):
+                column[i] += e.columns[i] * e.columns[j]
+            column[j] += ridge + 1e-15 * largest
+        if cholesky_of_small(e.S, e.stride, inverse_of(e)) if e.Q != NULL else cholesky(e.S, m):
             return True
         if interrupted():
             break
         ridge = 1e-14 * largest if ridge == 0.0 else 100.0 * ridge
     return False
+
+
+cdef void solve_both(Entropic *e) noexcept nogil:
+    """step_g and beta become the solutions of what `factorise` has left."""
+    cdef int m = <int>e.m, one = 1, info = 0
+    cdef double *x
+    cdef double *y
+    if e.Q == NULL:
+        dpotrs("L", &m, &one, e.S, &m, e.step_g, &m, &info)
+        dpotrs("L", &m, &one, e.S, &m, e.beta, &m, &info)
+        return
+    x = inverse_of(e) + e.stride
+    y = x + e.stride
+    memset(x, 0, 2 * e.stride * sizeof(double))
+    memcpy(x, e.step_g, m * sizeof(double))
+    memcpy(y, e.beta, m * sizeof(double))
+    solve_small(e.S, e.stride, inverse_of(e), x, y)
+    memcpy(e.step_g, x, m * sizeof(double))
+    memcpy(e.beta, y, m * sizeof(double))
 
 
 cdef inline double step_along_w(const Entropic *e, double epsilon, Slope w, const double *q) noexcept nogil:
@@ -193,7 +237,7 @@ cdef inline double step_along_w(const Entropic *e, double epsilon, Slope w, cons
 
 cdef double direction(Entropic *e, double epsilon) noexcept nogil:
     """The Newton step with w kept in [0, 1]; returns the slope of the dual along it, negative if there is none."""
-    cdef int n = <int>e.n, m = <int>e.m, i, j, stride = 1, info = 0
+    cdef int n = <int>e.n, m = <int>e.m, i, j, stride = 1
     cdef double minus = -1.0, gain
     cdef double *q = e.one
     cdef double *right = e.two
@@ -202,8 +246,7 @@ cdef double direction(Entropic *e, double epsilon) noexcept nogil:
         return -1.0
     memcpy(e.step_g, right, m * sizeof(double))
     memcpy(e.beta, q, m * sizeof(double))
-    dpotrs("L", &m, &stride, e.S, &m, e.step_g, &m, &info)
-    dpotrs("L", &m, &stride, e.S, &m, e.beta, &m, &info)
+    solve_both(e)
     # In units of 1 / epsilon up to here.
     e.step_w = step_along_w(e, epsilon, w, q)
     gain = e.slope * e.step_w

@@ -1,5 +1,8 @@
 # Which build of the vectorised loops runs; what they are is the business of the headers.
 
+from libc.stdint cimport uintptr_t
+
+
 cdef extern from "_simd.h" nogil:
     # What _cpu.pyx asks.
     const int simd_count
@@ -11,3 +14,13 @@ cdef extern from "_simd.h" nogil:
     # What a module with such loops does at import, and what its loops run since.
     void simd_follow(const int *choice)
     const char *simd_running()
+
+
+cdef inline double *aligned(double *work) noexcept nogil:
+    """The first place for a vector of any build; SIMD_WIDEST doubles more are enough."""
+    return <double *>((<uintptr_t>work + 63) & ~<uintptr_t>63)
+
+
+cdef inline Py_ssize_t padded(Py_ssize_t count) noexcept nogil:
+    """So many doubles in whole vectors of any build."""
+    return (count + SIMD_WIDEST - 1) // SIMD_WIDEST * SIMD_WIDEST

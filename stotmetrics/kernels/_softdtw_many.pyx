@@ -2,14 +2,14 @@
 
 from ._cpu cimport chosen
 from ._interrupt cimport SLICE, heard, interrupted, turn
-from ._simd cimport simd_follow
+from ._simd cimport aligned, simd_follow
 from ._softdtw_chunks cimport LONGEST_LANE, MOST_ROWS, Chunk, choose, chunk_work, fits, run_chunk, start_chunk
 from ._softdtw_loops cimport (
     SDTW_BEYOND, SDTW_COSTS, SDTW_LANES, SDTW_NARROW, SDTW_SOFT, SDTW_TILE, sdtw_exponentials, sdtw_gradients,
     sdtw_lanes, sdtw_problem, sdtw_slopes, sdtw_slopes_out, sdtw_total,
 )
 from ._softdtw_pairs cimport (
-    Pairs, aligned, cols_of, enclose, is_hard, points_work, repeat_points, rows_of, set_kinds, spread_points, x_of,
+    Pairs, cols_of, enclose, is_hard, points_work, repeat_points, rows_of, set_kinds, spread_points, x_of,
     y_of,
 )
 from ._softdtw_problem cimport set_problem_band, value_of_total

@@ -1,7 +1,6 @@
 # Many pairs of series in two buffers, and how their points go into lanes.
 
 from libc.math cimport frexp, ldexp
-from libc.stdint cimport uintptr_t
 
 from ._softdtw_loops cimport SDTW_BEYOND, SDTW_LANES, SDTW_LIMIT
 from ._softdtw_problem cimport scale_of, widen
@@ -120,7 +119,3 @@ cdef inline void repeat_points(const double *series, Py_ssize_t length, Py_ssize
             value = series[point * d + k]
             for lane in range(SDTW_LANES):
                 out[(i * d + k) * SDTW_LANES + lane] = value
-
-
-cdef inline double *aligned(double *work) noexcept nogil:
-    return <double *>((<uintptr_t>work + 63) & ~<uintptr_t>63)

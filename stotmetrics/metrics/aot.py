@@ -74,14 +74,14 @@ def _solve(work: Workspace, x: PathLaw, y: PathLaw, params: Parameters) -> tuple
 
 def _induction(work: Workspace, x: PathLaw, y: PathLaw, unit: float, p: float) -> tuple[float, bool, float, float, int]:
     """What the kernel finds, and in which unit: where p is large, the value may vanish beside the farthest pairs."""
-    found = work.induction(*x.arrays, *y.arrays, unit, p)
-    if found[1] >= 2.0**LEAST or work.induction(*x.arrays, *y.arrays, unit, 1.0)[1] == 0.0:
-        return unit, *found
-    while found[1] < 2.0**LEAST and unit > 2.0**-1000:
+    induced = work.induction(*x.arrays, *y.arrays, unit, p)
+    if induced[1] >= 2.0**LEAST or work.induction(*x.arrays, *y.arrays, unit, 1.0)[1] == 0.0:
+        return unit, *induced
+    while induced[1] < 2.0**LEAST and unit > 2.0**-1000:
         # The value is no more than this, and so its power no more than one.
         unit *= 2.0 ** (LEAST / p)
-        found = work.induction(*x.arrays, *y.arrays, unit, p)
-    return unit, *found
+        induced = work.induction(*x.arrays, *y.arrays, unit, p)
+    return unit, *induced
 
 
 def _in_value(power: float, gap: float, unit: float, params: Parameters) -> tuple[float, float]:
