@@ -72,7 +72,10 @@ def soft_bounds(
     bounds = _envelope.bounds(x, x_at, y, y_at, rows, cols, radius, low, high)
     n, m = np.diff(x_at)[rows], np.diff(y_at)[cols]
     # Rounding of a sum of so many squares may lift a bound that is attained above the value.
-    bounds *= 1.0 - 4.0 * np.finfo(np.float64).eps * ((n + m) * x.shape[1] + 8)
+    terms = (n + m) * x.shape[1] + 8
+    bounds *= 1.0 - 4.0 * np.finfo(np.float64).eps * terms
+    # Squares of differences below 1e-154 are rounded to multiples of the least number.
+    bounds = np.maximum(bounds - terms * np.finfo(np.float64).smallest_subnormal, 0.0)
     if gamma > 0:
         # The same of a sum of exponentials, in units of gamma.
         rounding = 8.0 * np.finfo(np.float64).eps * (n + m)

@@ -35,6 +35,20 @@ def test_a_lower_bound_is_below_the_distance(name, params, pair):
 
 
 @each_metric
+@pytest.mark.parametrize("scale", [1e-162, 1e-161, 1e-150, 1e100])
+def test_a_lower_bound_is_below_the_distance_of_tiny_and_huge_values(name, params, scale):
+    """Squares of tiny values are multiples of the least number, and a sum of them may lie above what they stand for."""
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        x, y = (scale * rng.uniform(0.5, 4.0, int(n)) for n in rng.integers(2, 10, 2))
+        try:
+            value = stotmetrics.distance(x, y, metric=name, **params)
+        except FloatingPointError:
+            continue  # out of the range of a double, and said so
+        assert stotmetrics.lower_bound(x, y, metric=name, **params) <= value + 1e-9 * abs(value)
+
+
+@each_metric
 def test_bounds_of_sets_are_those_of_their_pairs(name, params):
     rng = np.random.default_rng(0)
     X, Y = ([rng.normal(size=(n, 2)) for n in lengths] for lengths in ((5, 3, 7), (4, 6)))
