@@ -59,8 +59,8 @@ def line_costs(
     rest = np.ones(len(rows), dtype=np.bool_)
     for pairs, x, y, i, j in _alike(left, right, rows, cols):
         features = (np.abs(x.values[i] - y.values[j]) ** p).mean(axis=-1)
-        of_values[pairs] = _over_features(features, p)
-        of_times[pairs] = (np.abs(x.times[i] - y.times[j]) ** p).mean(axis=-1)
+        of_values[pairs] = _over_features(_certain(features, 2), p)
+        of_times[pairs] = _certain((np.abs(x.times[i] - y.times[j]) ** p).mean(axis=-1), 2)
         rest[pairs] = False
     for k in np.flatnonzero(rest):
         a, b = left[int(rows[k])], right[int(cols[k])]
@@ -82,10 +82,15 @@ def transport_bounds(
             if x.values.shape[1] == 1:
                 gaps = x.planes[i] - y.planes[j]
                 costs = np.einsum("kwain,kwain->kwa", gaps, gaps).max(axis=(1, 2)) / x.times.shape[1]
-                certain = np.maximum(np.sqrt(costs) - (x.blur[i] + y.blur[j]), 0.0) ** 2
+                certain = np.maximum(np.sqrt(_certain(costs, 8)) - (x.blur[i] + y.blur[j]), 0.0) ** 2
                 bounds[pairs] = np.maximum(bounds[pairs], certain)
     # Beyond the range of a double nothing is known.
     return np.where(bounds < np.inf, np.maximum(bounds * _BELOW, 0.0), 0.0)
+
+
+def _certain(sums: FloatArray, terms: int) -> FloatArray:
+    """Powers of tiny distances are rounded to multiples of the least number, and so are their parts."""
+    return np.maximum(sums - terms * np.finfo(np.float64).smallest_subnormal, 0.0)
 
 
 def _over_features(costs: FloatArray, p: float) -> FloatArray:
@@ -131,4 +136,4 @@ def _line_cost(x: FloatArray, a: FloatArray, y: FloatArray, b: FloatArray, p: fl
     powers = np.abs(x[i] - y[j]) ** p
     # A share of the mass is off by some last digits of 1: between near clouds all of it may lie in such slivers.
     shares = np.maximum(np.diff(ends, prepend=0.0) - len(ends) * np.finfo(np.float64).eps, 0.0)
-    return float((shares * powers).sum())
+    return float(_certain((shares * powers).sum(), 2 * len(ends)))

@@ -16,10 +16,12 @@ BOUNDED = [
     ("softdtw_divergence", {"gamma": 0.5}),
     ("softdtw_sharp", {}),
     ("tiot", {}),
+    ("tiot", {"standardize": False}),
     ("tiot", {"standardize": False, "root": False, "p": 1.0}),
     ("etiot", {"epsilon": 0.1}),
     ("taot", {}),
     ("tlp", {}),
+    ("tlp", {"p": 3.0}),
 ]
 each_metric = pytest.mark.parametrize(("name", "params"), BOUNDED, ids=[f"{n} {p}" for n, p in BOUNDED])
 
@@ -35,7 +37,7 @@ def test_a_lower_bound_is_below_the_distance(name, params, pair):
 
 
 @each_metric
-@pytest.mark.parametrize("scale", [1e-162, 1e-161, 1e-150, 1e100])
+@pytest.mark.parametrize("scale", [1e-162, 1e-161, 1e-150, 1e-108, 1e-107, 1e100])
 def test_a_lower_bound_is_below_the_distance_of_tiny_and_huge_values(name, params, scale):
     """Squares of tiny values are multiples of the least number, and a sum of them may lie above what they stand for."""
     rng = np.random.default_rng(0)
