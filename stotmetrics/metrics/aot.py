@@ -72,15 +72,17 @@ def _solve(work: Workspace, x: PathLaw, y: PathLaw, params: Parameters) -> tuple
     return converged, *_in_value(power, gap, unit, params), problems
 
 
-def _induction(work: Workspace, x: PathLaw, y: PathLaw, unit: float, p: float) -> tuple[float, bool, float, float, int]:
+def _induction(
+    work: Workspace, x: PathLaw, y: PathLaw, unit: float, p: float, kept: FloatArray | None = None
+) -> tuple[float, bool, float, float, int]:
     """What the kernel finds, and in which unit: where p is large, the value may vanish beside the farthest pairs."""
-    induced = work.induction(*x.arrays, *y.arrays, unit, p)
+    induced = work.induction(*x.arrays, *y.arrays, unit, p, kept)
     if induced[1] >= 2.0**LEAST or work.induction(*x.arrays, *y.arrays, unit, 1.0)[1] == 0.0:
         return unit, *induced
     while induced[1] < 2.0**LEAST and unit > 2.0**-1000:
         # The value is no more than this, and so its power no more than one.
         unit *= 2.0 ** (LEAST / p)
-        induced = work.induction(*x.arrays, *y.arrays, unit, p)
+        induced = work.induction(*x.arrays, *y.arrays, unit, p, kept)
     return unit, *induced
 
 
@@ -101,9 +103,7 @@ def _coupling(x: PathLaw, y: PathLaw, params: Parameters) -> BicausalPlan:
     ends = np.cumsum([n * m for n, m in shapes])
     refuse_more_than_memory(8 * int(ends[-1]), "the plan of aot", "take fewer cells, or markovian=True")
     kept = np.empty(ends[-1])
-    work = Workspace()
-    unit, *_ = _induction(work, x, y, _unit(x, y), params.p)
-    work.induction(*x.arrays, *y.arrays, unit, params.p, kept)
+    _induction(Workspace(), x, y, _unit(x, y), params.p, kept)
     return bicausal_plan(x, y, [part.reshape(shape) for part, shape in zip(np.split(kept, ends[:-1]), shapes)])
 
 
