@@ -8,17 +8,13 @@ costs.
 from libc.math cimport INFINITY, fabs, isfinite, log, sqrt
 from libc.string cimport memcpy, memset
 from scipy.linalg.cython_blas cimport dgemv
-from scipy.linalg.cython_lapack cimport dpotrs
 
 from ._core cimport NOT_CONVERGED, OK
 from ._costs cimport powers
 from ._cpu cimport chosen
 from ._entropic_certificate cimport Rounded, add_rows, certified, round_to, scale_down
-from ._factor cimport cholesky, products
+from ._entropic_factor cimport factorise, solve_both
 from ._factor_small cimport MOST_ROWS, SMALL
-from ._factor_small cimport cholesky as cholesky_of_small
-from ._factor_small cimport products as products_of_small
-from ._factor_small cimport solve as solve_small
 from ._gibbs cimport gibbs_row, gibbs_sums
 from ._interrupt cimport heard, interrupted
 from ._simd cimport SIMD_WIDEST, aligned, padded, simd_follow, simd_running
@@ -167,58 +163,6 @@ cdef Slope eliminate(Entropic *e, double *right, double *q) noexcept nogil:
     dgemv("N", &m, &n, &minus, e.P, &m, e.step_f, &stride, &one, right, &stride)
     dgemv("N", &m, &n, &one, e.P, &m, e.three, &stride, &one, q, &stride)
     return w
-
-
-cdef inline double *inverse_of(const Entropic *e) noexcept nogil:
-    """The inverses of the diagonal of a small factor."""
-    return e.Q + e.n * e.stride
-
-
-cdef bint factorise(Entropic *e) noexcept nogil:
-    """Cholesky of what is left for g, ``diag(columns) - P' diag(1 / rows) P``; False if it is not to be had."""
-    cdef int m = <int>e.m, i, j, _attempt
-    cdef double largest, ridge = 0.0
-    cdef double *column
-    for _attempt in range(6):
-        if e.Q != NULL:
-            products_of_small(e.P, e.n, m, e.stride, e.Q, e.S)
-        else:
-            products(e.P, e.n, m, e.S)
-        largest = 0.0
-        for j in range(m):
-            largest = max(largest, e.columns[j])
-        # Constants can move from g to f and change nothing; the rank-one term makes that direction regular.
-        for j in range(m):
-            column = e.S + j * e.stride
-            column[j] += e.columns[j]
-            for i in range(j, m):
-                column[i] += e.columns[i] * e.columns[j]
-            column[j] += ridge + 1e-15 * largest
-        if cholesky_of_small(e.S, e.stride, inverse_of(e)) if e.Q != NULL else cholesky(e.S, m):
-            return True
-        if interrupted():
-            break
-        ridge = 1e-14 * largest if ridge == 0.0 else 100.0 * ridge
-    return False
-
-
-cdef void solve_both(Entropic *e) noexcept nogil:
-    """step_g and beta become the solutions of what `factorise` has left."""
-    cdef int m = <int>e.m, one = 1, info = 0
-    cdef double *x
-    cdef double *y
-    if e.Q == NULL:
-        dpotrs("L", &m, &one, e.S, &m, e.step_g, &m, &info)
-        dpotrs("L", &m, &one, e.S, &m, e.beta, &m, &info)
-        return
-    x = inverse_of(e) + e.stride
-    y = x + e.stride
-    memset(x, 0, 2 * e.stride * sizeof(double))
-    memcpy(x, e.step_g, m * sizeof(double))
-    memcpy(y, e.beta, m * sizeof(double))
-    solve_small(e.S, e.stride, inverse_of(e), x, y)
-    memcpy(e.step_g, x, m * sizeof(double))
-    memcpy(e.beta, y, m * sizeof(double))
 
 
 cdef inline double step_along_w(const Entropic *e, double epsilon, Slope w, const double *q) noexcept nogil:
