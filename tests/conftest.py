@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -86,3 +87,15 @@ def dask_traffic(monkeypatch: pytest.MonkeyPatch) -> tuple[list[int], list[tuple
     monkeypatch.setattr(distributed.Client, "scatter", scattering)
     monkeypatch.setattr(distributed.Client, "submit", submitting)
     return scattered, batches
+
+
+@pytest.fixture
+def quietly():
+    """Answers what a call answers, which must not warn."""
+
+    def answer(call):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            return call()
+
+    return answer
