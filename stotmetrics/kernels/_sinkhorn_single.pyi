@@ -15,6 +15,7 @@ def approach(
     logy: _Single,
     rows: _Index,
     cols: _Index,
+    u: _Single,
     v: _Single,
     goal: npt.NDArray[np.float64],
     *,
@@ -23,4 +24,17 @@ def approach(
     max_iter: int,
     depth: int = 5,
 ) -> tuple[_Index, npt.NDArray[np.bool_]]: ...
+def refine(
+    axes: tuple[_Single, ...],
+    sides: tuple[int, ...],
+    finer: tuple[int, ...],
+    u: _Single,
+    y: _Single,
+    logy: _Single,
+    cols: _Index,
+    v: _Single,
+    *,
+    epsilon: float,
+    rho: float,
+) -> None: ...
 def running() -> str: ...

@@ -76,17 +76,28 @@ cdef enum:
     TRANSLATED
     ACCELERATED
 
-# A symmetric kernel: one matrix, or one per axis. Every factor of a product is scaled so that its largest is e^scale.
+# A kernel: one matrix, or one per axis, from the points of one ground to those of a finer one or of the same. Every
+# factor of a product is scaled so that its largest is e^scale.
 cdef struct Product:
     int axes
     Py_ssize_t size[MAX_AXES]       # of each axis; the last one is padded to whole panels
-    Py_ssize_t points
-    Py_ssize_t rows                 # of points along the last axis
+    Py_ssize_t into[MAX_AXES]       # and of the product
+    Py_ssize_t points, image_points
+    Py_ssize_t rows, image_rows     # of points along the last axis
     const float *panels             # the kernel of the last axis, scaled, in panels of SINGLE_PANEL rows
     const float *cost[MAX_AXES]     # of the others: cost / epsilon, every row padded by `padded`
+    Py_ssize_t spare                # numbers that a product needs for them
     float scale
     float all_scales                # of what a product comes out with
     float floor                     # a term that vanished could be as large as this
+
+# The factors of some products, the products, and what both were divided by.
+cdef struct Workspace:
+    float *factors
+    float *product
+    float *tops         # logarithms, one for each row
+    float *other_tops
+    float *spare
 
 # What is fixed of the problems.
 cdef struct Rates:
@@ -121,6 +132,14 @@ cdef struct Column:
     float *dr
 
 
+cdef Rates rates(double epsilon, double rho, Py_ssize_t max_iter, int depth) noexcept nogil:
+    cdef Rates s
+    s.epsilon, s.rho = epsilon, rho
+    s.omega, s.ratio = <float>(rho / (rho + epsilon)), <float>(epsilon / rho)
+    s.max_iter, s.depth = max_iter, max(1, min(depth, MAX_DEPTH))
+    return s
+
+
 cdef Py_ssize_t column_size(Py_ssize_t points, int depth) noexcept nogil:
     return (7 + 2 * depth) * points
 
@@ -141,13 +160,42 @@ cdef inline Py_ssize_t padded(Py_ssize_t size) noexcept nogil:
     return (size + SINGLE_LANES - 1) // SINGLE_LANES * SINGLE_LANES
 
 
-cdef void describe(Product *op) noexcept nogil:
-    """What follows from the axes: see `scale_of`."""
-    cdef int factors = op.axes + 1
+cdef void describe(Product *op, tuple axes, sides, finer):
+    """Products from points of ``sides`` to those of ``finer``."""
+    cdef const float[::1] matrix
+    cdef Py_ssize_t k
+    cdef int factors = len(axes) + 1
+    op.axes, op.points, op.image_points, op.spare = len(axes), 1, 1, 0
+    for k in range(op.axes):
+        matrix = axes[k]
+        op.size[k], op.into[k] = sides[k], finer[k]
+        op.points *= op.size[k]
+        op.image_points *= op.into[k]
+        if k < op.axes - 1:
+            op.cost[k] = &matrix[0]
+            op.spare = max(op.spare, (op.into[k] + 1) * padded(op.size[k]))
+        else:
+            op.panels = &matrix[0]
     op.rows = op.points // op.size[op.axes - 1]
-    op.scale = <float>((LARGEST - log(<double>op.points)) / factors)
+    op.image_rows = op.image_points // op.into[op.axes - 1]
+    op.scale = <float>scale_of(op.points, op.axes)
     op.all_scales = factors * op.scale
     op.floor = <float>(SMALLEST * exp((factors - 1) * op.scale))
+
+
+cdef Py_ssize_t room_of(const Product *op) noexcept nogil:
+    """Numbers of a workspace for each problem."""
+    return 2 * (op.image_points + op.image_rows)
+
+
+cdef Workspace workspace(const Product *op, Py_ssize_t count, float *work) noexcept nogil:
+    cdef Workspace w
+    w.factors = work
+    w.product = w.factors + count * op.image_points
+    w.tops = w.product + count * op.image_points
+    w.other_tops = w.tops + count * op.image_rows
+    w.spare = w.other_tops + count * op.image_rows
+    return w
 
 
 cdef void exponentials(const Product *op, const float *potential, float *out, float *tops) noexcept nogil:
@@ -162,40 +210,39 @@ cdef void exponentials(const Product *op, const float *potential, float *out, fl
             memset(out + row * n, 0, n * sizeof(float))
 
 
-cdef const float *apply(
-    const Product *op, Py_ssize_t count, float *source, float *target, float *tops, float *spare
-) noexcept nogil:
-    """Where K source[k] is then: an axis takes it from one of both arrays to the other. ``tops`` holds the logarithms
-    that the rows were divided by, and then those that the rows of the product are."""
-    cdef Py_ssize_t last = op.size[op.axes - 1], outer = count * op.rows, between = 1, o, q, i, k, size, wide
+cdef void apply(const Product *op, Py_ssize_t count, Workspace *w) noexcept nogil:
+    """The products of the kernel with ``count`` factors, in whose place some of the work was done."""
+    cdef Py_ssize_t last = op.size[op.axes - 1], wide = op.into[op.axes - 1]
+    cdef Py_ssize_t outer = count * op.rows, between = 1, size, into, width, o, q, i, k
     cdef int axis
-    cdef float *now = source
-    cdef float *into = target
     cdef float *top
+    cdef float *new_top
     cdef float *line
-    single_product(op.panels, SINGLE_PANEL, SINGLE_PANEL * last, last // SINGLE_PANEL, now, last, last, outer, into,
-                   last)
+    single_product(op.panels, SINGLE_PANEL, SINGLE_PANEL * last, wide // SINGLE_PANEL, w.factors, last, last, outer,
+                   w.product, wide)
     for axis in range(op.axes - 2, -1, -1):
-        now, into = into, now
-        size = op.size[axis]
-        wide = padded(size)
-        line = spare + size * wide
-        for k in range(wide):
+        w.factors, w.product = w.product, w.factors
+        w.tops, w.other_tops = w.other_tops, w.tops
+        size, into = op.size[axis], op.into[axis]
+        width = padded(size)
+        line = w.spare + into * width
+        for k in range(width):
             line[k] = SINGLE_NONE
         outer //= size
         for o in range(outer):
             for q in range(between):
-                top = tops + o * size * between + q
+                top = w.other_tops + o * size * between + q
+                new_top = w.tops + o * into * between + q
                 for k in range(size):
                     line[k] = top[k * between]
                 # Row i of the product is a sum over the rows k, of which each has its exponent.
-                for i in range(size):
-                    top[i * between] = single_mix(line, op.cost[axis] + i * wide, op.scale, spare + i * wide, wide)
-                k = (o * size * between + q) * last
-                single_product(now + k, between * last, SINGLE_PANEL, last // SINGLE_PANEL, spare, wide, size, size,
-                               into + k, between * last)
-        between *= size
-    return into
+                for i in range(into):
+                    new_top[i * between] = single_mix(line, op.cost[axis] + i * width, op.scale, w.spare + i * width,
+                                                      width)
+                single_product(w.factors + (o * size * between + q) * wide, between * wide, SINGLE_PANEL,
+                               wide // SINGLE_PANEL, w.spare, width, size, into,
+                               w.product + (o * into * between + q) * wide, between * wide)
+        between *= into
 
 
 cdef void advance(const Rates *s, Column *c, double shift, double dual, double noise, Py_ssize_t n) noexcept nogil:
@@ -249,10 +296,10 @@ cdef void update(
     const float *logmass, float *u, single_sums *sums
 ) noexcept nogil:
     """Row by row the potentials that are optimal beside those that the product was made of."""
-    cdef Py_ssize_t n = op.size[op.axes - 1], row
+    cdef Py_ssize_t n = op.into[op.axes - 1], row
     cdef single_sums here
     sums.sent, sums.low = 0.0, LARGEST_SINGLE
-    for row in range(op.rows):
+    for row in range(op.image_rows):
         single_update(product + row * n, tops[row] - op.all_scales, mass + row * n, logmass + row * n, s.omega, s.ratio,
                       u + row * n, &here, n)
         sums.sent += here.sent
@@ -264,10 +311,10 @@ cdef void residual(
     const float *logmass, Column *at, single_sums *sums
 ) noexcept nogil:
     """Row by row what the potentials v are off, and their image."""
-    cdef Py_ssize_t n = op.size[op.axes - 1], row
+    cdef Py_ssize_t n = op.into[op.axes - 1], row
     cdef single_sums here
     sums.sent, sums.paid, sums.gap, sums.low = 0.0, 0.0, 0.0, LARGEST_SINGLE
-    for row in range(op.rows):
+    for row in range(op.image_rows):
         single_residual(product + row * n, tops[row] - op.all_scales, mass + row * n, logmass + row * n, at.v + row * n,
                         s.omega, s.ratio, at.weight + row * n, at.image + row * n, &here, n)
         sums.sent += here.sent
@@ -279,10 +326,9 @@ cdef void residual(
 cdef void sweep_all(
     const Product *op, const Rates *s, const float *x, const float *logx, const float *y, const float *logy,
     const Py_ssize_t *rows, const Py_ssize_t *cols, Py_ssize_t count, Column *columns, Py_ssize_t *active,
-    float *factors, float *product, float *tops, float *spare, Py_ssize_t *sweeps, unsigned char *solved
+    Workspace *w, Py_ssize_t *sweeps, unsigned char *solved
 ) noexcept nogil:
     cdef Py_ssize_t running = count, n = op.points, sweep, k, c, left, until = SLICE
-    cdef const float *result
     cdef single_sums sums
     cdef double dual, noise, gap
     cdef Column *at
@@ -290,13 +336,13 @@ cdef void sweep_all(
         if running == 0 or turn(&until, running * n * 64):
             return
         for k in range(running):
-            exponentials(op, columns[active[k]].v, factors + k * n, tops + k * op.rows)
-        result = apply(op, running, factors, product, tops, spare)
+            exponentials(op, columns[active[k]].v, w.factors + k * n, w.tops + k * op.rows)
+        apply(op, running, w)
         left = 0
         for k in range(running):
             c = active[k]
             at = &columns[c]
-            update(op, s, result + k * n, tops + k * op.rows, x + rows[c] * n, logx + rows[c] * n, at.u, &sums)
+            update(op, s, w.product + k * n, w.tops + k * op.rows, x + rows[c] * n, logx + rows[c] * n, at.u, &sums)
             sweeps[c] = sweep
             if sums.low > op.floor:
                 at.sent = sums.sent
@@ -304,13 +350,13 @@ cdef void sweep_all(
                 left += 1
         running = left
         for k in range(running):
-            exponentials(op, columns[active[k]].u, factors + k * n, tops + k * op.rows)
-        result = apply(op, running, factors, product, tops, spare)
+            exponentials(op, columns[active[k]].u, w.factors + k * n, w.tops + k * op.rows)
+        apply(op, running, w)
         left = 0
         for k in range(running):
             c = active[k]
             at = &columns[c]
-            residual(op, s, result + k * n, tops + k * op.rows, y + cols[c] * n, logy + cols[c] * n, at, &sums)
+            residual(op, s, w.product + k * n, w.tops + k * op.rows, y + cols[c] * n, logy + cols[c] * n, at, &sums)
             gap = s.rho * sums.gap
             if not sums.low > op.floor or not isfinite(gap) or not isfinite(sums.sent):
                 continue
@@ -347,52 +393,70 @@ def scale_of(Py_ssize_t points, int axes):
 
 def approach(
     tuple axes, sides, const float[:, ::1] x, const float[:, ::1] logx, const float[:, ::1] y,
-    const float[:, ::1] logy, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] cols, float[:, ::1] v,
+    const float[:, ::1] logy, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] cols, float[:, ::1] u, float[:, ::1] v,
     const double[::1] goal, *, double epsilon, double rho, Py_ssize_t max_iter, int depth=5
 ):
     """(sweeps, solved) of problems (x[rows[k]], y[cols[k]]) from the potentials v[k], which are overwritten.
 
-    ``solved`` where half the gap is within ``goal``, as far as single precision can say.
+    ``solved`` where half the gap is within ``goal``, as far as single precision can say; u[k] belongs to v[k] then.
     """
-    cdef Py_ssize_t count = rows.shape[0], n = v.shape[1], k, size, spare_size = 0
+    cdef Py_ssize_t count = rows.shape[0], n = v.shape[1], k, size
     cdef Product op
-    cdef Rates s = Rates(epsilon, rho, <float>(rho / (rho + epsilon)), <float>(epsilon / rho), max_iter,
-                         max(1, min(depth, MAX_DEPTH)))
-    cdef const float[::1] matrix
+    cdef Workspace w
+    cdef Rates s = rates(epsilon, rho, max_iter, depth)
     sweeps, solved = np.zeros(count, dtype=np.intp), np.zeros(count, dtype=np.uint8)
     if count == 0:
         return sweeps, solved.view(np.bool_)
-    op.axes, op.points = len(axes), n
-    for k in range(op.axes):
-        matrix = axes[k]
-        op.size[k] = sides[k]
-        if k < op.axes - 1:
-            op.cost[k] = &matrix[0]
-            spare_size = max(spare_size, (op.size[k] + 1) * padded(op.size[k]))
-        else:
-            op.panels = &matrix[0]
-    describe(&op)
+    describe(&op, axes, sides, sides)
     size = column_size(n, s.depth)
-    cdef float[::1] work = np.zeros(count * (size + 2 * n + op.rows) + spare_size + 1, dtype=np.float32)
+    cdef float[::1] work = np.zeros(count * (size + room_of(&op)) + op.spare + 1, dtype=np.float32)
     cdef Py_ssize_t[::1] active = np.arange(count, dtype=np.intp), sweeps_ = sweeps
     cdef unsigned char[::1] solved_ = solved
     cdef unsigned char[::1] memory = np.zeros(count * sizeof(Column), dtype=np.uint8)
     cdef Column *columns = <Column *>&memory[0]
-    cdef float *factors = &work[count * size]
-    cdef float *product = factors + count * n
-    cdef float *tops = product + count * n
     with nogil:
+        w = workspace(&op, count, &work[count * size])
         for k in range(count):
             place(&columns[k], &work[k * size], n, s.depth)
             memcpy(columns[k].v, &v[k, 0], n * sizeof(float))
             columns[k].best, columns[k].least = -INFINITY, INFINITY
             columns[k].goal, columns[k].reach, columns[k].backoff = goal[k], REACH, 1
         sweep_all(&op, &s, &x[0, 0], &logx[0, 0], &y[0, 0], &logy[0, 0], &rows[0], &cols[0], count, columns,
-                  &active[0], factors, product, tops, tops + count * op.rows, &sweeps_[0], &solved_[0])
+                  &active[0], &w, &sweeps_[0], &solved_[0])
         for k in range(count):
+            memcpy(&u[k, 0], columns[k].u, n * sizeof(float))
             memcpy(&v[k, 0], columns[k].v, n * sizeof(float))
     heard()
     return sweeps, solved.view(np.bool_)
+
+
+def refine(
+    tuple axes, sides, finer, const float[:, ::1] u, const float[:, ::1] y, const float[:, ::1] logy,
+    const Py_ssize_t[::1] cols, float[:, ::1] v, *, double epsilon, double rho
+):
+    """Overwrite v[k], potentials of y[cols[k]] on the points of ``finer``, by those optimal beside u[k] on fewer.
+
+    ``axes`` lead from these to those. Where a product leaves the range of single precision, v[k] stays as it is.
+    """
+    cdef Py_ssize_t count = u.shape[0], n, k
+    cdef Product op
+    cdef Workspace w
+    cdef single_sums sums
+    cdef Rates s = rates(epsilon, rho, 0, 0)
+    if count == 0:
+        return
+    describe(&op, axes, sides, finer)
+    n = op.image_points
+    cdef float[::1] work = np.zeros(room_of(&op) + op.spare + 1, dtype=np.float32)
+    with nogil:
+        w = workspace(&op, 1, &work[0])
+        for k in range(count):
+            exponentials(&op, &u[k, 0], w.factors, w.tops)
+            apply(&op, 1, &w)
+            # What was multiplied is not needed any more.
+            update(&op, &s, w.product, w.tops, &y[cols[k], 0], &logy[cols[k], 0], w.factors, &sums)
+            if sums.low > op.floor:
+                memcpy(&v[k, 0], w.factors, n * sizeof(float))
 
 
 def running():

@@ -19,7 +19,8 @@ from ..spec.traits import Traits
 from ..transport.divergences import Frames, Problem, cross_terms, divergence, polish, self_terms, spread
 from ..transport.ground_cost import Ground, as_ground, default_ground
 from ..transport.kept import kept
-from ..transport.single_precision import LEAST_POINTS, panels_of
+from ..transport.panels import panels_of
+from ..transport.single_precision import LEAST_POINTS
 from ..transport.wide_range import FINEST
 from . import value_costs
 
@@ -161,7 +162,7 @@ class _Cost:
         # Both orders of a pair solve the same problems, so that the distance is symmetric to the last digit.
         swap = y.key < x.key
         first, second = (right, left) if swap else (left, right)
-        cross = cross_terms(x.problem, first, second)
+        cross = cross_terms(x.problem, first, second, potentials=False)
         value, error = divergence(first, second, cross, positive=x.positive)
         self.swapped = swap
         self.value: FloatArray = np.ascontiguousarray(value.T if swap else value)

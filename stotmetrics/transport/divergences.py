@@ -15,12 +15,15 @@ import numpy as np
 
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..kernels import _sinkhorn
-from .single_precision import Panels, Singles, approach
+from .panels import Panels
+from .single_precision import Singles, approach
 
 # Columns of one product: enough for BLAS to run at speed, few enough for the iterates to stay in the cache.
 _COLUMNS = 128
 # On a grid the matrices are small: as many columns as stay in the cache with all that is remembered of them.
 _CACHED = 2**14
+# Points of the problems that potentials are found for in single precision at once.
+_PREPARED = 2**18
 # Beyond this cost / epsilon a kernel underflows, and the solution is approached from larger epsilon.
 _STEEP = 500.0
 _STEP = 4.0
@@ -191,8 +194,8 @@ def self_terms(problem: Problem, mass: FloatArray, u: FloatArray | None = None) 
     return replace(frames, leader=_leaders(problem, frames))
 
 
-def cross_terms(problem: Problem, x: Frames, y: Frames) -> Cross:
-    """Solve (x_i, y_j) for every i and j.
+def cross_terms(problem: Problem, x: Frames, y: Frames, *, potentials: bool = True) -> Cross:
+    """Solve (x_i, y_j) for every i and j; without ``potentials`` the result may have none.
 
     Leaders are solved first. The potentials of two leaders are tried on the frames they stand for: a certificate costs
     no product with the kernel, and where it holds nothing is left to do.
@@ -205,8 +208,9 @@ def cross_terms(problem: Problem, x: Frames, y: Frames) -> Cross:
     state, value, error = np.empty(n * m, dtype=np.intp), np.empty(n * m), np.empty(n * m)
     allowed = problem.allowed(x.total[rows], y.total[cols])
     sweeps, converged = np.zeros(n * m, dtype=np.intp), np.ones(n * m, dtype=np.bool_)
+    keep = potentials or len(others) > 0
     u, v, logku, logkv, dual, gap, sweeps[first], converged[first] = _solve_pairs(
-        problem.leading(), x, y, rows[first], cols[first], (x.u, y.u), (rows[first], cols[first])
+        problem.leading(), x, y, rows[first], cols[first], (x.u, y.u), (rows[first], cols[first]), keep=keep
     )
     value[first], error[first] = problem.certain(dual, gap, x.total[rows[first]], y.total[cols[first]])
     state[first] = np.arange(len(first))
@@ -262,37 +266,38 @@ def _solve_pairs(
     cols: IntArray,
     known: tuple[FloatArray, FloatArray],
     at: Any,
+    *,
+    keep: bool = True,
 ) -> tuple[Any, ...]:
     """Solve (x[rows[k]], y[cols[k]]) from the potentials (u[at[0][k]], v[at[1][k]]) that are ``known``.
 
     One side of them is enough. The heavier frame takes the place of y, whose potentials are iterated: the way from a
-    light one's is up to twice as long.
+    light one's is up to twice as long. ``keep``: the potentials, and the logarithms of their products.
     """
     mass, logmass = np.concatenate([x.mass, y.mass]), np.concatenate([x.logmass, y.logmass])
     sides = (mass, logmass, mass, logmass)
     singles = None if problem.panels is None else Singles.of(problem.panels, mass, logmass)
-    step = _columns(problem)
     batches = []
-    for k in range(0, max(len(rows), 1), step):
-        part = slice(k, k + step)
+    for part in _parts(len(rows), _columns(problem) if singles is None else _prepared(problem)):
         here, there = rows[part], cols[part] + len(x.mass)
         swapped = x.total[rows[part]] > y.total[cols[part]]
         light, heavy = np.where(swapped, there, here), np.where(swapped, here, there)
         start = np.where(swapped[:, None], known[0][at[0][part]], known[1][at[1][part]])
         solution = (
-            _solve_batch(problem, sides, light, heavy, start)
+            _kept(_solve_batch(problem, sides, light, heavy, start), keep)
             if singles is None
-            else _solve_in_both(problem, singles, sides, light, heavy, start)
+            else _solve_in_both(problem, singles, sides, light, heavy, start, keep)
         )
-        for first in (0, 2):
-            ours, theirs = solution[first : first + 2]
-            ours[swapped], theirs[swapped] = theirs[swapped], ours[swapped]
+        if keep:
+            for first in (0, 2):
+                ours, theirs = solution[first : first + 2]
+                ours[swapped], theirs[swapped] = theirs[swapped], ours[swapped]
         batches.append(solution)
-    return batches[0] if len(batches) == 1 else tuple(np.concatenate(arrays) for arrays in zip(*batches, strict=True))
+    return _joined(batches)
 
 
 def _solve_in_both(
-    problem: Problem, singles: Singles, sides: Any, rows: IntArray, cols: IntArray, v: FloatArray
+    problem: Problem, singles: Singles, sides: Any, rows: IntArray, cols: IntArray, v: FloatArray, keep: bool
 ) -> tuple[Any, ...]:
     """Solve in single precision as far as that goes, and finish in double."""
     start = _masked(v, sides[3][cols])
@@ -312,29 +317,58 @@ def _solve_in_both(
     near &= (singles.total[rows] > 0) & (singles.total[cols] > 0)
     left = replace(problem, max_iter=problem.max_iter - int(sweeps.max(initial=0)))
     if near.all():
-        solution = _solve_batch(left, sides, rows, cols, better, near=True)
+        solution = _in_parts(left, sides, rows, cols, better, near=True, keep=keep)
         return (*solution[:6], solution[6] + sweeps, solution[7])
     groups = [group for group in (np.flatnonzero(near), np.flatnonzero(~near)) if len(group)]
     starts = np.where(near[:, None], better, start)
     parts = [
-        _solve_batch(left, sides, rows[group], cols[group], starts[group], near=bool(near[group[0]]))
+        _in_parts(left, sides, rows[group], cols[group], starts[group], near=bool(near[group[0]]), keep=keep)
         for group in groups
     ]
     back = np.argsort(np.concatenate(groups), kind="stable")
-    solution = tuple(np.concatenate(arrays)[back] for arrays in zip(*parts, strict=True))
+    solution = tuple(array[back] if len(array) else array for array in _joined(parts))
     return (*solution[:6], solution[6] + sweeps, solution[7])
 
 
-def _in_parts(problem: Problem, sides: Any, rows: IntArray, cols: IntArray, v: FloatArray) -> tuple[Any, ...]:
-    """``solve_batch`` a few columns at a time."""
-    step = _columns(problem)
-    parts = [slice(k, k + step) for k in range(0, max(len(rows), 1), step)]
-    batches = [_solve_batch(problem, sides, rows[part], cols[part], v[part]) for part in parts]
+def _in_parts(
+    problem: Problem,
+    sides: Any,
+    rows: IntArray,
+    cols: IntArray,
+    v: FloatArray,
+    *,
+    near: bool = False,
+    keep: bool = True,
+) -> tuple[Any, ...]:
+    """``_solve_batch`` a few columns at a time."""
+    parts = _parts(len(rows), _columns(problem))
+    return _joined([_kept(_solve_batch(problem, sides, rows[k], cols[k], v[k], near=near), keep) for k in parts])
+
+
+def _parts(count: int, step: int) -> list[slice]:
+    return [slice(k, k + step) for k in range(0, max(count, 1), step)]
+
+
+def _joined(batches: list[tuple[Any, ...]]) -> tuple[Any, ...]:
     return batches[0] if len(batches) == 1 else tuple(np.concatenate(arrays) for arrays in zip(*batches, strict=True))
 
 
+def _kept(solution: tuple[Any, ...], keep: bool) -> tuple[Any, ...]:
+    """A solution, or what is left of it without its potentials."""
+    return solution if keep else (*(array[:0] for array in solution[:4]), *solution[4:])
+
+
 def _columns(problem: Problem) -> int:
-    return _COLUMNS if len(problem.costs) == 1 else max(1, _CACHED // math.prod(len(cost) for cost in problem.costs))
+    return _COLUMNS if len(problem.costs) == 1 else max(1, _CACHED // _points(problem))
+
+
+def _prepared(problem: Problem) -> int:
+    """Problems that single precision takes on at once: on coarse grounds many of them stay in the cache."""
+    return max(_columns(problem), _PREPARED // _points(problem))
+
+
+def _points(problem: Problem) -> int:
+    return math.prod(len(cost) for cost in problem.costs)
 
 
 def divergence(x: Frames, y: Frames, cross: Cross, *, positive: bool) -> tuple[FloatArray, FloatArray]:

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 import stotmetrics
 from stotmetrics.kernels._sinkhorn import log_mass
 from stotmetrics.transport.divergences import Problem, cross_terms, divergence, self_terms, solve_batch
-from stotmetrics.transport.single_precision import panels_of
+from stotmetrics.transport.panels import panels_of
 
 GALLERY = Path(__file__).resolve().parents[2] / "docs" / "gallery"
 EPSILON, RHO, TOL = 10 / 642, 1.0, 1e-6

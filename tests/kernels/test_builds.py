@@ -13,7 +13,8 @@ import pytest
 
 from stotmetrics.kernels import _cpu, _entropic, _hbcd, _matrixfree, _sinkhorn, _softdtw, _softdtw_many, _transport
 from stotmetrics.transport.ground_cost import Ground
-from stotmetrics.transport.single_precision import Singles, approach, panels_of
+from stotmetrics.transport.panels import panels_of
+from stotmetrics.transport.single_precision import Singles, approach
 from stotmetrics.versions import kernel_builds
 
 KERNELS = Path(_cpu.__file__).parent

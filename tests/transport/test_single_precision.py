@@ -11,7 +11,8 @@ from threadpoolctl import threadpool_limits
 from stotmetrics.kernels import _sinkhorn
 from stotmetrics.transport.divergences import Problem, cross_terms, self_terms, solve_batch
 from stotmetrics.transport.ground_cost import Ground
-from stotmetrics.transport.single_precision import Singles, approach, panels_of
+from stotmetrics.transport.panels import panels_of
+from stotmetrics.transport.single_precision import Singles, approach
 
 SHAPES = [(1,), (5,), (40,), (33, 20), (3, 16), (17, 1), (2, 3, 4), (5, 4, 17)]
 
