@@ -15,6 +15,7 @@ _FAMILIES = {
     "Gibbs plans": "_entropic",
     "pricing": "_network",
     "HBCD": "_hbcd",
+    "differences": "_differences",
 }
 
 
@@ -31,7 +32,7 @@ def kernel_builds() -> dict[str, str]:
     --------
     >>> from stotmetrics.versions import kernel_builds
     >>> sorted(kernel_builds())
-    ['Gibbs plans', 'HBCD', 'Sinkhorn', 'pricing', 'single Sinkhorn', 'soft-DTW']
+    ['Gibbs plans', 'HBCD', 'Sinkhorn', 'differences', 'pricing', 'single Sinkhorn', 'soft-DTW']
     """
     modules = {family: import_module(f".kernels.{name}", __package__) for family, name in _FAMILIES.items()}
     return {family: module.running() for family, module in modules.items()}

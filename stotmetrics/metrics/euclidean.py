@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import FloatArray, IntArray
+from ..kernels import _differences
 from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec, Side
@@ -14,31 +15,14 @@ from ..spec.prepared import packed
 from ..spec.result import Batch, GradBatch
 from ..spec.traits import Traits
 
-# Differences held at once.
-_CHUNK = 2**20
-
-# A sum of squares outside loses digits, all of them at worst: there the differences are scaled first.
-_LOW, _HIGH = 1e-280, 1e300
-
 
 def matrix(series: Sequence[Series]) -> FloatArray:
     return np.stack([member.values.ravel() for member in series])
 
 
-def norms(differences: FloatArray) -> FloatArray:
-    """The Euclidean norm of every row, however large or small its entries."""
-    squares = np.einsum("kt,kt->k", differences, differences)
-    roots = np.sqrt(squares)
-    odd = np.flatnonzero(~((squares > _LOW) & (squares < _HIGH)))
-    if len(odd):
-        largest = np.abs(differences[odd]).max(axis=1)
-        scaled = differences[odd] / np.where(largest > 0, largest, 1.0)[:, None]
-        roots[odd] = largest * np.sqrt(np.einsum("kt,kt->k", scaled, scaled))
-    return roots
-
-
 def pair(x: Series, y: Series, params: NoParameters) -> float:
-    return float(norms((x.values - y.values).reshape(1, -1))[0])
+    alone = np.zeros(1, dtype=np.intp)
+    return float(block([x], [y], alone, alone, params).values[0])
 
 
 def block(
@@ -49,20 +33,14 @@ def block(
     params: NoParameters,
     cutoff: FloatArray | None = None,
 ) -> Batch:
-    a, b = packed(left, matrix), packed(right, matrix)
-    step = max(1, _CHUNK // a.shape[1])
-    values = np.empty(len(rows))
-    for start in range(0, len(rows), step):
-        part = slice(start, start + step)
-        values[part] = norms(a[rows[part]] - b[cols[part]])
-    return Batch(values)
+    return Batch(_differences.euclidean(packed(left, matrix), packed(right, matrix), rows, cols))
 
 
 def gradients(
     left: Sequence[Series], right: Sequence[Series], rows: IntArray, cols: IntArray, params: NoParameters, side: Side
 ) -> GradBatch:
-    differences = packed(left, matrix)[rows] - packed(right, matrix)[cols]
-    values = norms(differences)
+    a, b = packed(left, matrix), packed(right, matrix)
+    values, differences = _differences.euclidean(a, b, rows, cols), a[rows] - b[cols]
     # Between equal series zero is a subgradient.
     slopes = differences / np.where(values > 0, values, 1.0)[:, None]
     shaped = [slope.reshape(left[i].values.shape) for slope, i in zip(slopes, rows, strict=True)]

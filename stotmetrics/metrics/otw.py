@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..arrays import FloatArray, IntArray
-from ..kernels import _otw
+from ..kernels import _differences
 from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec
@@ -30,12 +30,16 @@ class Parameters:
 
 def prepare(series: Series, params: Parameters) -> FloatArray:
     """Windowed sums of the 2d positive and negative parts of a series at all times but the last, then their totals."""
-    parts = np.hstack([np.maximum(series.values, 0.0), np.maximum(-series.values, 0.0)])
-    sums = np.cumsum(parts, axis=0)
+    values, d = series.values, series.dim
+    sums = np.empty((len(series), 2 * d))
+    np.maximum(values, 0.0, out=sums[:, :d])
+    np.maximum(-values, 0.0, out=sums[:, d:])
+    np.cumsum(sums, axis=0, out=sums)
+    if params.window is None or params.window >= len(sums) - 1:
+        return sums
     windowed = sums.copy()
-    if params.window is not None and params.window < len(sums):
-        windowed[params.window :] -= sums[: -params.window]
-    return np.vstack([windowed[:-1], sums[-1]])
+    windowed[params.window : -1] -= sums[: -params.window - 1]
+    return windowed
 
 
 def pair(x: FloatArray, y: FloatArray, params: Parameters) -> float:
@@ -52,7 +56,7 @@ def block(
     cutoff: FloatArray | None = None,
 ) -> Batch:
     moved = (len(left[0]) - 1) * left[0].shape[1] if len(rows) else 0
-    return Batch(_otw.values(packed(left, _stack), packed(right, _stack), rows, cols, moved, params.waste))
+    return Batch(_differences.warping(packed(left, _stack), packed(right, _stack), rows, cols, moved, params.waste))
 
 
 def _stack(sums: Sequence[FloatArray]) -> FloatArray:

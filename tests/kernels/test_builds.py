@@ -11,7 +11,17 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from stotmetrics.kernels import _cpu, _entropic, _hbcd, _matrixfree, _sinkhorn, _softdtw, _softdtw_many, _transport
+from stotmetrics.kernels import (
+    _cpu,
+    _differences,
+    _entropic,
+    _hbcd,
+    _matrixfree,
+    _sinkhorn,
+    _softdtw,
+    _softdtw_many,
+    _transport,
+)
 from stotmetrics.transport.ground_cost import Ground
 from stotmetrics.transport.panels import panels_of
 from stotmetrics.transport.single_precision import Singles, approach
@@ -89,6 +99,14 @@ def hbcd(n: int, m: int) -> Numbers:
     return (np.array([value, objective, w]),)
 
 
+def differences(n: int, m: int) -> Numbers:
+    rng = np.random.default_rng(5)
+    x, y = rng.normal(size=(5, n)), rng.normal(size=(4, n))
+    rows, cols = (side.astype(np.intp) for side in np.indices((5, 4)).reshape(2, -1))
+    moved = max(1, n - m % 3)
+    return _differences.euclidean(x, y, rows, cols), _differences.warping(x, y, rows, cols, moved, 0.7)
+
+
 FAMILIES = {
     "soft-DTW": softdtw,
     "Sinkhorn": sinkhorn,
@@ -96,6 +114,7 @@ FAMILIES = {
     "Gibbs plans": gibbs,
     "pricing": pricing,
     "HBCD": hbcd,
+    "differences": differences,
 }
 
 

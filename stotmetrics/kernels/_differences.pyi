@@ -1,0 +1,9 @@
+import numpy as np
+import numpy.typing as npt
+
+_Floats = npt.NDArray[np.float64]
+_Ints = npt.NDArray[np.intp]
+
+def euclidean(left: _Floats, right: _Floats, rows: _Ints, cols: _Ints) -> _Floats: ...
+def warping(left: _Floats, right: _Floats, rows: _Ints, cols: _Ints, moved: int, waste: float) -> _Floats: ...
+def running() -> str: ...
