@@ -52,15 +52,20 @@ class Tile:
             return height * width
         return (height * (height + 1) // 2 if self.triangle else height * width) - (height if self.skip_diagonal else 0)
 
-    def pairs(self) -> tuple[IntArray, IntArray]:
-        """Row and column indices, counted within the tile, of the pairs to compute."""
-        shape = (self.rows.stop - self.rows.start, self.cols.stop - self.cols.start)
-        i, j = np.indices(shape, dtype=np.intp).reshape(2, -1)
-        if self.rows == self.cols:
-            wanted = (i <= j) if self.triangle else np.ones(i.shape, dtype=bool)
-            if self.skip_diagonal:
-                wanted &= i != j
-            i, j = i[wanted], j[wanted]
+    def pairs(self, start: int = 0, stop: int | None = None) -> tuple[IntArray, IntArray]:
+        """Row and column indices, counted within the tile, of the pairs to compute, or of some of them, row by row."""
+        rows = np.arange(self.rows.stop - self.rows.start, dtype=np.intp)
+        square = self.rows == self.cols
+        first = rows + self.skip_diagonal if square and self.triangle else np.zeros_like(rows)
+        gap = square and self.skip_diagonal and not self.triangle
+        counts = self.cols.stop - self.cols.start - first - gap
+        ends = np.cumsum(counts)
+        stop = int(ends[-1]) if stop is None else stop
+        begins = ends - counts
+        i = np.repeat(rows, np.clip(ends, start, stop) - np.clip(begins, start, stop))
+        j = np.arange(start, stop, dtype=np.intp) + (first - begins)[i]
+        if gap:
+            j += j >= i
         return i, j
 
 
@@ -156,7 +161,7 @@ def fill(
             return
         workers = Workers(Workload(metric, left) if within else Workload(metric, left, others), n_jobs, eager=eager)
         workers.prepare()
-        pace = Pace(pairs_at_first(left, others, metric) if workers.several else 0)
+        pace = Pace(pairs_at_first(left, others, metric) if workers.several else 0, workers.count)
         whole = Gathered(tiles)
         for pieces, seconds in workers.run(_solve, tasks_of(tiles, todo, pace), total - done, _pairs_of_task):
             pace.learn(sum(len(batch.values) for _, _, batch in pieces), seconds)
@@ -188,17 +193,18 @@ def pairs_at_first(left: Sequence[Series], right: Sequence[Series], metric: Boun
 
 def tasks_of(tiles: Tiles, numbers: Sequence[int], pace: Pace) -> Iterator[tuple[tuple[Piece, ...]]]:
     """The tiles in pieces, as many of them to a task as the pace says when it is made."""
-    task, room = list[Piece](), pace.size
+    left = sum(tiles[k].n_pairs() for k in numbers) if pace.size else 0
+    task, room = list[Piece](), pace.share(left)
     for k in numbers:
         tile, start = tiles[k], 0
         count = tile.n_pairs()
         while True:
             stop = min(count, start + room) if pace.size else count
             task.append(Piece(k, tile, start, stop))
-            start, room = stop, room - (stop - start)
+            start, room, left = stop, room - (stop - start), left - (stop - start)
             if room <= 0:
                 yield (tuple(task),)
-                task, room = [], pace.size
+                task, room = [], pace.share(left)
             if start == count:
                 break
     if task:
@@ -213,7 +219,7 @@ def _solve(load: Workload, pieces: tuple[Piece, ...]) -> tuple[list[tuple[int, i
     """The pairs of each piece, and the seconds for all."""
     began, solved = time.perf_counter(), []
     for piece in pieces:
-        rows, cols = (side[piece.start : piece.stop] for side in piece.tile.pairs())
+        rows, cols = piece.tile.pairs(piece.start, piece.stop)
         batch = load.metric.block(
             load.prepared(0), load.prepared(-1), rows + piece.tile.rows.start, cols + piece.tile.cols.start
         )

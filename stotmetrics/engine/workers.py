@@ -32,8 +32,10 @@ _ALONE = {True: 0.005, False: 0.5}
 _LOSSES = 3
 
 # Seconds of work in one task for several workers: enough to make handing it out cheap, little enough for balance; and
-# how many times larger than the last one a task may be.
-_TASK, _GROWTH = 0.02, 16
+# how many times larger than the last one a task may be, so that the first ones, which nobody helps with, are short.
+_TASK, _GROWTH = 0.02, 4
+# Of the last tasks each is so small a part of a worker's share of what is left, down to such a part of a task.
+_PART, _SMALLEST = 2, 16
 
 # A function of a workload and the arguments of one task.
 Function = Callable[..., Any]
@@ -139,8 +141,13 @@ def _arrived(token: str, metric: BoundMetric, packs: tuple[PackedSeries, ...], c
 class Pace:
     """How much makes a task, as the time of such work has shown so far; from 0 on, that is for others to say."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, workers: int = 1) -> None:
         self.size = size
+        self._workers = workers
+
+    def share(self, left: int) -> int:
+        """The next task of what is left: towards the end smaller ones, so that all workers end at once."""
+        return min(self.size, max(left // (_PART * self._workers), self.size // _SMALLEST, 1))
 
     def learn(self, size: int, seconds: float) -> None:
         """So much took so long."""
@@ -176,6 +183,11 @@ class Workers:
         """Whether anybody shares the work."""
         return self._several
 
+    @property
+    def count(self) -> int:
+        """How many share it."""
+        return effective_n_jobs(self._n_jobs)
+
     def prepare(self) -> None:
         """Prepare every series, in threads of this process; elsewhere workers do it for themselves."""
         spec = self.load.metric.spec
@@ -184,7 +196,7 @@ class Workers:
         for which in range(len(self.load._sets)):
             if self.load._prepared[which] is None:
                 count = len(self.load.series(which))
-                pace = Pace(1 if self._several else 0)
+                pace = Pace(1 if self._several else 0, self.count)
                 parts = dict[int, list[Any]]()
                 for start, items, seconds in self.run(_prepare, _spans(which, count, pace), count, _series_of_span):
                     parts[start] = items
@@ -292,7 +304,7 @@ def _work(stop: Stop, load: Any, function: Function, number: int, task: tuple[An
 def _spans(which: int, count: int, pace: Pace) -> Iterator[tuple[int, int, int]]:
     start = 0
     while start < count:
-        stop = min(count, start + pace.size) if pace.size else count
+        stop = min(count, start + pace.share(count - start)) if pace.size else count
         yield which, start, stop
         start = stop
 

@@ -34,6 +34,13 @@ def test_tiles_cover_each_wanted_pair_once(n, m, side, within, symmetric, zero_s
     for tile in engine.tiles_of(n, m, side, within=within, symmetric=symmetric, zero_self=zero_self):
         i, j = tile.pairs()
         np.add.at(count, (i + tile.rows.start, j + tile.cols.start), 1)
+        assert len(i) == tile.n_pairs()
+        assert list(zip(i, j, strict=True)) == sorted(zip(i, j, strict=True))
+        for start in range(len(i) + 1):
+            for stop in range(start, len(i) + 1, 3):
+                some = tile.pairs(start, stop)
+                np.testing.assert_array_equal(some, (i[start:stop], j[start:stop]))
+                assert some[0].dtype == some[1].dtype == np.intp
     wanted = np.ones((n, m), dtype=int)
     if within and symmetric:
         wanted = np.triu(wanted)
@@ -61,9 +68,10 @@ def test_tasks_hold_every_piece_of_every_tile_once(n, side, within, seen):
     """However long the tasks before have taken."""
     tiles = engine.tiles_of(n, n, side, within=within, symmetric=True, zero_self=True)
     seen, sizes, gathered, whole = iter(seen), [], engine.Gathered(tiles), {}
-    pace = engine.Pace(3)
+    pace, in_all = engine.Pace(3, 2), sum(tile.n_pairs() for tile in tiles)
     for (pieces,) in engine.tasks_of(tiles, range(len(tiles)), pace):
-        sizes.append((sum(piece.stop - piece.start for piece in pieces), pace.size))
+        left = in_all - sum(size for size, _ in sizes)
+        sizes.append((sum(piece.stop - piece.start for piece in pieces), pace.share(left)))
         for piece in pieces:
             order = np.arange(piece.start, piece.stop, dtype=float)
             solved = gathered.add(piece.number, piece.start, engine.Batch(order))
@@ -81,9 +89,20 @@ def test_a_task_takes_as_long_as_it_is_meant_to_whatever_a_pair_takes():
     pace.learn(64, 0.064)
     assert pace.size == 20
     pace.learn(20, 0.0)
-    assert pace.size == 320  # no clock tells such a time: not much larger at once
+    assert pace.size == 80  # no clock tells such a time: not much larger at once
     pace.learn(1, 100.0)
     assert pace.size == 1
+
+
+def test_the_last_tasks_are_small_so_that_all_workers_end_at_once():
+    """Simulated: every pair takes as long as every other, and the free worker takes the next task."""
+    pace, left, ends = engine.Pace(20, 4), 1000, [0, 0, 0, 0]
+    while left:
+        size = min(pace.share(left), left)
+        worker = ends.index(min(ends))
+        ends[worker] += size
+        left -= size
+    assert sum(ends) == 1000 and max(ends) - min(ends) <= 2
 
 
 def test_one_worker_does_a_tile_at_a_time():
