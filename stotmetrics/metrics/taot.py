@@ -1,30 +1,24 @@
 """TAOT: transport between series on one fixed mixture of value and time costs."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arrays import BoolArray, FloatArray, IntArray
+from ..arrays import FloatArray, IntArray
 from ..kernels import _clouds as clouds
 from ..kernels import _entropic as entropic
 from ..kernels import _transport as transport
 from ..series import Series
 from ..spec.bound import bind
-from ..spec.metric import MetricSpec, Side
-from ..spec.parameters import parameter
+from ..spec.metric import MetricSpec
 from ..spec.prepared import packed
-from ..spec.result import Batch, GradBatch, PairGradient, Result, grad_batch_of, rooted
+from ..spec.result import Batch, Result
 from ..spec.traits import Traits
-from ..transport import wide_entropic, wide_range
-from ..transport.cloud_gradients import Cells, median_slopes, value_gradients
 from ..transport.entropic import solve_entropic
-from ..transport.entropic_slopes import entropic_slopes, solved_with_slopes, tight
 from ..transport.line_bounds import line_costs
 from ..transport.point_clouds import (
     Cloud,
-    cost_matrices,
     dense_plan,
     powers,
     prepare_cloud,
@@ -34,11 +28,10 @@ from ..transport.point_clouds import (
     spread_potentials,
     stack_clouds,
 )
-from ..transport.wide_range import dense, distances, in_data_units, lift_of, lifted, powered
+from ..transport.wide_range import in_data_units, powered
 from . import value_costs as costs
-
-# The stopping rule of the entropic solver: certified gap, Newton steps.
-TOL, MAX_ITER = 1e-9, 200
+from .taot_gradients import gradients
+from .taot_mixture import MAX_ITER, TOL, Parameters, factors, is_wide, mixed, mixture, solve_wide, which_are_wide
 
 # Exact transport is asked first whether a pair can be near enough, where the distance to beat is above this times
 # epsilon: the value exceeds it by about epsilon / 2 a dimension, and where that is most of it, it tells little.
@@ -48,93 +41,6 @@ SHARP = 0.7
 _QUICK = (1.0, 2.0)
 
 Mixture = Callable[[FloatArray, FloatArray], FloatArray]
-
-
-@dataclass(frozen=True)
-class Parameters:
-    """Parameters of taot."""
-
-    omega: float = parameter(1.0, low=0.0, high=1e300)
-    epsilon: float = parameter(0.0, low=0.0, raises=True)
-    scale: str | None = parameter(None, kind=str, choices=("median",), allow=(None,))
-    p: float = parameter(2.0, low=1.0)
-    standardize: bool = parameter(True)
-    w: float | None = parameter(None, kind=float, low=0.0, high=1.0, allow=(None,))
-
-
-def factors(params: Parameters) -> tuple[float, float]:
-    """How often A and B count in the cost."""
-    return (1.0, params.omega) if params.w is None else (params.w, 1.0 - params.w)
-
-
-def mixed(of_values: float, A: FloatArray, of_times: float, B: FloatArray) -> FloatArray:
-    """``of_values A + of_times B``; what does not count may leave the range of a double."""
-    if of_times == 0.0:
-        return of_values * A
-    return of_times * B if of_values == 0.0 else of_values * A + of_times * B
-
-
-def is_wide(x: Cloud, y: Cloud, params: Parameters) -> bool:
-    """Whether the costs of two clouds need a unit of their own."""
-    of_values, of_times = factors(params)
-    extreme = any(factor > 0.0 and not 1e-50 < factor < 1e50 for factor in (of_values, of_times))
-    return extreme or wide_range.is_wide(x, y, params.p, 0.0, of_values > 0.0, of_times > 0.0)
-
-
-def which_are_wide(
-    left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray, params: Parameters
-) -> BoolArray:
-    """:func:`is_wide` of the pairs ``(left[rows[k]], right[cols[k]])``."""
-    of_values, of_times = factors(params)
-    if any(factor > 0.0 and not 1e-50 < factor < 1e50 for factor in (of_values, of_times)):
-        return np.ones(len(rows), dtype=np.bool_)
-    return wide_range.which_are_wide(left, right, rows, cols, params.p, of_values > 0.0, of_times > 0.0)
-
-
-@dataclass(frozen=True)
-class Wide:
-    """What was found for two clouds whose costs need a unit."""
-
-    value: float
-    gap: float
-    unit: float
-    objective: float
-    converged: bool
-    steps: int
-    plan: Callable[[], FloatArray]
-    potentials: Callable[[], tuple[FloatArray, FloatArray]]
-    median: float
-    soft: wide_entropic.Saddle | None = None
-    cells: wide_range.Cells | None = None
-
-    def slopes(self, x: Cloud, y: Cloud) -> FloatArray:
-        """Slopes of the value in the costs."""
-        if self.soft is None or self.soft.costs is None or self.soft.epsilon is None:
-            return self.plan()
-        A, B = self.soft.costs
-        return entropic_slopes(A + B, *self.soft.slope_potentials(), x, y, self.soft.epsilon)
-
-
-def solve_wide(x: Cloud, y: Cloud, params: Parameters, tol: float = TOL) -> Wide:
-    """The optimum in units of ``unit ** p``, ``unit`` being a distance."""
-    # The larger factor belongs to the unit, so that no distance leaves the range of a double by it. Epsilon ties the
-    # unit to the data, but for units of the median.
-    largest = max(factors(params))
-    lift = lift_of(x, y) if params.epsilon == 0 or params.scale == "median" else 0
-    of_values, of_times = (factor / largest for factor in factors(params))
-    problem = distances(x, y, params.p, of_values, of_times, lift)
-    share, median = largest ** (1.0 / params.p), 1.0
-    if params.scale == "median" and (middle := wide_range.median_root(problem)) > 0.0:
-        problem = replace(problem, of_values=problem.of_values / middle, of_times=problem.of_times / middle)
-        largest, share, median, lift = 1.0, 1.0, lifted(middle, share, lift), 0
-    if params.epsilon > 0:
-        soft = wide_entropic.entropic_sum(problem, params.epsilon / largest, tol, MAX_ITER)
-        solution, unit = soft.solution, lifted(soft.unit, share, lift)
-        numbers = solution.value, solution.gap, unit, solution.objective, solution.converged, solution.steps
-        return Wide(*numbers, solution.plan, solution.potentials, median, soft)
-    hard = wide_range.sum_of_costs(problem)
-    numbers = hard.value, hard.gap, lifted(hard.unit, share, lift), hard.value, hard.converged, hard.solves
-    return Wide(*numbers, lambda: dense(hard.cells, problem), lambda: hard.potentials, median, cells=hard.cells)
 
 
 def _wide_pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
@@ -163,22 +69,10 @@ def _wide_pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
     )
 
 
-def _mixture(x: Cloud, y: Cloud, params: Parameters) -> tuple[FloatArray, float, float]:
-    """The cost matrix between two clouds, and the factors of A and of B in it."""
-    A, B = cost_matrices(x, y, params.p)
-    of_values, of_times = factors(params)
-    C = mixed(of_values, A, of_times, B)
-    # A median of zero offers no unit: the cost stays as it is.
-    median = costs.median(C) if params.scale == "median" else 1.0
-    if median > 0 and median != 1.0:
-        return C / median, of_values / median, of_times / median
-    return C, of_values, of_times
-
-
 def _pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
     if is_wide(x, y, params):
         return _wide_pair(x, y, params)
-    C, of_values, of_times = _mixture(x, y, params)
+    C, of_values, of_times = mixture(x, y, params)
 
     def mix(A: FloatArray, B: FloatArray) -> FloatArray:
         return mixed(of_values, A, of_times, B)
@@ -255,7 +149,7 @@ def block(
             wide = _wide_pair(x, y, params)
             solved[k] = not wide.converged, wide.value, wide.gap, wide.n_iter
             continue
-        C, _, _ = _mixture(x, y, params)
+        C, _, _ = mixture(x, y, params)
         sharp = cutoff is not None and 0.0 < SHARP * params.epsilon < cutoff[k] < np.inf
         if params.epsilon == 0 or sharp:
             status, value, below, _ = exact.transport(
@@ -274,113 +168,6 @@ def block(
         n_iter=solved[:, 3].astype(np.intp),
         abandoned=abandoned,
     )
-
-
-def gradients(
-    left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray, params: Parameters, side: Side
-) -> GradBatch:
-    return gradients_of_root(left, right, rows, cols, params, side, 1.0)
-
-
-def gradients_of_root(
-    left: Sequence[Cloud],
-    right: Sequence[Cloud],
-    rows: IntArray,
-    cols: IntArray,
-    params: Parameters,
-    side: Side,
-    power: float,
-) -> GradBatch:
-    """Values and gradients of the root of TAOT: without one at ``power`` 1, else the p-th."""
-    exact, soft = transport.Workspace(), entropic.Workspace()
-    work = exact if params.epsilon == 0 else soft
-    return grad_batch_of(
-        [_gradient(work, left[i], right[j], params, power) for i, j in zip(rows, cols, strict=True)], side
-    )
-
-
-def _gradient(
-    work: transport.Workspace | entropic.Workspace, x: Cloud, y: Cloud, params: Parameters, power: float
-) -> PairGradient:
-    # At a limit of epsilon the plan does not change with the costs, and no linear system is solved.
-    at_limit = params.scale is None and wide_range.is_wide(x, y, params.p, params.epsilon)
-    if at_limit or is_wide(x, y, params):
-        return _wide_gradient(x, y, params, power)
-    C, of_values, _ = _mixture(x, y, params)
-    slopes: Cells | FloatArray
-    if isinstance(work, transport.Workspace):
-        status, total, below, _ = work.transport(C, x.weights, x.order, y.weights, y.order, x.uniform and y.uniform)
-        converged, gap, slopes = status == 0, total - below, Cells(*work.coupling())
-    else:
-        solved, converged, slopes = solved_with_slopes(C, x, y, params.epsilon, TOL, MAX_ITER, work)
-        total, gap = solved.value, solved.gap
-    if params.scale == "median" and costs.median(C) > 0:
-        slopes = _with_median(slopes, C)
-    value, gap = rooted(max(total, 0.0), max(gap, 0.0), power)
-    grad_x, grad_y = value_gradients(x, y, params.p, _times(slopes, of_values), value if power != 1.0 else None)
-    return PairGradient(value, grad_x, grad_y, converged, gap)
-
-
-def _wide_gradient(x: Cloud, y: Cloud, params: Parameters, power: float) -> PairGradient:
-    for tol in (tight(TOL), TOL):
-        solution = solve_wide(x, y, params, tol)
-        converged = solution.converged or solution.gap <= TOL * max(1.0, abs(solution.objective))
-        if converged:
-            break
-    value, gap = in_data_units(solution.value, solution.gap, solution.unit, params.p, root=power != 1.0)
-    of_values, p = factors(params)[0], params.p
-    slopes = solution.slopes(x, y)
-    if params.scale == "median":
-        most = max(factors(params))
-        problem = distances(x, y, p, of_values / most, factors(params)[1] / most)
-        if wide_range.median_root(problem) > 0.0:
-            return PairGradient(value, *_in_medians(x, y, params, slopes, problem, solution.median), converged, gap)
-    grad_x, grad_y = value_gradients(x, y, p, of_values * slopes, value if power != 1.0 else None)
-    return PairGradient(value, grad_x, grad_y, converged, gap)
-
-
-def _in_medians(
-    x: Cloud, y: Cloud, params: Parameters, slopes: FloatArray, problem: wide_range.Distances, median: float
-) -> tuple[FloatArray, FloatArray]:
-    """Gradients of a value in units of the median of the costs, from its slopes in costs in these units.
-
-    The unit is the p-th power of ``median``, a distance.
-    """
-    of_values, p = factors(params)[0], params.p
-    if of_values == 0.0:
-        return np.zeros_like(x.all_values), np.zeros_like(y.all_values)
-    roots = wide_range.cost_roots(problem)
-    with np.errstate(over="ignore"):  # where no mass goes
-        cost = (roots / wide_range.median_root(problem)) ** p
-    moved = float(np.vdot(slopes, np.where(slopes == 0.0, 0.0, cost)))
-    middle = median_slopes(roots)  # at the same cells as the median of the costs
-    slopes = slopes.copy()
-    np.add.at(slopes, (middle.rows, middle.columns), -moved * middle.slopes)
-    # As distances in the unit of the median, which stay in range at any p.
-    unit = median / of_values ** (1.0 / p)
-    grad_x, grad_y = value_gradients(x, y, p, slopes, unit)
-    return p / unit * grad_x, p / unit * grad_y
-
-
-def _times(slopes: Cells | FloatArray, factor: float) -> Cells | FloatArray:
-    if isinstance(slopes, Cells):
-        return replace(slopes, slopes=factor * slopes.slopes)
-    return factor * slopes
-
-
-def _with_median(slopes: Cells | FloatArray, C: FloatArray) -> Cells | FloatArray:
-    """Slopes in the costs before they were divided by their median, in units of it; C is what came out."""
-    middle = median_slopes(C)
-    if isinstance(slopes, Cells):
-        moved = -float(slopes.slopes @ C[slopes.rows, slopes.columns])
-        return Cells(
-            np.concatenate([slopes.rows, middle.rows]),
-            np.concatenate([slopes.columns, middle.columns]),
-            np.concatenate([slopes.slopes, moved * middle.slopes]),
-        )
-    moved = -float(np.vdot(slopes, C))
-    np.add.at(slopes, (middle.rows, middle.columns), moved * middle.slopes)
-    return slopes
 
 
 def lower_bounds(

@@ -16,7 +16,8 @@ from ..spec.result import Batch, GradBatch, Result, rooted, rooted_all
 from ..spec.traits import Traits
 from ..transport.point_clouds import Cloud, prepare_cloud
 from ..transport.wide_range import in_data_units
-from . import taot
+from . import taot, taot_mixture
+from .taot_gradients import gradients_of_root
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,9 @@ class Parameters:
     standardize: bool = parameter(False)
 
 
-def _taot(params: Parameters) -> taot.Parameters:
+def _taot(params: Parameters) -> taot_mixture.Parameters:
     """Its p-th power is TAOT at this exchange rate."""
-    return taot.Parameters(omega=1.0 / params.lam, p=params.p, standardize=params.standardize)
+    return taot_mixture.Parameters(omega=1.0 / params.lam, p=params.p, standardize=params.standardize)
 
 
 def prepare(series: Series, params: Parameters) -> Cloud:
@@ -38,14 +39,14 @@ def prepare(series: Series, params: Parameters) -> Cloud:
 
 
 def _wide(x: Cloud, y: Cloud, params: Parameters) -> tuple[float, float]:
-    solution = taot.solve_wide(x, y, _taot(params))
+    solution = taot_mixture.solve_wide(x, y, _taot(params))
     return in_data_units(solution.value, solution.gap, solution.unit, params.p, root=True)
 
 
 def pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
     power = taot.SPEC.pair(x, y, _taot(params))
     assert isinstance(power, Result)
-    if taot.is_wide(x, y, _taot(params)):
+    if taot_mixture.is_wide(x, y, _taot(params)):
         value, gap = _wide(x, y, params)
     else:
         value, gap = rooted(max(0.0, power.value), power.gap or 0.0, params.p)
@@ -69,7 +70,7 @@ def block(
     powers = taot.block(left, right, rows, cols, _taot(params))
     assert powers.gap is not None
     values, gaps = rooted_all(powers.values, powers.gap, params.p)
-    for k in np.flatnonzero(taot.which_are_wide(left, right, rows, cols, _taot(params))):
+    for k in np.flatnonzero(taot_mixture.which_are_wide(left, right, rows, cols, _taot(params))):
         values[k], gaps[k] = _wide(left[rows[k]], right[cols[k]], params)
     return replace(powers, values=values, gap=gaps)
 
@@ -77,7 +78,7 @@ def block(
 def gradients(
     left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray, params: Parameters, side: Side
 ) -> GradBatch:
-    return taot.gradients_of_root(left, right, rows, cols, _taot(params), side, params.p)
+    return gradients_of_root(left, right, rows, cols, _taot(params), side, params.p)
 
 
 def lower_bounds(

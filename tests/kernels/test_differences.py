@@ -42,17 +42,17 @@ def test_all_builds_add_in_one_order():
     """Those that multiply and add in one step have the same last digit."""
     rng = np.random.default_rng(0)
     x, rows, cols = rng.normal(size=(20, 77)), *pairs(20, 20)
-    found, now = {}, _differences.running()
+    by_build, now = {}, _differences.running()
     try:
         for build in _cpu.builds():
             _cpu.use_build(build)
-            found[build] = _differences.euclidean(x, x, rows, cols), _differences.warping(x, x, rows, cols, 70, 0.5)
+            by_build[build] = _differences.euclidean(x, x, rows, cols), _differences.warping(x, x, rows, cols, 70, 0.5)
     finally:
         _cpu.use_build(now)
-    wide = [numbers for build, numbers in found.items() if build != "baseline"]
+    wide = [numbers for build, numbers in by_build.items() if build != "baseline"]
     for norms, warped in wide[1:]:
         np.testing.assert_array_equal(norms, wide[0][0])
         np.testing.assert_array_equal(warped, wide[0][1])
     # Sizes are added alone.
-    for _, warped in found.values():
-        np.testing.assert_array_equal(warped, next(iter(found.values()))[1])
+    for _, warped in by_build.values():
+        np.testing.assert_array_equal(warped, next(iter(by_build.values()))[1])
