@@ -27,7 +27,7 @@ SIMD_INLINE double SIMD(diff_total)(double *sums)
     return (sums[0] + sums[2]) + (sums[1] + sums[3]);
 }
 
-SIMD_ENTRY double SIMD(diff_squares)(const double *a, const double *b, ptrdiff_t n)
+SIMD_INLINE double SIMD(diff_sum)(const double *a, const double *b, ptrdiff_t n, const int squares)
 {
     simd_vec parts[DIFF_VECTORS] = {{0}};
     double sums[DIFF_SUMS];
@@ -36,29 +36,25 @@ SIMD_ENTRY double SIMD(diff_squares)(const double *a, const double *b, ptrdiff_t
         SIMD_UNROLL
         for (int k = 0; k < DIFF_VECTORS; k++) {
             const simd_vec d = SIMD(load)(a + i + k * SIMD_W) - SIMD(load)(b + i + k * SIMD_W);
-            parts[k] = SIMD_FMA(d, d, parts[k]);
+            parts[k] = squares ? SIMD_FMA(d, d, parts[k]) : parts[k] + SIMD_MAX(d, -d);
         }
     }
     for (int k = 0; k < DIFF_VECTORS; k++) SIMD(store)(sums + k * SIMD_W, parts[k]);
-    for (int k = 0; i + k < n; k++) sums[k] += (a[i + k] - b[i + k]) * (a[i + k] - b[i + k]);
+    for (int k = 0; i + k < n; k++) {
+        const double d = a[i + k] - b[i + k];
+        sums[k] += squares ? d * d : fabs(d);
+    }
     return SIMD(diff_total)(sums);
+}
+
+SIMD_ENTRY double SIMD(diff_squares)(const double *a, const double *b, ptrdiff_t n)
+{
+    return SIMD(diff_sum)(a, b, n, 1);
 }
 
 SIMD_ENTRY double SIMD(diff_sizes)(const double *a, const double *b, ptrdiff_t n)
 {
-    simd_vec parts[DIFF_VECTORS] = {{0}};
-    double sums[DIFF_SUMS];
-    ptrdiff_t i = 0;
-    for (; i + DIFF_SUMS <= n; i += DIFF_SUMS) {
-        SIMD_UNROLL
-        for (int k = 0; k < DIFF_VECTORS; k++) {
-            const simd_vec d = SIMD(load)(a + i + k * SIMD_W) - SIMD(load)(b + i + k * SIMD_W);
-            parts[k] += SIMD_MAX(d, -d);
-        }
-    }
-    for (int k = 0; k < DIFF_VECTORS; k++) SIMD(store)(sums + k * SIMD_W, parts[k]);
-    for (int k = 0; i + k < n; k++) sums[k] += fabs(a[i + k] - b[i + k]);
-    return SIMD(diff_total)(sums);
+    return SIMD(diff_sum)(a, b, n, 0);
 }
 
 #undef DIFF_VECTORS

@@ -51,12 +51,12 @@ class Singles:
     def of(panels: Panels, mass: FloatArray, logmass: FloatArray) -> Singles:
         """Those of double precision, rounded."""
         coarser = None
-        if panels.coarser:
-            together = panels.coarser.together(np.add, mass)
-            coarser = Singles.of(panels.coarser.panels, together, _sinkhorn.log_mass(together))
         # Masses too small for single precision are none; their logarithms say that they are some.
         with np.errstate(under="ignore", over="ignore"):
             masses, logarithms = panels.padded(mass, 0.0), panels.padded(logmass, _NONE)
+            if panels.coarser:
+                together = panels.coarser.together(np.add, mass)
+                coarser = Singles.of(panels.coarser.panels, together, _sinkhorn.log_mass(together))
         return Singles(panels, masses, logarithms, mass.sum(axis=1), coarser)
 
 

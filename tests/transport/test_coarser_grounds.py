@@ -160,3 +160,17 @@ def test_a_matrix_of_values_needs_no_potentials():
     for name in ("value", "error", "sweeps", "converged"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(bare, name))
     assert len(whole.u) == len(whole.v) == 25 and not len(bare.u) and not len(bare.v)
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-60, 1e-30, 1e30, 1e90, 1e300])
+def test_masses_beyond_single_precision_are_solved_without_a_word(unit):
+    """Warnings are errors here."""
+    rng, ground = np.random.default_rng(4), grounds((40, 40))
+    kernels, crosses = ground.kernels(4.0), []
+    first, second = (unit * blobs(rng, 2, (40, 40)) for _ in range(2))
+    for panels in (panels_of(ground.costs, 4.0), None):
+        problem = Problem(ground.costs, 4.0, 30.0, 1e-5, 5000, kernels, panels=panels)
+        crosses.append(cross_terms(problem, self_terms(problem, first), self_terms(problem, second)))
+    ours, plain = crosses
+    assert ours.converged.all() and plain.converged.all()
+    assert (abs(ours.value - plain.value) <= ours.error + plain.error + 1e-12 * abs(plain.value)).all()
