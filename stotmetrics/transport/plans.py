@@ -4,24 +4,18 @@ import math
 import numbers
 import reprlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import BoolArray, FloatArray, IntArray, contiguous, finite_array, real_array
+from ..arrays import FloatArray, IntArray, contiguous, finite_array, real_array
 from ..errors import ConvergenceWarning, InvalidParameterError, warn_user
 from ..kernels import _sinkhorn
 from .divergences import Problem, solve_batch
+from .plan_parts import Objective, Solved
 
 Warmstart = tuple[npt.ArrayLike, npt.ArrayLike] | None
-
-_EPS = float(np.finfo(np.float64).eps)
-# What is left over where rounding alone moves the potentials.
-_SETTLED = 1e-13
-# Sweeps over the plan itself that may bring back what the rounding of its exponents has moved.
-_SWEEPS = 20
 
 # Numbers and their quotients beyond these leave nothing of a plan in double precision.
 _LARGEST, _FARTHEST = 1e100, 1e12
@@ -33,23 +27,6 @@ _METHODS = (
     *("sinkhorn", "sinkhorn_log", "sinkhorn_stabilized", "sinkhorn_epsilon_scaling", "sinkhorn_reg_scaling"),
     *("sinkhorn_translation_invariant", "greenkhorn", "screenkhorn"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Solved:
-    """One problem, solved, with the parts of its objective."""
-
-    plan: FloatArray
-    logu: FloatArray
-    logv: FloatArray
-    niter: int
-    converged: bool
-    err: float
-    gap: float
-    value: float
-    value_linear: float
-    value_reg: float
-    value_mass: float
 
 
 class Call:
@@ -70,6 +47,7 @@ class Call:
         warmstart: Warmstart,
     ) -> None:
         self.cost = _costs(M)
+        self.forbidden = np.isinf(self.cost)
         self.dtype = _precision(a, b, M)
         n, m = self.cost.shape
         self.a = _masses(a, "a", n)[0]
@@ -94,6 +72,10 @@ class Call:
         if math.isinf(self.rho_a) or math.isinf(self.rho_b):
             self.level = float(self.cost.min())
             self.cost = self.cost - self.level
+        self.objective = Objective(
+            *(self.a, self.cost, self.forbidden, self.level, self.reg, self.rho_a, self.rho_b),
+            *(self.kl, self.reference, self.stop),
+        )
 
     def _refuse_out_of_scale(self) -> None:
         """What double precision cannot tell from nothing, or from infinity, beside the rest of the problem."""
@@ -105,13 +87,14 @@ class Call:
                         f"{what} must lie between {1 / _LARGEST:g} and {_LARGEST:g}; got {number:g}; "
                         "rescale the problem"
                     )
-        finite = self.cost[np.isfinite(self.cost)]
-        steepest = max(float(np.ptp(finite)), -float(finite.min())) / self.reg
-        if not steepest <= _FARTHEST or not float(np.abs(finite).max()) <= _LARGEST:
+        low = float(self.cost.min())
+        high = float(self.cost.max(initial=low, where=~self.forbidden) if self.forbidden.any() else self.cost.max())
+        steepest = max(high - low, -low) / self.reg
+        if not steepest <= _FARTHEST or not max(abs(low), abs(high)) <= _LARGEST:
             raise InvalidParameterError(
                 f"reg must be at least {1 / _FARTHEST:g} of the spread of M, and M within {_LARGEST:g}; got reg "
-                f"{self.reg:g} and M from {finite.min():g} to {finite.max():g}; raise reg, or solve the problem "
-                "without it, as ot.emd does"
+                f"{self.reg:g} and M from {low:g} to {high:g}; raise reg, or solve the problem without it, as ot.emd "
+                "does"
             )
         for rho in (self.rho_a, self.rho_b):
             if math.isfinite(rho) and not 1 / _FARTHEST <= rho / self.reg <= _FARTHEST:
@@ -122,9 +105,8 @@ class Call:
 
     def _refuse_stranded_mass(self) -> None:
         """A marginal that must be kept needs somewhere to send its mass."""
-        forbidden = np.isinf(self.cost)
         for name, rho, rows, axis in (("a", self.rho_a, self.a[None, :], 1), ("b", self.rho_b, self.b, 0)):
-            stranded = np.flatnonzero((rows > 0).any(axis=0) & forbidden.all(axis=axis))
+            stranded = np.flatnonzero((rows > 0).any(axis=0) & self.forbidden.all(axis=axis))
             if math.isinf(rho) and len(stranded):
                 raise InvalidParameterError(
                     f"{name}[{stranded[0]}] has mass, but every cost in its {'row' if axis else 'column'} of M is "
@@ -181,12 +163,11 @@ class Call:
         cost = self.cost if log_reference is None else self.cost - self.reg * log_reference
         scaled = np.ascontiguousarray(cost / self.reg)
         # What has nowhere to go takes no part: it pays its penalty.
-        forbidden = np.isinf(cost)
-        left = np.where(forbidden.all(axis=1), 0.0, self.a)[None, :]
-        right = np.where(forbidden.all(axis=0), 0.0, b)
+        left = np.where(self.forbidden.all(axis=1), 0.0, self.a)[None, :]
+        right = np.where(self.forbidden.all(axis=0), 0.0, b)
         rows, cols = np.zeros(len(b), dtype=np.intp), np.arange(len(b), dtype=np.intp)
-        start = self._start(b.shape, left.shape, self._swaps)
-        if self._swaps:
+        start = self._start(b.shape, left.shape, self.objective.swaps)
+        if self.objective.swaps:
             batch = self._batch(cost.T, scaled.T, (right, left), (cols, rows), start, (self.rho_b, self.rho_a))
             v, u = batch[:2]
         else:
@@ -194,14 +175,11 @@ class Call:
             u, v = batch[:2]
         sweeps, converged = batch[6:]
         return [
-            self._parts((left[0], right[k]), (u[k], v[k]), b[k], scaled, log_reference, int(sweeps[k]), converged[k])
+            self.objective.parts(
+                (left[0], right[k]), (u[k], v[k]), b[k], scaled, log_reference, int(sweeps[k]), converged[k]
+            )
             for k in range(len(b))
         ]
-
-    @property
-    def _swaps(self) -> bool:
-        """The solver makes its first side exact, and lets that one alone be balanced."""
-        return math.isinf(self.rho_b) and not self.balanced
 
     def _batch(
         self,
@@ -214,7 +192,9 @@ class Call:
     ) -> Any:
         cost, scaled = np.ascontiguousarray(cost), np.ascontiguousarray(scaled)
         with np.errstate(over="ignore", under="ignore"):
-            kernels = (np.minimum(np.exp(-scaled), 1e300),)
+            kernel = np.negative(scaled)
+            np.exp(kernel, out=kernel)
+            kernels = (np.minimum(kernel, 1e300, out=kernel),)
         problem = Problem(
             *((cost,), self.reg, rhos[0], math.inf, self.max_iter, (kernels, (scaled,))),
             symmetric=False,
@@ -237,148 +217,6 @@ class Call:
                 f"warmstart must hold logarithms of scalings of shapes ({len(self.a)},) and ({shape[1]},); "
                 f"got {log_w.shape} for the {'first' if swap else 'second'}"
             ) from None
-
-    def _parts(
-        self,
-        movable: tuple[FloatArray, FloatArray],
-        state: tuple[FloatArray, FloatArray],
-        b: FloatArray,
-        scaled: FloatArray,
-        log_reference: FloatArray | None,
-        niter: int,
-        converged: bool,
-    ) -> Solved:
-        if not (movable[0].any() and movable[1].any()):
-            movable = np.zeros_like(movable[0]), np.zeros_like(movable[1])
-        u, v = (np.where(mass > 0, w, -np.inf) for mass, w in zip(movable, state, strict=True))
-        some = np.outer(movable[0] > 0, movable[1] > 0) & np.isfinite(scaled)
-        finite_u, finite_v = (np.where(np.isneginf(w), 0.0, w) for w in (u, v))
-        bare = np.where(some, scaled, 0.0)
-        exponent = finite_u[:, None] + finite_v[None, :] - bare
-        with np.errstate(under="ignore", over="ignore"):
-            plan = np.where(some, np.exp(exponent), 0.0)
-        if self.balanced and converged:
-            plan, rows, columns = _settled(plan, self.a, b, max(self.stop, _SETTLED))
-            finite_u, finite_v, u, v = finite_u + rows, finite_v + columns, u + rows, v + columns
-        price = np.where(some, self.cost, 0.0)
-        if self.balanced:
-            total, entropy = float(self.a.sum()), float(_x_log_y(plan, plan).sum())
-        else:
-            log_c: FloatArray | float = 0.0 if log_reference is None else log_reference
-            product = float(self.a.sum() * b.sum())
-            known = float(self.reference.sum()) if self.reference is not None else product
-            total = known if self.kl else float(plan.size)
-            entropy = float((plan * np.where(some, exponent - log_c, 0.0)).sum() - plan.sum() + total)
-        logs = np.where(some, exponent, -np.inf)
-        sides = (
-            _Side(self.a, finite_u, movable[0] > 0, plan.sum(axis=1), _log_sum(logs, 1), self.rho_a, self.reg),
-            _Side(b, finite_v, movable[1] > 0, plan.sum(axis=0), _log_sum(logs, 0), self.rho_b, self.reg),
-        )
-        linear, penalty = float((plan * price).sum()), sides[0].penalty + sides[1].penalty
-        parts = (linear, self.reg * entropy, penalty)
-        # How far rounding can take the sums: each exponent is off by its terms, each sum by the size of its own.
-        size = plan * (4.0 + abs(finite_u)[:, None] + abs(finite_v)[None, :] + 2.0 * abs(bare))
-        noise = 4 * _EPS * (self.reg * (float(size.sum()) + total) + float((plan * abs(price)).sum()))
-        noise += 4 * _EPS * (sides[0].size + sides[1].size)
-        if math.isfinite(self.rho_a) and math.isfinite(self.rho_b):
-            value, gap = sum(parts), sides[0].gap + sides[1].gap
-        else:
-            # The plan is not quite feasible: the dual is below the optimum whatever the marginals are.
-            value = sides[0].dual + sides[1].dual + self.reg * (total - float(plan.sum()))
-            gap = self._rounded(plan, b) - value if self.balanced else sides[0].gap + sides[1].gap
-        kept = float(b.sum() if math.isinf(self.rho_b) else self.a.sum())
-        value, linear = value + self.level * kept, linear + self.level * float(plan.sum())
-        noise += 4 * _EPS * abs(self.level) * kept
-        (v if self._swaps else u)[...] += self.level / self.reg
-        err = sides[0].off + sides[1].off if self.balanced else max(sides[0].off, sides[1].off)
-        if self.balanced:
-            # Exponents of costs far above reg are rounded, and the marginals with them.
-            converged = bool(converged) and err <= max(self.stop, _SETTLED)
-        # All the sweeps that were asked for, and nothing but rounding left over.
-        converged = bool(converged) or (self.stop == 0 and err <= _SETTLED)
-        return Solved(plan, u, v, niter, converged, err, max(gap, 0.0) + noise, value, linear, *parts[1:])
-
-    def _rounded(self, plan: FloatArray, b: FloatArray) -> float:
-        """The objective at a true coupling next to a plan: scaled down to the marginals, the rest spread as a product.
-
-        It is infinite where the rest meets a forbidden entry: then there is no bound.
-        """
-        with np.errstate(under="ignore"):
-            plan = plan * np.minimum(1.0, self.a / np.where(self.a > 0, plan.sum(axis=1), 1.0))[:, None]
-            sums = plan.sum(axis=0)
-            plan = plan * np.minimum(1.0, b / np.where(sums > 0, sums, 1.0))[None, :]
-            left, right = (np.maximum(x - s, 0.0) for x, s in ((self.a, plan.sum(axis=1)), (b, plan.sum(axis=0))))
-            if right.sum() > 0:
-                plan = plan + left[:, None] * (right / right.sum())[None, :]
-        if (plan[np.isinf(self.cost)] > 4 * _EPS * self.a.sum()).any():
-            return math.inf
-        price = np.where(np.isinf(self.cost), 0.0, self.cost)
-        return float((plan * price).sum() + self.reg * _x_log_y(plan, plan).sum())
-
-
-def _settled(plan: FloatArray, a: FloatArray, b: FloatArray, off: float) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """A plan with marginals right to ``off``, and the logarithms of what its rows and columns gained.
-
-    The rounding of exponents moves marginals; plain sweeps over the entries bring them back.
-    """
-    rows, columns = np.zeros(len(a)), np.zeros(len(b))
-    for _ in range(_SWEEPS):
-        of_rows, of_columns = plan.sum(axis=1), plan.sum(axis=0)
-        if abs(of_rows - a).sum() + abs(of_columns - b).sum() <= off * a.sum():
-            break
-        gain = np.where((a > 0) & (of_rows > 0), a / np.where(of_rows > 0, of_rows, 1.0), 1.0)
-        plan = plan * gain[:, None]
-        rows += np.log(gain)
-        of_columns = plan.sum(axis=0)
-        gain = np.where((b > 0) & (of_columns > 0), b / np.where(of_columns > 0, of_columns, 1.0), 1.0)
-        plan = plan * gain
-        columns += np.log(gain)
-    return plan, rows, columns
-
-
-class _Side:
-    """What one marginal of a plan says: its penalty, its share of the dual, of the gap, and of the error."""
-
-    def __init__(
-        self,
-        mass: FloatArray,
-        w: FloatArray,
-        some: BoolArray,
-        marginal: FloatArray,
-        log_marginal: FloatArray,
-        rho: float,
-        reg: float,
-    ) -> None:
-        if math.isinf(rho):
-            self.penalty, self.dual = 0.0, reg * float(mass @ w)
-            self.size, self.gap = reg * float(mass @ abs(w)), 0.0
-            missed, total = float(abs(marginal - mass).sum()), float(mass.sum())
-            self.off = missed / total if total > 0 else 0.0
-            return
-        self.penalty = rho * _kl(marginal, mass)
-        # What had nowhere to go pays in full, as if its potential were infinite.
-        paid = np.where(some, -np.expm1(-w * (reg / rho)), 1.0)
-        with np.errstate(under="ignore"):
-            target = np.where(some, mass * np.exp(-w * (reg / rho)), 0.0)
-        self.dual, self.gap = rho * float(mass @ paid), rho * _kl(marginal, target)
-        self.size = rho * float((mass + marginal + target).sum() + mass @ abs(paid))
-        # Of logarithms: early on both may lie below the range of a double. No sweep moves a row without entries.
-        kept = some & np.isfinite(log_marginal)
-        missed_by = log_marginal[kept] - (np.log(mass[kept]) - w[kept] * (reg / rho))
-        self.off = float(abs(missed_by).max(initial=0.0))
-
-
-def _log_sum(logs: FloatArray, axis: int) -> FloatArray:
-    """Logarithms of sums, -inf of nothing."""
-    with np.errstate(under="ignore"):
-        return np.logaddexp.reduce(logs, axis=axis)
-
-
-def _kl(a: FloatArray, b: FloatArray) -> float:
-    """KL(a | b); where b is 0, so is a but for rounding."""
-    safe = np.where(b > 0, b, 1.0)
-    with np.errstate(under="ignore"):
-        return float((_x_log_y(a, np.where(b > 0, a, 1.0) / safe) - a + b).sum())
 
 
 def _costs(M: npt.ArrayLike) -> FloatArray:
@@ -491,8 +329,3 @@ def _penalties(reg_m: float | Sequence[float]) -> tuple[float, float]:
             f"reg_m must be one number > 0, or one for each marginal (inf: kept exactly); got {reg_m!r}"
         )
     return float(values[0]), float(values[-1])
-
-
-def _x_log_y(x: FloatArray, y: FloatArray) -> FloatArray:
-    """``x log y``, and 0 where y is 0. SciPy's function takes longer to import than a distance may take."""
-    return np.asarray(x * np.log(np.where(y > 0, y, 1.0)))

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from ..arrays import FloatArray, in_any_host
 from ..errors import InvalidParameterError
-from .plans import Call, Solved, Warmstart
+from .plan_parts import Solved
+from .plans import Call, Warmstart
 
 # Keywords that the solvers behind POT's functions take. None of them changes what is asked, only how POT goes there.
 _KEYWORDS = frozenset(
