@@ -412,8 +412,9 @@ def _search(load: Workload, start: int, stop: int, k: int, bounded: bool) -> tup
         size = min(_GROWTH * size, max(k, _MOST)) if bulk else 1
     indices, values = np.empty((len(queries), k), dtype=np.intp), np.empty((len(queries), k))
     for i, end in enumerate(done.tolist()):
+        close = np.flatnonzero(distances[i, :end] <= nearest[i, k - 1])
         # Of two at the same distance, the one that comes first in the training set.
-        best = np.lexsort((order[i, :end], distances[i, :end]))[:k]
+        best = close[np.lexsort((order[i, close], distances[i, close]))[:k]]
         indices[i], values[i] = order[i, best], distances[i, best]
     return start, _Nearest(indices, values, int(done.sum()) - abandoned, abandoned, failed)
 
