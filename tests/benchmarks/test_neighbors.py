@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 
 import stotmetrics
+
+# What peers warn of is theirs, as numba of casts.
+pytestmark = pytest.mark.filterwarnings("ignore::numba.core.errors.NumbaWarning")
 from stotmetrics import datasets
 
 # Metric, parameters, the band as a share of the length.

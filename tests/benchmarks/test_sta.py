@@ -98,7 +98,9 @@ def test_plain_batched_sweeps_of_the_authors(benchmark, brain):
 def one_value(ground, x, y):
     """The objective of one problem, less its constant, to a certified 1e-6, from no knowledge at all."""
     x, y, zero = x[None, :], y[None, :], np.zeros(1, dtype=np.intp)
-    solution = solve_batch(problem_of(ground, 2e-6), x, log_mass(x), y, log_mass(y), zero, zero, np.zeros(y.shape))
+    # A tolerance is relative to the larger mass.
+    problem = problem_of(ground, 2e-6 / max(x.sum(), y.sum()))
+    solution = solve_batch(problem, x, log_mass(x), y, log_mass(y), zero, zero, np.zeros(y.shape))
     return (solution[4] + solution[5] / 2).item()
 
 
