@@ -92,7 +92,11 @@ SIMD_INLINE void SDTW(lane_cell)(
     simd_vec c, simd_vec scale, simd_vec unit, const SDTW(cell) *left, const SDTW(cell) *up, const SDTW(cell) *diagonal,
     SDTW(cell) *out, SDTW(kept) *kept
 ) {
+#if SDTW_PARTS == SDTW_KERNEL
+    const SIMD(sdtw_power) power = SIMD(sdtw_kernel_of)(SIMD(sdtw_power_of)(c, scale));
+#else
     const SIMD(sdtw_power) power = SIMD(sdtw_power_of)(c, scale);
+#endif
     const simd_vec top = SIMD_MAX(SIMD_MAX(up->e, diagonal->e), left->e), base = top - SIMD(all)(SDTW_BASE);
     const simd_vec above = SIMD(sdtw_shift)(up->e, base), before = SIMD(sdtw_shift)(left->e, base);
     const simd_vec aslant = SIMD(sdtw_shift)(diagonal->e, base);
@@ -126,7 +130,12 @@ SIMD_INLINE void SDTW(plain_cell)(
     simd_vec c, simd_vec scale, simd_vec unit, const SDTW(number) *left, const SDTW(number) *up,
     const SDTW(number) *diagonal, SDTW(number) *out, SDTW(kept) *kept
 ) {
-    const simd_vec sum = (left->m + up->m) + diagonal->m, factor = SIMD(sdtw_number_of)(c, scale);
+    const simd_vec sum = (left->m + up->m) + diagonal->m, number = SIMD(sdtw_number_of)(c, scale);
+#if SDTW_PARTS == SDTW_KERNEL
+    const simd_vec factor = number / (2.0 - number);
+#else
+    const simd_vec factor = number;
+#endif
 #if SDTW_PARTS == SDTW_COSTS
     const simd_vec least = SIMD_MIN(SIMD_MIN(up->least, diagonal->least), left->least);
     simd_vec excess = up->excess + diagonal->excess;
@@ -302,7 +311,9 @@ SIMD_INLINE void SDTW(tiles)(
     for (ptrdiff_t k = 0; k < rows; k++) edges[k] = SDTW(none)();
     for (ptrdiff_t j = 0; j < m; j += SDTW_TILE) {
         const ptrdiff_t stop = j + SDTW_TILE < m ? j + SDTW_TILE : m;
-        const double reach = plain ? SIMD(sdtw_tile_reach)(s->x, s->y, s->scale, d, i, rows, j, stop) : 0.0;
+        /* Weights of the global alignment kernel are as little as half of the others. */
+        const double half = SDTW_PARTS == SDTW_KERNEL ? 1.0 : 0.0;
+        const double reach = plain ? SIMD(sdtw_tile_reach)(s->x, s->y, s->scale, d, i, rows, j, stop) + half : 0.0;
         const SDTW(cell) last = s->row[stop - 1];
         ptrdiff_t count = rows;
         const int near = plain && 2 * reach <= SDTW_REACH;

@@ -2,7 +2,7 @@
 
 from ._softdtw_loops cimport (
     SDTW_LANES, SDTW_TILE, sdtw_banded, sdtw_banded_hard, sdtw_banded_soft, sdtw_hard_lanes, sdtw_lanes,
-    sdtw_problem, sdtw_side_by_side, sdtw_total,
+    sdtw_kernels, sdtw_problem, sdtw_side_by_side, sdtw_total,
 )
 from ._softdtw_pairs cimport Pairs, cols_of, in_range, is_hard, largest_cost, rows_of, unit_of
 from ._softdtw_problem cimport scale_of, set_problem_band, value_of_total
@@ -128,9 +128,11 @@ cdef inline void run_chunk(const Pairs *p, Chunk *c, bint hard, double *out) noe
         run_banded(c, hard, values, totals)
     elif hard:
         sdtw_hard_lanes(&c.lanes, values)
+    elif p.kernel:
+        sdtw_kernels(&c.lanes, totals)
     else:
         sdtw_side_by_side(&c.lanes, totals)
     for lane in range(SDTW_LANES):
         if c.lanes.wanted[lane]:
             k = c.pair[lane]
-            out[k] = values[lane] if hard else value_of_total(&totals[lane], p.gammas[k])
+            out[k] = values[lane] if hard else value_of_total(&totals[lane], 1.0 if p.kernel else p.gammas[k])

@@ -17,7 +17,7 @@ SIMD_INLINE simd_vec SIMD(sdtw_cost)(const sdtw_problem *p, int kind, ptrdiff_t 
     const double *x = p->x + i, *y = p->y + (p->m - 1 - t) + i;
     const simd_vec gap = SIMD(load)(x) - SIMD(load)(y);
     simd_vec c = gap * gap;
-    if (kind == SDTW_SPACE) {
+    if (kind == SDTW_SPACE || kind == SDTW_GAK) {
         for (ptrdiff_t k = 1; k < p->d; k++) {
             const simd_vec g = SIMD(load)(x + k * (p->n + SDTW_LANES)) - SIMD(load)(y + k * (p->m + SDTW_LANES));
             c = SIMD_FMA(g, g, c);
@@ -73,6 +73,13 @@ SIMD_INLINE simd_vec SIMD(sdtw_shift)(simd_vec e, simd_vec base) {
     return (simd_vec)((simd_bits)SIMD_MAX(e - base, SIMD(all)(SDTW_BASE - SDTW_FLOOR)) << 52);
 }
 
+/* From g to g / (2 - g). */
+SIMD_INLINE SIMD(sdtw_power) SIMD(sdtw_kernel_of)(SIMD(sdtw_power) power) {
+    const simd_vec e = SIMD(sdtw_fallen)(SIMD(all)(0.0), power);
+    power.factor /= 2.0 - power.factor * SIMD(sdtw_shift)(e, SIMD(all)(-SDTW_BASE));
+    return power;
+}
+
 /* One diagonal of mantissas and exponents, indexed by row; one slot before row 0 is legal. */
 typedef struct {
     double *m, *e;
@@ -88,7 +95,8 @@ SIMD_INLINE void SIMD(sdtw_soft_cells)(
     const sdtw_problem *p, int kind, ptrdiff_t t, ptrdiff_t i, ptrdiff_t hi, const SIMD(sdtw_line) *a,
     const SIMD(sdtw_line) *b, SIMD(sdtw_cells) *out
 ) {
-    const SIMD(sdtw_power) power = SIMD(sdtw_power_of)(SIMD(sdtw_cost)(p, kind, t, i, hi), SIMD(all)(p->scale));
+    SIMD(sdtw_power) power = SIMD(sdtw_power_of)(SIMD(sdtw_cost)(p, kind, t, i, hi), SIMD(all)(p->scale));
+    if (kind == SDTW_GAK) power = SIMD(sdtw_kernel_of)(power);
     const simd_vec e1 = SIMD(load)(a->e + i), e2 = SIMD(load)(a->e + i - 1), e3 = SIMD(load)(b->e + i - 1);
     const simd_vec top = SIMD_MAX(SIMD_MAX(e1, e2), e3);
     const simd_vec base = top - SIMD(all)(SDTW_BASE);
@@ -267,6 +275,7 @@ SIMD_ENTRY void SIMD(sdtw_forward)(
     else if (kind == SDTW_LINE) SIMD(sdtw_forward_run)(p, SDTW_LINE, work, NULL, total);
     else if (kind == SDTW_SPACE && kept) SIMD(sdtw_forward_run)(p, SDTW_SPACE, work, kept, total);
     else if (kind == SDTW_SPACE) SIMD(sdtw_forward_run)(p, SDTW_SPACE, work, NULL, total);
+    else if (kind == SDTW_GAK) SIMD(sdtw_forward_run)(p, SDTW_GAK, work, NULL, total);
     else if (kept) SIMD(sdtw_forward_run)(p, SDTW_MATRIX, work, kept, total);
     else SIMD(sdtw_forward_run)(p, SDTW_MATRIX, work, NULL, total);
 }

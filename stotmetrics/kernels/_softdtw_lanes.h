@@ -51,6 +51,9 @@ SIMD_INLINE double SIMD(sdtw_tile_reach)(
 #include "_softdtw_cells.h"
 #include "_softdtw_gradients.h"
 #undef SDTW_PARTS
+#define SDTW_PARTS SDTW_KERNEL
+#include "_softdtw_cells.h"
+#undef SDTW_PARTS
 #define SDTW_PARTS SDTW_COSTS
 #include "_softdtw_cells.h"
 #include "_softdtw_gradients.h"
@@ -72,6 +75,15 @@ SIMD_ENTRY void SIMD(sdtw_side_by_side)(const sdtw_lanes *p, sdtw_total *total) 
         else if (p->d == 2) SDTW_SOFTLY(side_by_side_run)(p, 2, lane, total, NULL);
         else if (p->d == 3) SDTW_SOFTLY(side_by_side_run)(p, 3, lane, total, NULL);
         else SDTW_SOFTLY(side_by_side_run)(p, p->d, lane, total, NULL);
+    }
+}
+
+SIMD_ENTRY void SIMD(sdtw_kernels)(const sdtw_lanes *p, sdtw_total *total) {
+    for (int l = 0; l < SDTW_LANES; l++) total[l] = (sdtw_total){1.0, 0.0};
+    for (int lane = 0; lane < SDTW_LANES; lane += SIMD_W) {
+        if (!SIMD(sdtw_wanted)(p, lane)) continue;
+        if (p->d == 1) SDTW_OF_KERNEL(side_by_side_run)(p, 1, lane, total, NULL);
+        else SDTW_OF_KERNEL(side_by_side_run)(p, p->d, lane, total, NULL);
     }
 }
 

@@ -10,8 +10,9 @@
 #include "_interrupt.h"
 #include "_simd.h"
 
-/* Where the costs of a problem come from. */
-enum { SDTW_LINE, SDTW_SPACE, SDTW_MATRIX };
+/* Where the costs of a problem come from. With SDTW_GAK, as with SDTW_SPACE, but the weights are those of the global
+ * alignment kernel: g / (2 - g) instead of g = exp(-C / gamma). */
+enum { SDTW_LINE, SDTW_SPACE, SDTW_MATRIX, SDTW_GAK };
 
 typedef struct {
     ptrdiff_t n, m, d;
@@ -90,9 +91,12 @@ typedef struct {
 #define SDTW_HARD 1
 #define SDTW_SOFT 2
 #define SDTW_COSTS 4
+/* As many as SDTW_SOFT has, with the weights of the global alignment kernel. */
+#define SDTW_KERNEL 3
 #define SDTW(name) SIMD(SIMD_JOIN(sdtw_##name, SDTW_PARTS))
 #define SDTW_SOFTLY(name) SIMD(SIMD_JOIN(sdtw_##name, SDTW_SOFT))
 #define SDTW_COSTLY(name) SIMD(SIMD_JOIN(sdtw_##name, SDTW_COSTS))
+#define SDTW_OF_KERNEL(name) SIMD(SIMD_JOIN(sdtw_##name, SDTW_KERNEL))
 /* What the costs of no alignment reach, in the unit of a lane. */
 #define SDTW_DEAR 0x1p60
 /* A probability below this is nothing: no product of two of them is a subnormal number, which would take long. */
@@ -145,7 +149,10 @@ SIMD_DISPATCH(double, sdtw_hard, (const sdtw_problem *p, int kind, double *work)
 /* SDTW_LANES pairs at once. */
 SIMD_DISPATCH(void, sdtw_side_by_side, (const sdtw_lanes *p, sdtw_total *total), (p, total))
 
-/* The same of hard DTW. */
+/* The same with the weights of the global alignment kernel. */
+SIMD_DISPATCH(void, sdtw_kernels, (const sdtw_lanes *p, sdtw_total *total), (p, total))
+
+/* And of hard DTW. */
 SIMD_DISPATCH(void, sdtw_hard_lanes, (const sdtw_lanes *p, double *out), (p, out))
 
 /* The gradients of soft-DTW, and the totals. The workspace is 4 m points. */

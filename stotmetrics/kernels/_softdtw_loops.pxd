@@ -1,7 +1,7 @@
 # Soft-DTW in the exponential domain, along diagonals or side by side.
 
 cdef extern from "_softdtw_loops.h" nogil:
-    enum: SDTW_LANES, SDTW_BEYOND, SDTW_NARROW, SDTW_TILE, SDTW_LINE, SDTW_SPACE, SDTW_MATRIX, SDTW_PAD
+    enum: SDTW_LANES, SDTW_BEYOND, SDTW_NARROW, SDTW_TILE, SDTW_LINE, SDTW_SPACE, SDTW_MATRIX, SDTW_GAK, SDTW_PAD
     enum: SDTW_SOFT, SDTW_COSTS
     const double SDTW_LIMIT
     ctypedef struct sdtw_problem:
@@ -51,6 +51,7 @@ cdef extern from "_softdtw_loops.h" nogil:
     void sdtw_backward(const sdtw_problem *, int kind, double *work, const sdtw_sums *, const sdtw_gradient *)
     double sdtw_hard(const sdtw_problem *, int kind, double *work)
     void sdtw_side_by_side(const sdtw_lanes *, sdtw_total *)
+    void sdtw_kernels(const sdtw_lanes *, sdtw_total *)
     void sdtw_hard_lanes(const sdtw_lanes *, double *out)
     void sdtw_gradients(const sdtw_lanes *, const sdtw_slopes_out *)
     void sdtw_slopes(const sdtw_lanes *, const sdtw_slopes_out *)

@@ -14,7 +14,15 @@ class Batch:
     totals: _Floats
     missed: npt.NDArray[np.uint8]
     def __init__(
-        self, left: _Floats, left_at: _Ints, right: _Floats, right_at: _Ints, rows: _Ints, cols: _Ints, gammas: _Floats
+        self,
+        left: _Floats,
+        left_at: _Ints,
+        right: _Floats,
+        right_at: _Ints,
+        rows: _Ints,
+        cols: _Ints,
+        gammas: _Floats,
+        kernel: bool = False,
     ) -> None: ...
 
 def values(
@@ -27,6 +35,15 @@ def values(
     gammas: _Floats,
     radius: int = -1,
 ) -> _Floats: ...
+def minus_log_kernels(
+    left: _Floats,
+    left_at: _Ints,
+    right: _Floats,
+    right_at: _Ints,
+    rows: _Ints,
+    cols: _Ints,
+    gamma: float,
+) -> tuple[_Floats, npt.NDArray[np.bool_]]: ...
 def gradients(
     left: _Floats,
     left_at: _Ints,

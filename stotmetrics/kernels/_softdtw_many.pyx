@@ -13,7 +13,9 @@ from ._softdtw_pairs cimport (
     y_of,
 )
 from ._softdtw_problem cimport set_problem_band, value_of_total
-from ._softdtw_single cimport alone_work, kept_work, lines_work, packed_work, series_gradient, value_in_range
+from ._softdtw_single cimport (
+    alone_work, kept_work, kernel_value, lines_work, packed_work, series_gradient, value_in_range,
+)
 from ._softdtw_table cimport Table, any_of, fill_lanes, set_table, solve_narrow
 
 import numpy as np
@@ -43,7 +45,7 @@ cdef class Batch:
     def __init__(
         self, const double[:, ::1] left, const Py_ssize_t[::1] left_at, const double[:, ::1] right,
         const Py_ssize_t[::1] right_at, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] cols,
-        const double[::1] gammas
+        const double[::1] gammas, bint kernel=False
     ):
         self.count, self.d = rows.shape[0], left.shape[1]
         self.lengths_x, self.lengths_y = np.diff(left_at), np.diff(right_at)
@@ -56,7 +58,7 @@ cdef class Batch:
         self.pairs = Pairs(
             &left[0, 0], &right[0, 0], &left_at[0], &right_at[0], &left_boxes[0, 0, 0],
             &left_boxes[1, 0, 0], &right_boxes[0, 0, 0], &right_boxes[1, 0, 0], &rows[0], &cols[0], &gammas[0], self.d,
-            [False, False], False,
+            [False, False], False, kernel,
         )
         cdef const Py_ssize_t[::1] used_x = self.used_x, used_y = self.used_y
         cdef Pairs *p = &self.pairs
@@ -74,7 +76,10 @@ cdef Py_ssize_t solve_alone(
     cdef sdtw_problem p
     p.n, p.m, p.d = rows_of(pairs, k), cols_of(pairs, k), pairs.d
     set_problem_band(&p, radius, room)
-    out[k] = value_in_range(&p, x_of(pairs, k), y_of(pairs, k), pairs.gammas[k], work)
+    if pairs.kernel:
+        out[k] = kernel_value(&p, x_of(pairs, k), y_of(pairs, k), pairs.gammas[k], work)
+    else:
+        out[k] = value_in_range(&p, x_of(pairs, k), y_of(pairs, k), pairs.gammas[k], work)
     return p.n * p.m
 
 
@@ -249,6 +254,23 @@ def values(
         y = right[right_at[cols[k]]:right_at[cols[k] + 1]]
         totals[k] = value(squared_euclidean(x, y), gammas[k], radius)
     return totals
+
+
+def minus_log_kernels(
+    const double[:, ::1] left, const Py_ssize_t[::1] left_at, const double[:, ::1] right,
+    const Py_ssize_t[::1] right_at, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] cols, double gamma
+):
+    """-log of the global alignment kernel of the pairs as in `values`, and which of them are out of range and missing.
+
+    The weight of two points is ``g / (2 - g)`` with ``g = exp(-|x_i - y_j|^2 / gamma)``.
+    """
+    if rows.shape[0] == 0:
+        return np.empty(0), np.zeros(0, dtype=np.bool_)
+    batch = Batch(left, left_at, right, right_at, rows, cols, np.full(rows.shape[0], gamma), True)
+    if not in_table(batch, -1):
+        in_order(batch, rows, cols, -1)
+    heard()
+    return batch.totals, batch.missed.view(np.bool_)
 
 
 # --- gradients and expected costs of many pairs ----------------------------------------------------------------------

@@ -23,6 +23,7 @@ cdef struct Pairs:
     Py_ssize_t d
     bint[2] kinds  # whether any pair is soft, and whether any is hard: see is_hard
     bint smooth    # whether any gamma is not zero
+    bint kernel    # whether the weights are those of the global alignment kernel
 
 
 cdef inline Py_ssize_t rows_of(const Pairs *p, Py_ssize_t k) noexcept nogil:
@@ -43,7 +44,7 @@ cdef inline const double *y_of(const Pairs *p, Py_ssize_t k) noexcept nogil:
 
 cdef inline bint is_hard(const Pairs *p, Py_ssize_t k) noexcept nogil:
     """A single row or column has one path: its sum needs no exponentials and keeps every digit at a huge gamma."""
-    return p.gammas[k] == 0.0 or rows_of(p, k) == 1 or cols_of(p, k) == 1
+    return not p.kernel and (p.gammas[k] == 0.0 or rows_of(p, k) == 1 or cols_of(p, k) == 1)
 
 
 cdef inline void set_kinds(Pairs *p, Py_ssize_t count) noexcept nogil:

@@ -1,7 +1,7 @@
 # One pair of series in the exponential domain, along diagonals.
 
 from ._softdtw_loops cimport (
-    SDTW_LANES, SDTW_LINE, SDTW_PAD, SDTW_PLANE, SDTW_SPACE, sdtw_backward, sdtw_forward, sdtw_gradient, sdtw_hard,
+    SDTW_GAK, SDTW_LANES, SDTW_LINE, SDTW_PAD, SDTW_PLANE, SDTW_SPACE, sdtw_backward, sdtw_forward, sdtw_gradient, sdtw_hard,
     sdtw_problem, sdtw_sums, sdtw_total,
 )
 from ._softdtw_problem cimport clear, pack, scale_of, series_in_range, unpack, value_of_total
@@ -74,6 +74,17 @@ cdef inline double value_in_range(
     p.scale = 0.0 if gamma == 0.0 else scale_of(gamma)
     set_series(p, x, y, work + lines_work(p.n))
     return value_of(p, kind_of(p), gamma, work)
+
+
+cdef inline double kernel_value(
+    sdtw_problem *p, const double *x, const double *y, double gamma, double *work
+) noexcept nogil:
+    """Minus the logarithm of the global alignment kernel, with the same workspace."""
+    cdef sdtw_total total
+    p.scale = scale_of(gamma)
+    set_series(p, x, y, work + lines_work(p.n))
+    sdtw_forward(p, SDTW_GAK, work, NULL, &total)
+    return value_of_total(&total, 1.0)
 
 
 cdef inline bint series_value(

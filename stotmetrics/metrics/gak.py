@@ -3,13 +3,14 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..arrays import FloatArray, IntArray
 from ..errors import InvalidParameterError
-from ..kernels import _softdtw
+from ..kernels import _softdtw, _softdtw_many
 from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec, Side
@@ -24,6 +25,8 @@ from .dtw_bounds import stacks
 _ROUNDING = 32 * float(np.finfo(np.float64).eps)
 # Exponents are cut here, where the kernel has long been 0; an alignment can still add them up.
 _FAR = 1e290
+# Below, squares that matter leave the range of a double.
+_QUICK = 1e-140
 # Pairs that a search hands over at once: no bound tells which to prefer.
 _TOGETHER = 16
 _ALONE = np.zeros(1, dtype=np.intp)
@@ -52,11 +55,22 @@ def minus_log_kernels(
     left: Sequence[Series], right: Sequence[Series], rows: IntArray, cols: IntArray, sigma: float
 ) -> FloatArray:
     """``-log k(x, y)``: soft-DTW at gamma = 1 of the cost ``q + log(2 - e^-q)``, ``q = |.|^2 / (2 sigma^2)``."""
+    stacked = stacks(left, right, rows, cols)
+    if sigma > _QUICK:
+        values, far = _softdtw_many.minus_log_kernels(*stacked, 2.0 * sigma * sigma)
+        if far.any():
+            values[far] = _any_range((*stacked[:4], stacked[4][far], stacked[5][far]), sigma)
+        return values
+    return _any_range(stacked, sigma)
+
+
+def _any_range(stacked: tuple[Any, ...], sigma: float) -> FloatArray:
+    """The same, pair by pair, whatever the size of differences and sigma."""
     # Differences are multiplied by an even power of two, half of it at a time: no step leaves the range of numbers.
     half = -(-math.frexp(sigma)[1] // 2)
     scale, unit = math.ldexp(1.0, -half), math.ldexp(math.ldexp(sigma, -half), -half)
     factor = 0.5 / (unit * unit)
-    return _softdtw.minus_log_kernels(*stacks(left, right, rows, cols), scale, factor, _FAR)
+    return _softdtw.minus_log_kernels(*stacked, scale, factor, _FAR)
 
 
 def prepare(series: Series, params: Parameters) -> Prepared:
