@@ -1,8 +1,8 @@
 # One pair of series in the exponential domain, along diagonals.
 
 from ._softdtw_loops cimport (
-    SDTW_GAK, SDTW_LANES, SDTW_LINE, SDTW_PAD, SDTW_PLANE, SDTW_SPACE, sdtw_backward, sdtw_forward, sdtw_gradient, sdtw_hard,
-    sdtw_problem, sdtw_sums, sdtw_total,
+    SDTW_GAK, SDTW_LANES, SDTW_LINE, SDTW_PAD, SDTW_PLANE, SDTW_SPACE, sdtw_backward, sdtw_forward, sdtw_gradient,
+    sdtw_hard, sdtw_problem, sdtw_sums, sdtw_total,
 )
 from ._softdtw_problem cimport clear, pack, scale_of, series_in_range, unpack, value_of_total
 

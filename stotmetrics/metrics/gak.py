@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -55,22 +54,24 @@ def minus_log_kernels(
     left: Sequence[Series], right: Sequence[Series], rows: IntArray, cols: IntArray, sigma: float
 ) -> FloatArray:
     """``-log k(x, y)``: soft-DTW at gamma = 1 of the cost ``q + log(2 - e^-q)``, ``q = |.|^2 / (2 sigma^2)``."""
-    stacked = stacks(left, right, rows, cols)
-    if sigma > _QUICK:
-        values, far = _softdtw_many.minus_log_kernels(*stacked, 2.0 * sigma * sigma)
-        if far.any():
-            values[far] = _any_range((*stacked[:4], stacked[4][far], stacked[5][far]), sigma)
-        return values
-    return _any_range(stacked, sigma)
+    x, x_at, y, y_at, rows, cols = stacks(left, right, rows, cols)
+    if sigma <= _QUICK:
+        return _any_range(x, x_at, y, y_at, rows, cols, sigma)
+    values, far = _softdtw_many.minus_log_kernels(x, x_at, y, y_at, rows, cols, 2.0 * sigma * sigma)
+    if far.any():
+        values[far] = _any_range(x, x_at, y, y_at, rows[far], cols[far], sigma)
+    return values
 
 
-def _any_range(stacked: tuple[Any, ...], sigma: float) -> FloatArray:
+def _any_range(
+    x: FloatArray, x_at: IntArray, y: FloatArray, y_at: IntArray, rows: IntArray, cols: IntArray, sigma: float
+) -> FloatArray:
     """The same, pair by pair, whatever the size of differences and sigma."""
     # Differences are multiplied by an even power of two, half of it at a time: no step leaves the range of numbers.
     half = -(-math.frexp(sigma)[1] // 2)
     scale, unit = math.ldexp(1.0, -half), math.ldexp(math.ldexp(sigma, -half), -half)
     factor = 0.5 / (unit * unit)
-    return _softdtw.minus_log_kernels(*stacked, scale, factor, _FAR)
+    return _softdtw.minus_log_kernels(x, x_at, y, y_at, rows, cols, scale, factor, _FAR)
 
 
 def prepare(series: Series, params: Parameters) -> Prepared:

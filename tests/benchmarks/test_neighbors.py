@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import stotmetrics
+from stotmetrics import datasets
 
 # What peers warn of is theirs, as numba of casts.
 pytestmark = pytest.mark.filterwarnings("ignore::numba.core.errors.NumbaWarning")
-from stotmetrics import datasets
 
 # Metric, parameters, the band as a share of the length.
 CASES = {
