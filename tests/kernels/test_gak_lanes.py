@@ -1,5 +1,7 @@
 """The global alignment kernel of pairs side by side: beside its recursion pair by pair, and in every company."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -68,6 +70,19 @@ def test_near_and_far_points_beside_the_definition(build):
             bound = stotmetrics.get_metric("gak", sigma=sigma, form="log")
             expected = gak(as_series(x), as_series(y), bound.params)
             assert bound(x, y) == pytest.approx(getattr(expected, "value", expected), rel=1e-11, abs=1e-11)
+
+
+def test_a_value_needs_memory_in_proportion_to_the_lengths():
+    x, y = (stacked([side]) for side in np.random.default_rng(0).normal(size=(2, 3000, 1)))
+    alone = np.zeros(1, dtype=np.intp)
+    tracemalloc.start()
+    try:
+        _softdtw_many.minus_log_kernels(*x, *y, alone, alone, 2.0)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # A matrix of costs has a hundred times as many numbers.
+    assert peak < 3000**2 * 8 / 20
 
 
 def test_what_is_out_of_range_is_told():
