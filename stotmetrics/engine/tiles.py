@@ -163,7 +163,9 @@ def fill(
         workers.prepare()
         pace = Pace(pairs_at_first(left, others, metric) if workers.several else 0, workers.count)
         whole = Gathered(tiles)
-        for pieces, seconds in workers.run(_solve, tasks_of(tiles, todo, pace), total - done, _pairs_of_task):
+        for pieces, seconds in workers.run(
+            _solve, tasks_of(tiles, todo, pace, total - done), total - done, _pairs_of_task
+        ):
             pace.learn(sum(len(batch.values) for _, _, batch in pieces), seconds)
             for k, start, batch in pieces:
                 solved = whole.add(k, start, batch)
@@ -191,9 +193,8 @@ def pairs_at_first(left: Sequence[Series], right: Sequence[Series], metric: Boun
     return int(np.clip(_FIRST / entries, 1, _FIRST_PAIRS))
 
 
-def tasks_of(tiles: Tiles, numbers: Sequence[int], pace: Pace) -> Iterator[tuple[tuple[Piece, ...]]]:
-    """The tiles in pieces, as many of them to a task as the pace says when it is made."""
-    left = sum(tiles[k].n_pairs() for k in numbers) if pace.size else 0
+def tasks_of(tiles: Tiles, numbers: Sequence[int], pace: Pace, left: int) -> Iterator[tuple[tuple[Piece, ...]]]:
+    """The tiles in pieces, ``left`` pairs in all, as many of them to a task as the pace says when it is made."""
     task, room = list[Piece](), pace.share(left)
     for k in numbers:
         tile, start = tiles[k], 0

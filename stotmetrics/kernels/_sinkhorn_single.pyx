@@ -438,7 +438,7 @@ def refine(
 
     ``axes`` lead from these to those. Where a product leaves the range of single precision, v[k] stays as it is.
     """
-    cdef Py_ssize_t count = u.shape[0], n, k
+    cdef Py_ssize_t count = u.shape[0], n, k, until = SLICE
     cdef Product op
     cdef Workspace w
     cdef single_sums sums
@@ -457,6 +457,9 @@ def refine(
             update(&op, &s, w.product, w.tops, &y[cols[k], 0], &logy[cols[k], 0], w.factors, &sums)
             if sums.low > op.floor:
                 memcpy(&v[k, 0], w.factors, n * sizeof(float))
+            if turn(&until, n * 64):
+                break
+    heard()
 
 
 def running():

@@ -20,8 +20,9 @@ from ..spec.traits import Traits
 from . import value_costs as costs
 from .dtw_bounds import stacks
 
-# What the recursion of the kernel can lose, relative to its logarithm.
-_ROUNDING = 32 * float(np.finfo(np.float64).eps)
+# What the recursion of the kernel can lose: relative to its logarithm, and for each step of an alignment.
+_EPS = float(np.finfo(np.float64).eps)
+_ROUNDING, _ROUNDING_OF_A_STEP = 32 * _EPS, 2 * _EPS
 # Exponents are cut here, where the kernel has long been 0; an alignment can still add them up.
 _FAR = 1e290
 # Below, squares that matter leave the range of a double.
@@ -97,6 +98,7 @@ def block(
     # -log of the kernel normalised to k(x, x) = 1; at least 0 because the kernel is positive definite.
     log_form = np.maximum(0.0, cross - 0.5 * (own_x + own_y))
     error = _ROUNDING * np.maximum.reduce([np.ones(len(rows)), np.abs(cross), np.abs(own_x), np.abs(own_y)])
+    error += _ROUNDING_OF_A_STEP * (packed(left, _lengths)[rows] + packed(right, _lengths)[cols])
     if params.form == "log":
         if (log_form >= _FAR).any():
             raise InvalidParameterError(
@@ -148,6 +150,10 @@ def gradients(
 
 def _series(prepared: Sequence[Prepared]) -> PreparedSet:
     return PreparedSet(of_series.series for of_series in prepared)
+
+
+def _lengths(prepared: Sequence[Prepared]) -> FloatArray:
+    return np.array([len(of_series.series) for of_series in prepared], dtype=np.float64)
 
 
 def _own(prepared: Sequence[Prepared]) -> FloatArray:

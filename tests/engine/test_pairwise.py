@@ -69,7 +69,7 @@ def test_tasks_hold_every_piece_of_every_tile_once(n, side, within, seen):
     tiles = engine.tiles_of(n, n, side, within=within, symmetric=True, zero_self=True)
     seen, sizes, gathered, whole = iter(seen), [], engine.Gathered(tiles), {}
     pace, in_all = engine.Pace(3, 2), sum(tile.n_pairs() for tile in tiles)
-    for (pieces,) in engine.tasks_of(tiles, range(len(tiles)), pace):
+    for (pieces,) in engine.tasks_of(tiles, range(len(tiles)), pace, in_all):
         left = in_all - sum(size for size, _ in sizes)
         sizes.append((sum(piece.stop - piece.start for piece in pieces), pace.share(left)))
         for piece in pieces:
@@ -107,7 +107,7 @@ def test_the_last_tasks_are_small_so_that_all_workers_end_at_once():
 
 def test_one_worker_does_a_tile_at_a_time():
     tiles = engine.tiles_of(9, 9, 4, within=True, symmetric=True, zero_self=True)
-    tasks = [pieces for (pieces,) in engine.tasks_of(tiles, range(len(tiles)), engine.Pace(0))]
+    tasks = [pieces for (pieces,) in engine.tasks_of(tiles, range(len(tiles)), engine.Pace(0), 0)]
     assert [[(piece.start, piece.stop) for piece in pieces] for pieces in tasks] == [[(0, t.n_pairs())] for t in tiles]
 
 

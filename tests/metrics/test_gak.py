@@ -62,3 +62,18 @@ def test_reference_is_right_where_the_kernel_leaves_the_range_of_a_double(form, 
     x, y = (stotmetrics.as_series(values) for values in ([0.0, 0.0, 0.0], [0.0, far, 2.0 * far]))
     metric = stotmetrics.get_metric("gak", form=form)
     assert metric(x, y) == pytest.approx(metric.reference(x, y).value, rel=1e-12)
+
+
+@pytest.mark.parametrize("length", [30, 100])
+@pytest.mark.parametrize("step", [0.02, 3.0, 30.0])
+def test_the_gap_holds_where_alignments_and_costs_cancel(length, step):
+    """Long series near each other: logarithms near zero, of kernels that were multiplied many times."""
+    rng = np.random.default_rng(length)
+    x = np.cumsum(step * (1 + rng.random(length)))
+    first = stotmetrics.as_series(x)
+    for shift in (0.001, 0.05, 0.3):
+        second = stotmetrics.as_series(x + shift * rng.normal(size=length))
+        bound = stotmetrics.get_metric("gak", form="log")
+        result = bound.solve(first, second)
+        expected = bound.reference(first, second).value
+        assert abs(result.value - expected) <= result.gap <= 1e-12 * max(1.0, expected) * length
