@@ -245,9 +245,8 @@ def _log_marginal(marginal: FloatArray, exponent: FloatArray, some: BoolArray | 
     normal = marginal > _NORMAL
     logs = np.log(np.where(normal, marginal, 1.0))
     for k in np.flatnonzero(~normal):
-        line = exponent.take(k, axis)
-        if some is not None:
-            line = line[some.take(k, axis)]
+        at = (k, slice(None)) if axis == 0 else (slice(None), k)
+        line = exponent[at] if some is None else exponent[at][some[at]]
         with np.errstate(under="ignore"):
             logs[k] = np.logaddexp.reduce(line) if len(line) else -np.inf
     return logs
