@@ -44,7 +44,7 @@ cdef inline const double *y_of(const Pairs *p, Py_ssize_t k) noexcept nogil:
 
 cdef inline bint is_hard(const Pairs *p, Py_ssize_t k) noexcept nogil:
     """A single row or column has one path: its sum needs no exponentials and keeps every digit at a huge gamma."""
-    return not p.kernel and (p.gammas[k] == 0.0 or rows_of(p, k) == 1 or cols_of(p, k) == 1)
+    return p.gammas[k] == 0.0 or rows_of(p, k) == 1 or cols_of(p, k) == 1
 
 
 cdef inline void set_kinds(Pairs *p, Py_ssize_t count) noexcept nogil:
