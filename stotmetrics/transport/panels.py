@@ -8,7 +8,7 @@ finer one, and costs a fraction; see :mod:`~stotmetrics.transport.single_precisi
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,7 @@ class Panels:
     axes: tuple[SingleArray, ...]
     shape: tuple[int, ...]
     sides: tuple[int, ...]
-    coarser: Coarser | None = field(default=None)
+    coarser: Coarser | None = None
 
     @property
     def nbytes(self) -> int:

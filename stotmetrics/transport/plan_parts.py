@@ -79,9 +79,8 @@ class Objective:
         if not (movable[0].any() and movable[1].any()):
             movable = np.zeros_like(movable[0]), np.zeros_like(movable[1])
         u, v = (np.where(mass > 0, w, -np.inf) for mass, w in zip(movable, state, strict=True))
-        some: BoolArray | None = np.outer(movable[0] > 0, movable[1] > 0) & np.isfinite(scaled)
-        if some is not None and some.all():
-            some = None
+        anywhere = np.outer(movable[0] > 0, movable[1] > 0) & np.isfinite(scaled)
+        some = None if anywhere.all() else anywhere
         finite_u, finite_v = (np.where(np.isneginf(w), 0.0, w) for w in (u, v))
         bare = _where(some, scaled)
         exponent = np.add.outer(finite_u, finite_v)
