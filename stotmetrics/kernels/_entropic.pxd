@@ -48,7 +48,9 @@ cdef void place(Entropic *e, Py_ssize_t n, Py_ssize_t m, double *work) noexcept 
 cdef void set_masses(Entropic *e, const double *a, const double *b) noexcept nogil
 cdef void evaluate(Entropic *e, double epsilon) noexcept nogil
 cdef void certify(Entropic *e, double epsilon, Saddle *saddle) noexcept nogil
-cdef int solve(Entropic *e, double epsilon, double tol, Py_ssize_t max_steps, Saddle *saddle) noexcept nogil
+cdef int solve(
+    Entropic *e, double epsilon, double tol, Py_ssize_t max_steps, double cutoff, Saddle *saddle
+) noexcept nogil
 cdef double certified_gap(const Entropic *e, double epsilon, const Saddle *saddle) noexcept nogil
 
 

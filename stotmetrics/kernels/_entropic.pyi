@@ -4,6 +4,8 @@ from typing_extensions import disjoint_base
 
 _Floats = npt.NDArray[np.float64]
 
+ABOVE: int
+
 @disjoint_base
 class Workspace:
     def etiot(
@@ -18,9 +20,17 @@ class Workspace:
         epsilon: float,
         tol: float,
         max_iter: int,
+        cutoff: float = ...,
     ) -> tuple[int, float, float, float, float, int]: ...
     def sinkhorn(
-        self, cost: _Floats, a: _Floats, b: _Floats, epsilon: float, tol: float, max_iter: int
+        self,
+        cost: _Floats,
+        a: _Floats,
+        b: _Floats,
+        epsilon: float,
+        tol: float,
+        max_iter: int,
+        cutoff: float = ...,
     ) -> tuple[int, float, float, float, int]: ...
     def saddle(
         self, A: _Floats, B: _Floats, a: _Floats, b: _Floats, epsilon: float, tol: float, max_iter: int

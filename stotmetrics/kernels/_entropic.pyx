@@ -5,15 +5,16 @@ smooth and jointly concave in (f, g, w). Newton's method follows its maximiser w
 costs.
 """
 
-from libc.math cimport INFINITY, fabs, isfinite, log, sqrt
+from libc.math cimport INFINITY, fabs, isfinite, log
 from libc.string cimport memcpy, memset
-from scipy.linalg.cython_blas cimport dgemv
 
+from ._core cimport ABOVE as IS_ABOVE
 from ._core cimport NOT_CONVERGED, OK
 from ._costs cimport powers
 from ._cpu cimport chosen
+from ._entropic_above cimport value_at_least
 from ._entropic_certificate cimport Rounded, add_rows, certified, round_to, scale_down
-from ._entropic_factor cimport factorise, solve_both
+from ._entropic_newton cimport direction
 from ._factor_small cimport MOST_ROWS, SMALL
 from ._gibbs cimport gibbs_row, gibbs_sums
 from ._interrupt cimport heard, interrupted
@@ -24,11 +25,23 @@ import numpy as np
 
 simd_follow(&chosen)
 
-# The continuation: epsilon starts at this share of the largest cost and falls by this factor, after as many sweeps,
-# once the Newton step promises a gain of no more than this share of it. Chosen by the number of steps on series of 70
-# to 251.
-cdef double START = 0.0625, FACTOR = 4.0, INNER = 0.1
+# The status of a problem whose value is above the cutoff.
+ABOVE = IS_ABOVE
+
+# The continuation: epsilon starts at a share of the largest cost and falls by FACTOR, after as many sweeps, once the
+# Newton step promises a gain of no more than a share of it. Chosen by the time it takes on series of 70 to 431. The
+# quick way is given up where its first step promises more than `far` epsilon, or rounding stops its steps.
+cdef double FACTOR = 4.0
 cdef int SWEEPS = 2
+
+cdef struct Continuation:
+    double start
+    double near
+    double far
+
+cdef Continuation QUICK = Continuation(0.004, 0.5, 3.0)
+cdef Continuation CAREFUL = Continuation(0.0625, 0.1, INFINITY)
+
 # A gap is small beside its value, or what a Newton step gains is rounding.
 cdef double SHARE = 1e-3, LEAST_GAIN = 1e-20
 # What rounding does to a sum, in units of what is added up.
@@ -127,83 +140,6 @@ cdef void sweep(Entropic *e, double epsilon) noexcept nogil:
         e.g[j] += epsilon * log(e.b[j] / e.columns[j])
 
 
-# What eliminating f leaves of Newton's equations for w: their right side and their diagonal entry, in units of
-# 1 / epsilon.
-cdef struct Slope:
-    double right
-    double diagonal
-
-
-cdef Slope eliminate(Entropic *e, double *right, double *q) noexcept nogil:
-    """Eliminate f by its diagonal block.
-
-    Scales the rows of P by the roots of their sums, and leaves the right side for g in `right`, its entries with w in
-    `q`, and what f needs later in step_f and three.
-    """
-    cdef int n = <int>e.n, m = <int>e.m, i, j, stride = 1
-    cdef double one = 1.0, minus = -1.0, root, gap_f
-    cdef double *row
-    cdef Slope w
-    w.right = e.slope
-    w.diagonal = e.curvature
-    for j in range(m):
-        right[j] = e.b[j] - e.columns[j]
-        q[j] = -e.column_products[j]
-    for i in range(n):
-        root = 1.0 / sqrt(e.rows[i])
-        row = e.P + i * e.m
-        for j in range(m):
-            row[j] *= root
-        gap_f = e.a[i] - e.rows[i]
-        w.right += e.row_products[i] * gap_f / e.rows[i]
-        w.diagonal -= e.row_products[i] * e.row_products[i] / e.rows[i]
-        e.step_f[i] = gap_f * root
-        e.three[i] = e.row_products[i] * root
-    # Row-major P is column-major P': (m, n).
-    dgemv("N", &m, &n, &minus, e.P, &m, e.step_f, &stride, &one, right, &stride)
-    dgemv("N", &m, &n, &one, e.P, &m, e.three, &stride, &one, q, &stride)
-    return w
-
-
-cdef inline double step_along_w(const Entropic *e, double epsilon, Slope w, const double *q) noexcept nogil:
-    """The step in w, kept in [0, 1], when the solutions for `right` and `q` are in step_g and beta."""
-    cdef Py_ssize_t j
-    cdef double q_q = 0.0, q_r = 0.0, diagonal
-    for j in range(e.m):
-        q_q += q[j] * e.beta[j]
-        q_r += q[j] * e.step_g[j]
-    if e.fixed or w.right == q_r:
-        return 0.0
-    # With a single column, say, the dual is linear in w: then go all the way.
-    diagonal = max(w.diagonal - q_q, 1e-14 * e.curvature + 1e-300)
-    return min(max(epsilon * (w.right - q_r) / diagonal, -e.w), 1.0 - e.w)
-
-
-cdef double direction(Entropic *e, double epsilon) noexcept nogil:
-    """The Newton step with w kept in [0, 1]; returns the slope of the dual along it, negative if there is none."""
-    cdef int n = <int>e.n, m = <int>e.m, i, j, stride = 1
-    cdef double minus = -1.0, gain
-    cdef double *q = e.one
-    cdef double *right = e.two
-    cdef Slope w = eliminate(e, right, q)
-    if not factorise(e):
-        return -1.0
-    memcpy(e.step_g, right, m * sizeof(double))
-    memcpy(e.beta, q, m * sizeof(double))
-    solve_both(e)
-    # In units of 1 / epsilon up to here.
-    e.step_w = step_along_w(e, epsilon, w, q)
-    gain = e.slope * e.step_w
-    for j in range(m):
-        e.step_g[j] = epsilon * e.step_g[j] - e.beta[j] * e.step_w
-        gain += (e.b[j] - e.columns[j]) * e.step_g[j]
-    dgemv("T", &m, &n, &minus, e.P, &m, e.step_g, &stride, &epsilon, e.step_f, &stride)
-    for i in range(n):
-        e.step_f[i] = (e.step_f[i] + e.three[i] * e.step_w) / sqrt(e.rows[i])
-        gain += (e.a[i] - e.rows[i]) * e.step_f[i]
-    return gain
-
-
 cdef bint move(Entropic *e, double epsilon, double gain) noexcept nogil:
     """Go along the step, halving it until the dual rises enough."""
     cdef Py_ssize_t n = e.n, m = e.m, i, j, _halving
@@ -249,18 +185,37 @@ cdef inline double allowed(double tol, double epsilon, double objective) noexcep
     return tol * max(1.0, fabs(objective)) + 4e-13 * epsilon
 
 
-cdef int solve(Entropic *e, double epsilon, double tol, Py_ssize_t max_steps, Saddle *saddle) noexcept nogil:
-    """Follow the maximiser down to `epsilon`. The potentials start from zero, w from where it is."""
-    cdef Py_ssize_t cell, _inner
-    cdef double scale = 0.0, stage, gain
-    cdef Py_ssize_t stuck = 0
+cdef int solve(
+    Entropic *e, double epsilon, double tol, Py_ssize_t max_steps, double cutoff, Saddle *saddle
+) noexcept nogil:
+    """Follow the maximiser down to `epsilon`. The potentials start from zero, w from where it is.
+
+    A value that is certainly above the cutoff is not computed.
+    """
+    cdef Py_ssize_t cell
+    cdef double scale = 0.0, w = e.w
+    cdef int status
     for cell in range(e.n * e.m):
         scale = max(scale, max(e.A[cell], e.B[cell]))
     e.scale = scale
+    saddle.steps = 0
+    if epsilon < CAREFUL.start * scale:
+        status = descend(e, &QUICK, epsilon, tol, max_steps, cutoff, saddle)
+        if status != NOT_CONVERGED or saddle.steps >= max_steps or interrupted():
+            return status
+        e.w = w
+    return descend(e, &CAREFUL, epsilon, tol, max_steps, cutoff, saddle)
+
+
+cdef int descend(
+    Entropic *e, const Continuation *way, double epsilon, double tol, Py_ssize_t max_steps, double cutoff,
+    Saddle *saddle
+) noexcept nogil:
+    """Down to `epsilon` by one of the ways, from potentials of zero."""
+    cdef Py_ssize_t _inner, stuck = 0
+    cdef double stage = max(epsilon, way.start * e.scale), far = way.far, gain
     memset(e.f, 0, e.n * sizeof(double))
     memset(e.g, 0, e.m * sizeof(double))
-    stage = max(epsilon, START * scale)
-    saddle.steps = 0
     while True:
         evaluate(e, stage)
         for _inner in range(SWEEPS):
@@ -278,9 +233,16 @@ cdef int solve(Entropic *e, double epsilon, double tol, Py_ssize_t max_steps, Sa
             if saddle.steps >= max_steps:
                 break
             gain = direction(e, stage)
-            if interrupted():
+            if interrupted() or not (0.0 <= gain <= far * stage or far == INFINITY):
                 return NOT_CONVERGED
-            if stage > epsilon and gain < INNER * stage and gain >= 0.0:
+            far = INFINITY
+            if stage == epsilon and gain >= 0.0 and cutoff < INFINITY:
+                saddle.value = value_at_least(e, epsilon, gain, allowed(tol, epsilon, e.dual))
+                if saddle.value > cutoff:
+                    saddle.objective = e.dual
+                    saddle.gap = INFINITY
+                    return IS_ABOVE
+            if stage > epsilon and 0.0 <= gain < way.near * stage:
                 # Near enough to go on from, but the step is paid for: take it.
                 move(e, stage, gain)
                 saddle.steps += 1
@@ -388,8 +350,9 @@ cdef class Workspace:
         double epsilon,
         double tol,
         Py_ssize_t max_iter,
+        double cutoff=INFINITY,
     ):
-        """(status, value, objective, gap, w, steps) of the saddle point."""
+        """(status, value, objective, gap, w, steps) of the saddle point; value is a lower bound if above the cutoff."""
         cdef Saddle saddle
         cdef int status
         cdef double gap
@@ -399,7 +362,7 @@ cdef class Workspace:
         else:
             self.pose(x, t, a, y, s, b, p)
         with nogil:
-            status = solve(&self.e, epsilon, tol, max_iter, &saddle)
+            status = solve(&self.e, epsilon, tol, max_iter, cutoff, &saddle)
             gap = certified_gap(&self.e, epsilon, &saddle)
         heard()
         return status, saddle.value, saddle.objective, gap, self.e.w, saddle.steps
@@ -412,8 +375,9 @@ cdef class Workspace:
         double epsilon,
         double tol,
         Py_ssize_t max_iter,
+        double cutoff=INFINITY,
     ):
-        """(status, value, objective, gap, steps) of min_P <cost, P> + epsilon KL(P | a b')."""
+        """(status, value, objective, gap, steps) of min_P <cost, P> + epsilon KL(P | a b'), or above the cutoff."""
         cdef Saddle saddle
         cdef int status
         cdef double gap
@@ -422,7 +386,7 @@ cdef class Workspace:
             memset(self.e.B, 0, self.e.n * self.e.m * sizeof(double))
             self.e.w = 1.0
             self.e.fixed = True
-            status = solve(&self.e, epsilon, tol, max_iter, &saddle)
+            status = solve(&self.e, epsilon, tol, max_iter, cutoff, &saddle)
             gap = certified_gap(&self.e, epsilon, &saddle)
         heard()
         return status, saddle.value, saddle.objective, gap, saddle.steps
@@ -446,7 +410,7 @@ cdef class Workspace:
             copy(B, self.turned, self.e.B)
             self.e.w = 0.5
             self.e.fixed = False
-            status = solve(&self.e, epsilon, tol, max_iter, &saddle)
+            status = solve(&self.e, epsilon, tol, max_iter, INFINITY, &saddle)
             gap = certified_gap(&self.e, epsilon, &saddle)
         heard()
         return status, saddle.value, saddle.objective, gap, self.e.w, saddle.steps

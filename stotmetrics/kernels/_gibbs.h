@@ -29,6 +29,19 @@ SIMD_DISPATCH(void, soft_row,
                double *P, double *columns, double *products, soft_sums *sums),
               (A, B, beta, a, wa, wb, m, P, columns, products, sums))
 
+/* What Newton's step would make of a row of P, and what the row costs, with C = w A + (1 - w) B. */
+typedef struct {
+    double mean;   /* sum of P C */
+    double square; /* sum of P C^2 */
+    double lost;   /* sum of P (-1 - u) over the entries whose share u of a change takes them below zero */
+} step_sums;
+
+/* P times `scale` is meant; u_j = step + inverse step_g[j] - step_w (A_j - B_j). */
+SIMD_DISPATCH(void, step_row,
+              (const double *A, const double *B, const double *P, const double *step_g, double scale, double step,
+               double inverse, double step_w, double w, ptrdiff_t m, step_sums *sums),
+              (A, B, P, step_g, scale, step, inverse, step_w, w, m, sums))
+
 #define SIMD_BODY "_gibbs.h"
 #include "_simd.h"
 
@@ -76,6 +89,26 @@ SIMD_ENTRY void SIMD(gibbs_row)(const double *A, const double *B, const double *
     sums->mass = SIMD(total)(lanes.mass);
     sums->product = SIMD(total)(lanes.product);
     sums->square = SIMD(total)(lanes.square);
+}
+
+SIMD_ENTRY void SIMD(step_row)(const double *A, const double *B, const double *P, const double *step_g, double scale,
+                               double step, double inverse, double step_w, double w, ptrdiff_t m, step_sums *sums)
+{
+    const simd_vec zero = SIMD(all)(0.0), one = SIMD(all)(1.0), of_a = SIMD(all)(w), of_w = SIMD(all)(-step_w);
+    const simd_vec constant = SIMD(all)(step), factor = SIMD(all)(inverse);
+    simd_vec mean = zero, square = zero, lost = zero;
+    for (ptrdiff_t j = 0; j < m; j += SIMD_W) {
+        const ptrdiff_t left = m - j;
+        const simd_vec a = SIMD(read)(A + j, left, 0.0), b = SIMD(read)(B + j, left, 0.0), d = a - b;
+        const simd_vec cost = SIMD_FMA(of_a, d, b), v = SIMD(read)(P + j, left, 0.0), vc = v * cost;
+        const simd_vec u = SIMD_FMA(of_w, d, SIMD_FMA(factor, SIMD(read)(step_g + j, left, 0.0), constant));
+        mean += vc;
+        square = SIMD_FMA(vc, cost, square);
+        lost = SIMD_FMA(v, SIMD_MAX(-one - u, zero), lost);
+    }
+    sums->mean = scale * SIMD(total)(mean);
+    sums->square = scale * SIMD(total)(square);
+    sums->lost = scale * SIMD(total)(lost);
 }
 
 /* The exponents into P; returns the largest. */

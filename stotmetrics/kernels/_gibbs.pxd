@@ -17,3 +17,11 @@ cdef extern from "_gibbs.h" nogil:
         const double *A, const double *B, const double *beta, double a, double wa, double wb, Py_ssize_t m,
         double *P, double *columns, double *products, soft_sums *sums
     )
+    ctypedef struct step_sums:
+        double mean
+        double square
+        double lost
+    void step_row(
+        const double *A, const double *B, const double *P, const double *step_g, double scale, double step,
+        double inverse, double step_w, double w, Py_ssize_t m, step_sums *sums
+    )

@@ -1,6 +1,6 @@
 """OPW of many pairs: entropic transport under costs that hold the plan to the order of the samples."""
 
-from libc.math cimport sqrt
+from libc.math cimport INFINITY, sqrt
 
 from ._costs cimport powers
 from ._entropic cimport Entropic, Saddle, certified_gap, entropic_doubles, place, set_masses, solve
@@ -129,7 +129,7 @@ def values(
             else:
                 largest = pose(&e, &x, &y, d, &order, &work[0])
             if vanishing * largest <= epsilon and vanishing * epsilon < largest:
-                status[k] = solve(&e, epsilon, tol, max_iter, &saddle)
+                status[k] = solve(&e, epsilon, tol, max_iter, INFINITY, &saddle)
                 value[k], gap[k], step[k] = saddle.beside, certified_gap(&e, epsilon, &saddle), saddle.steps
             if turn(&until, CELL * e.n * e.m):
                 break

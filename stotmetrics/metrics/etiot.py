@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from ..arrays import FloatArray, IntArray
 from ..kernels import _transport as transport
-from ..kernels._entropic import Workspace
+from ..kernels._entropic import ABOVE, Workspace
 from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec, Side
@@ -52,8 +52,10 @@ def _is_long(x: Cloud, y: Cloud) -> bool:
     return x.size * y.size > LONG
 
 
-def _solve(work: Workspace, x: Cloud, y: Cloud, params: Parameters) -> tuple[int, float, float, float, float, int]:
-    """(status, value, objective, gap, w, steps) without the root."""
+def _solve(
+    work: Workspace, x: Cloud, y: Cloud, params: Parameters, cutoff: float = np.inf
+) -> tuple[int, float, float, float, float, int]:
+    """(status, value, objective, gap, w, steps) without the root; value a lower bound where that is above a cutoff."""
     if _is_long(x, y):
         solution = _solve_long(x, y, params)
         return (
@@ -65,7 +67,9 @@ def _solve(work: Workspace, x: Cloud, y: Cloud, params: Parameters) -> tuple[int
             solution.steps,
         )
     series = x.values, x.times, x.weights, y.values, y.times, y.weights
-    status, value, objective, gap, w, steps = work.etiot(*series, params.p, params.epsilon, params.tol, params.max_iter)
+    status, value, objective, gap, w, steps = work.etiot(
+        *series, params.p, params.epsilon, params.tol, params.max_iter, cutoff
+    )
     return status, max(value, 0.0), objective, max(gap, 0.0), w, steps
 
 
@@ -163,12 +167,14 @@ def _block(
             wide = _wide_pair(x, y, params)
             values[at], converged[at], steps[at] = (wide.value, wide.gap), wide.converged, wide.n_iter
             continue
-        if _is_above(exact, x, y, params, float(above[at])):
-            abandoned[at] = True
+        cut = float(above[at])
+        abandoned[at] = _is_above(exact, x, y, params, cut)
+        if abandoned[at]:
             continue
-        status, value, _, gap, _, steps[at] = _solve(work, x, y, params)
-        values[at] = rooted(value, gap, power)
-        converged[at] = status == 0
+        status, value, _, gap, _, steps[at] = _solve(work, x, y, params, cut + _slack(cut, params))
+        converged[at], abandoned[at] = status == 0, status == ABOVE
+        if not abandoned[at]:
+            values[at] = rooted(value, gap, power)
     return Batch(values[:, 0], converged=converged, gap=values[:, 1], n_iter=steps, abandoned=abandoned)
 
 

@@ -159,8 +159,12 @@ def block(
             # Entropic or not, the plan is a coupling.
             abandoned[k] = sharp and cutoff is not None and below * (1.0 - 1e-12) - TOL > cutoff[k]
         if params.epsilon > 0 and not abandoned[k]:
-            plan = solve_entropic(C, x.weights, y.weights, params.epsilon, TOL, MAX_ITER, soft)
-            solved[k] = not plan.converged, plan.value, plan.gap, plan.steps
+            above = np.inf if cutoff is None else float(cutoff[k]) * (1.0 + 1e-9) + TOL
+            plan = solve_entropic(C, x.weights, y.weights, params.epsilon, TOL, MAX_ITER, soft, above)
+            abandoned[k] = plan.above
+            solved[k, 3] = plan.steps
+            if not plan.above:
+                solved[k, :3] = not plan.converged, plan.value, plan.gap
     return Batch(
         np.maximum(solved[:, 1], 0.0),
         converged=solved[:, 0] == 0,

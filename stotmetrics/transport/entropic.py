@@ -23,6 +23,7 @@ class Coupled:
     steps: int
     plan: Callable[[], FloatArray]
     potentials: Callable[[], tuple[FloatArray, FloatArray]]
+    above: bool = False  # only the steps are told: the value is above the cutoff
 
 
 def solve_entropic(
@@ -33,16 +34,21 @@ def solve_entropic(
     tol: float,
     max_iter: int,
     work: _entropic.Workspace | None = None,
+    cutoff: float = np.inf,
 ) -> Coupled:
-    """``min_P <C, P> + epsilon KL(P | a b')`` over the couplings of a and b, for costs from zero up."""
+    """``min_P <C, P> + epsilon KL(P | a b')`` over the couplings of a and b, for costs from zero up.
+
+    Where ``<C, P>`` is certainly above the cutoff, it may say so and no more.
+    """
     largest = float(cost.max())
     if epsilon < VANISHING * largest:
         return _exact(cost, a, b, epsilon)
     if largest <= VANISHING * epsilon:
         return product_plan(cost, a, b, epsilon)
     work = work or _entropic.Workspace()
-    status, value, objective, gap, steps = work.sinkhorn(cost, a, b, epsilon, tol, max_iter)
-    return Coupled(status == 0, max(value, 0.0), objective, max(gap, 0.0), steps, work.plan, work.potentials)
+    status, value, objective, gap, steps = work.sinkhorn(cost, a, b, epsilon, tol, max_iter, cutoff)
+    value, gap = max(value, 0.0), max(gap, 0.0)
+    return Coupled(status == 0, value, objective, gap, steps, work.plan, work.potentials, status == _entropic.ABOVE)
 
 
 def plan_moves(cost: FloatArray, epsilon: float) -> bool:

@@ -72,7 +72,8 @@ def test_plan_and_potentials_explain_the_value(name, params, long, monkeypatch):
     cost, epsilon = mixture(name, params, result), params.get("epsilon", 0.0)
     assert result.converged
     assert 0 <= result.gap <= 1e-8
-    assert result.n_iter >= 1
+    # From so few atoms the long way leaves none out, and its start may need no step.
+    assert result.n_iter >= (0 if long else 1)
     plan = result.plan
     np.testing.assert_allclose(plan.sum(axis=1), A, atol=1e-7)
     np.testing.assert_allclose(plan.sum(axis=0), B, atol=1e-7)
