@@ -11,10 +11,11 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError
+from functools import partial
 from typing import Any
 
 from joblib import Parallel, delayed, effective_n_jobs
-from joblib.parallel import get_active_backend
+from joblib.parallel import ThreadingBackend, get_active_backend
 
 from ..arrays import is_integer
 from ..errors import InvalidParameterError, warn_user
@@ -24,9 +25,10 @@ from ..spec.bound import BoundMetric
 from ..spec.prepared import PreparedSet
 from .blas import one_blas_thread
 from .packing import PackedSeries, pack, unpack
+from .threads import in_threads
 
 # Seconds of work that are done at once, and that must be left, before workers are started: in this process, elsewhere.
-_ALONE = {True: 0.005, False: 0.5}
+_ALONE = {True: 0.002, False: 0.5}
 
 # How often in a row workers may be lost without a single task done in between.
 _LOSSES = 3
@@ -176,6 +178,7 @@ class Workers:
         self._client = client if hasattr(client, "scatter") else None
         self._several = effective_n_jobs(self._n_jobs) > 1 or self._client is not None
         self._here = bool(getattr(backend, "supports_sharedmem", False)) or not self._several
+        self._threads = backend if isinstance(backend, ThreadingBackend) else None
         self._sent: Any = None
 
     @property
@@ -225,13 +228,15 @@ class Workers:
                     break
             else:
                 return
-        if self._several or self._eager:
+        if (self._several or self._eager) and self._threads is None:
             yield from self._hand_out(function, tasks)
             return
         stop = Stop()
+        work = partial(_work, stop, self.load, function, 0)
         try:
-            for number, task in enumerate(tasks):
-                yield _work(stop, self.load, function, number, task)[1]
+            done = in_threads(work, tasks, self.count, self._threads) if self._several else map(work, tasks)
+            for _, result in done:
+                yield result
         finally:
             stop.ask()
 

@@ -32,6 +32,23 @@ class Workspace:
         max_iter: int,
         cutoff: float = ...,
     ) -> tuple[int, float, float, float, int]: ...
+    def mixture(
+        self,
+        x: _Floats,
+        t: _Floats,
+        a: _Floats,
+        y: _Floats,
+        s: _Floats,
+        b: _Floats,
+        p: float,
+        of_values: float,
+        of_times: float,
+        epsilon: float,
+        tol: float,
+        max_iter: int,
+        vanishing: float,
+        cutoff: float = ...,
+    ) -> tuple[int, float, float, float, int]: ...
     def saddle(
         self, A: _Floats, B: _Floats, a: _Floats, b: _Floats, epsilon: float, tol: float, max_iter: int
     ) -> tuple[int, float, float, float, float, int]: ...

@@ -391,6 +391,50 @@ cdef class Workspace:
         heard()
         return status, saddle.value, saddle.objective, gap, saddle.steps
 
+    def mixture(
+        self,
+        const double[:, ::1] x,
+        const double[::1] t,
+        const double[::1] a,
+        const double[:, ::1] y,
+        const double[::1] s,
+        const double[::1] b,
+        double p,
+        double of_values,
+        double of_times,
+        double epsilon,
+        double tol,
+        Py_ssize_t max_iter,
+        double vanishing,
+        double cutoff=INFINITY,
+    ):
+        """(status, value, objective, gap, steps) of `sinkhorn` at the costs of_values A + of_times B between clouds.
+
+        The status is negative where epsilon is below this share of the largest cost, or that below this of epsilon.
+        """
+        cdef Saddle saddle
+        cdef int status = -1
+        cdef Py_ssize_t cell
+        cdef double gap = 0.0, largest = 0.0
+        memset(&saddle, 0, sizeof(Saddle))
+        if y.shape[0] > x.shape[0]:
+            self.pose(y, s, b, x, t, a, p)
+            self.turned = True
+        else:
+            self.pose(x, t, a, y, s, b, p)
+        with nogil:
+            for cell in range(self.e.n * self.e.m):
+                self.e.A[cell] = of_values * self.e.A[cell] + of_times * self.e.B[cell]
+                self.e.B[cell] = 0.0
+                largest = max(largest, self.e.A[cell])
+            if vanishing * largest <= epsilon and vanishing * epsilon < largest:
+                self.e.w = 1.0
+                self.e.fixed = True
+                status = solve(&self.e, epsilon, tol, max_iter, cutoff, &saddle)
+                gap = certified_gap(&self.e, epsilon, &saddle)
+        heard()
+        return status, saddle.value, saddle.objective, gap, saddle.steps
+
     def saddle(
         self,
         const double[:, ::1] A,

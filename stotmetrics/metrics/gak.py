@@ -43,14 +43,6 @@ class Parameters:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A series and ``-log k(x, x)``."""
-
-    series: Series
-    own: float
-
-
 def minus_log_kernels(
     left: Sequence[Series], right: Sequence[Series], rows: IntArray, cols: IntArray, sigma: float
 ) -> FloatArray:
@@ -75,26 +67,32 @@ def _any_range(
     return _softdtw.minus_log_kernels(x, x_at, y, y_at, rows, cols, scale, factor, _FAR)
 
 
-def prepare(series: Series, params: Parameters) -> Prepared:
-    return Prepared(series, float(minus_log_kernels([series], [series], _ALONE, _ALONE, params.sigma)[0]))
+def own_terms(series: Sequence[Series], sigma: float) -> FloatArray:
+    """``-log k(x, x)`` of a set, side by side; once where the set keeps them."""
+
+    def every() -> FloatArray:
+        each = np.arange(len(series), dtype=np.intp)
+        return minus_log_kernels(series, series, each, each, sigma)
+
+    return series.kept((own_terms, sigma), every) if isinstance(series, PreparedSet) else every()
 
 
-def pair(x: Prepared, y: Prepared, params: Parameters) -> Result:
+def pair(x: Series, y: Series, params: Parameters) -> Result:
     batch = block([x], [y], _ALONE, _ALONE, params)
     assert batch.gap is not None
     return Result(float(batch.values[0]), gap=float(batch.gap[0]))
 
 
 def block(
-    left: Sequence[Prepared],
-    right: Sequence[Prepared],
+    left: Sequence[Series],
+    right: Sequence[Series],
     rows: IntArray,
     cols: IntArray,
     params: Parameters,
     cutoff: FloatArray | None = None,
 ) -> Batch:
-    cross = minus_log_kernels(packed(left, _series), packed(right, _series), rows, cols, params.sigma)
-    own_x, own_y = packed(left, _own)[rows], packed(right, _own)[cols]
+    cross = minus_log_kernels(left, right, rows, cols, params.sigma)
+    own_x, own_y = own_terms(left, params.sigma)[rows], own_terms(right, params.sigma)[cols]
     # -log of the kernel normalised to k(x, x) = 1; at least 0 because the kernel is positive definite.
     log_form = np.maximum(0.0, cross - 0.5 * (own_x + own_y))
     error = _ROUNDING * np.maximum.reduce([np.ones(len(rows)), np.abs(cross), np.abs(own_x), np.abs(own_y)])
@@ -127,18 +125,18 @@ def _log_slopes(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def gradients(
-    left: Sequence[Prepared], right: Sequence[Prepared], rows: IntArray, cols: IntArray, params: Parameters, side: Side
+    left: Sequence[Series], right: Sequence[Series], rows: IntArray, cols: IntArray, params: Parameters, side: Side
 ) -> GradBatch:
     batch = block(left, right, rows, cols, params)
     assert batch.gap is not None
     # A self term moves with both of its arguments, which are one series: twice one gradient, halved.
     own_left, own_right = (
-        {k: _log_slopes(*[of_series[k].series.values / params.sigma] * 2)[0] for k in np.unique(wanted).tolist()}
+        {k: _log_slopes(*[of_series[k].values / params.sigma] * 2)[0] for k in np.unique(wanted).tolist()}
         for of_series, wanted in ((left, rows), (right, cols))
     )
     pairs = []
     for value, gap, i, j in zip(batch.values, batch.gap, rows.tolist(), cols.tolist(), strict=True):
-        in_x, in_y = _log_slopes(left[i].series.values / params.sigma, right[j].series.values / params.sigma)
+        in_x, in_y = _log_slopes(left[i].values / params.sigma, right[j].values / params.sigma)
         factor = 1.0
         if params.form == "feature":
             # Of sqrt(2 - 2 k) in -log k; zero between series that the kernel does not tell apart.
@@ -148,16 +146,8 @@ def gradients(
     return grad_batch_of(pairs, side)
 
 
-def _series(prepared: Sequence[Prepared]) -> PreparedSet:
-    return PreparedSet(of_series.series for of_series in prepared)
-
-
-def _lengths(prepared: Sequence[Prepared]) -> FloatArray:
-    return np.array([len(of_series.series) for of_series in prepared], dtype=np.float64)
-
-
-def _own(prepared: Sequence[Prepared]) -> FloatArray:
-    return np.array([of_series.own for of_series in prepared])
+def _lengths(series: Sequence[Series]) -> FloatArray:
+    return np.array([len(one) for one in series], dtype=np.float64)
 
 
 def traits(params: Parameters) -> Traits:
@@ -182,7 +172,6 @@ SPEC = MetricSpec(
     lanes=_TOGETHER,
     params=Parameters,
     traits=traits,
-    prepare=prepare,
     gradients=gradients,
     reference="stotmetrics.reference.gak:gak",
     summary="Distance of two series in the feature space of the global alignment kernel, which adds up all alignments.",

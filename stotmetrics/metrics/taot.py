@@ -15,7 +15,7 @@ from ..spec.metric import MetricSpec
 from ..spec.prepared import packed
 from ..spec.result import Batch, Result
 from ..spec.traits import Traits
-from ..transport.entropic import solve_entropic
+from ..transport.entropic import VANISHING, solve_entropic
 from ..transport.line_bounds import line_costs
 from ..transport.point_clouds import (
     Cloud,
@@ -127,6 +127,23 @@ def _together(
     return np.stack([status, value, value - below, np.ones(len(rows))], axis=1)
 
 
+def _softly(
+    work: entropic.Workspace, x: Cloud, y: Cloud, params: Parameters, cutoff: float
+) -> tuple[bool, bool, float, float, int]:
+    """(above the cutoff, not converged, value, gap, steps) of entropic transport."""
+    limits = TOL, MAX_ITER
+    if params.scale is None:
+        sides = x.values, x.times, x.weights, y.values, y.times, y.weights
+        status, value, _, gap, steps = work.mixture(
+            *sides, params.p, *factors(params), params.epsilon, *limits, VANISHING, cutoff
+        )
+        if status >= 0:
+            return status == entropic.ABOVE, status != 0, value, gap, steps
+    C, _, _ = mixture(x, y, params)
+    plan = solve_entropic(C, x.weights, y.weights, params.epsilon, *limits, work, cutoff)
+    return plan.above, not plan.converged, plan.value, plan.gap, plan.steps
+
+
 def block(
     left: Sequence[Cloud],
     right: Sequence[Cloud],
@@ -149,22 +166,19 @@ def block(
             wide = _wide_pair(x, y, params)
             solved[k] = not wide.converged, wide.value, wide.gap, wide.n_iter
             continue
-        C, _, _ = mixture(x, y, params)
         sharp = cutoff is not None and 0.0 < SHARP * params.epsilon < cutoff[k] < np.inf
         if params.epsilon == 0 or sharp:
             status, value, below, _ = exact.transport(
-                C, x.weights, x.order, y.weights, y.order, x.uniform and y.uniform
+                mixture(x, y, params)[0], x.weights, x.order, y.weights, y.order, x.uniform and y.uniform
             )
             solved[k] = status, value, value - below, 1
             # Entropic or not, the plan is a coupling.
             abandoned[k] = sharp and cutoff is not None and below * (1.0 - 1e-12) - TOL > cutoff[k]
         if params.epsilon > 0 and not abandoned[k]:
             above = np.inf if cutoff is None else float(cutoff[k]) * (1.0 + 1e-9) + TOL
-            plan = solve_entropic(C, x.weights, y.weights, params.epsilon, TOL, MAX_ITER, soft, above)
-            abandoned[k] = plan.above
-            solved[k, 3] = plan.steps
-            if not plan.above:
-                solved[k, :3] = not plan.converged, plan.value, plan.gap
+            abandoned[k], *solved[k] = _softly(soft, x, y, params, above)
+    # A pair that was given up has steps, and nothing else that anybody looks at.
+    solved[abandoned, :3] = 0.0
     return Batch(
         np.maximum(solved[:, 1], 0.0),
         converged=solved[:, 0] == 0,
