@@ -35,7 +35,7 @@ def in_threads(work: Callable[[Any], Any], tasks: Iterator[Any], count: int, bac
                     if task is _NONE:
                         break
                     results.put((work(task), None))
-        except BaseException as error:  # noqa: BLE001  it is raised where the results are taken
+        except BaseException as error:  # it is raised where the results are taken
             results.put((_LEFT, error))
         else:
             results.put((_LEFT, None))

@@ -234,8 +234,8 @@ class Workers:
         stop = Stop()
         work = partial(_work, stop, self.load, function, 0)
         try:
-            done = in_threads(work, tasks, self.count, self._threads) if self._several else map(work, tasks)
-            for _, result in done:
+            results = in_threads(work, tasks, self.count, self._threads) if self._several else map(work, tasks)
+            for _, result in results:
                 yield result
         finally:
             stop.ask()

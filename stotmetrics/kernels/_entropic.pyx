@@ -16,14 +16,16 @@ from ._entropic_above cimport value_at_least
 from ._entropic_certificate cimport Rounded, add_rows, certified, round_to, scale_down
 from ._entropic_newton cimport direction
 from ._factor_small cimport MOST_ROWS, SMALL
-from ._gibbs cimport gibbs_row, gibbs_sums
+from ._gibbs cimport add_row, gibbs_row, gibbs_sums
 from ._interrupt cimport heard, interrupted
+from ._linalg cimport whole
 from ._simd cimport SIMD_WIDEST, aligned, padded, simd_follow, simd_running
 
 import numpy as np
 
 
 simd_follow(&chosen)
+assert whole  # before any of its parts
 
 # The status of a problem whose value is above the cutoff.
 ABOVE = IS_ABOVE
@@ -128,14 +130,11 @@ cdef void sweep(Entropic *e, double epsilon) noexcept nogil:
     """Maximise over f, then over g. The last evaluation must be of the current potentials at this epsilon."""
     cdef Py_ssize_t n = e.n, m = e.m, i, j
     cdef double factor
-    cdef double *row
     memset(e.columns, 0, m * sizeof(double))
     for i in range(n):
         factor = e.a[i] / e.rows[i]
         e.f[i] += epsilon * log(factor)
-        row = e.P + i * m
-        for j in range(m):
-            e.columns[j] += factor * row[j]
+        add_row(e.P + i * m, factor, m, e.columns)
     for j in range(m):
         e.g[j] += epsilon * log(e.b[j] / e.columns[j])
 

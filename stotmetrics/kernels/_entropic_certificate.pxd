@@ -7,6 +7,7 @@ from libc.math cimport log
 from libc.string cimport memset
 
 from ._entropic cimport Entropic
+from ._gibbs cimport add_row, cost_row, row_costs, row_product
 
 
 # What is known of a plan Q = diag(u) P diag(v) below the marginals and of the rank-one rest that makes it a coupling.
@@ -26,14 +27,11 @@ cdef inline void scale_down(Entropic *e, double epsilon, Rounded *plan) noexcept
     cdef double *u = e.three
     cdef double *v = e.two
     cdef double *lacking = e.one
-    cdef double *row
     cdef double mass
     memset(v, 0, m * sizeof(double))
     for i in range(n):
         u[i] = min(1.0, e.a[i] / e.rows[i])
-        row = e.P + i * m
-        for j in range(m):
-            v[j] += u[i] * row[j]
+        add_row(e.P + i * m, u[i], m, v)
     for j in range(m):
         mass = v[j]
         v[j] = min(1.0, e.b[j] / mass)
@@ -46,41 +44,23 @@ cdef inline void scale_down(Entropic *e, double epsilon, Rounded *plan) noexcept
 
 cdef inline void add_rest(const Entropic *e, Py_ssize_t i, double left, double epsilon, Rounded *plan) noexcept nogil:
     """Hand what row i lacks to the columns, in proportion to what they lack."""
-    cdef Py_ssize_t j
-    cdef double row_a = 0.0, row_b = 0.0
-    cdef const double *A = e.A + i * e.m
-    cdef const double *B = e.B + i * e.m
     plan.entropy += epsilon * left * log(left / e.a[i])
-    for j in range(e.m):
-        row_a += e.one[j] * A[j]
-        row_b += e.one[j] * B[j]
-    plan.r_a += left * row_a
-    plan.r_b += left * row_b
+    plan.r_a += left * row_product(e.A + i * e.m, e.one, e.m)
+    plan.r_b += left * row_product(e.B + i * e.m, e.one, e.m)
 
 
 cdef inline void add_rows(const Entropic *e, double epsilon, Rounded *plan) noexcept nogil:
     """Add up Q and the rest, row by row."""
-    cdef Py_ssize_t m = e.m, i, j
+    cdef Py_ssize_t m = e.m, i
     cdef const double *u = e.three
-    cdef const double *v = e.two
-    cdef const double *row
-    cdef const double *A
-    cdef const double *B
-    cdef double mass, row_a, row_b, value, left
+    cdef double mass, left
+    cdef row_costs sums
     for i in range(e.n):
-        row = e.P + i * m
-        A = e.A + i * m
-        B = e.B + i * m
-        mass = row_a = row_b = 0.0
-        for j in range(m):
-            value = row[j] * v[j]
-            mass += value
-            row_a += value * A[j]
-            row_b += value * B[j]
-        mass *= u[i]
+        cost_row(e.P + i * m, e.two, e.A + i * m, e.B + i * m, m, &sums)
+        mass = u[i] * sums.mass
         plan.kept += mass
-        plan.q_a += u[i] * row_a
-        plan.q_b += u[i] * row_b
+        plan.q_a += u[i] * sums.of_a
+        plan.q_b += u[i] * sums.of_b
         plan.entropy += mass * (e.f[i] + epsilon * log(u[i]))
         left = max(e.a[i] - mass, 0.0)
         if left > 0.0 and plan.rest > 0.0:

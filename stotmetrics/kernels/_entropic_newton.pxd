@@ -2,10 +2,10 @@
 
 from libc.math cimport sqrt
 from libc.string cimport memcpy
-from scipy.linalg.cython_blas cimport dgemv
 
 from ._entropic cimport Entropic
 from ._entropic_factor cimport factorise, solve_both
+from ._gibbs cimport row_product, scale_row
 
 
 # What eliminating f leaves of Newton's equations for w: their right side and their diagonal entry, in units of
@@ -21,28 +21,22 @@ cdef inline Slope eliminate(Entropic *e, double *right, double *q) noexcept nogi
     Scales the rows of P by the roots of their sums, and leaves the right side for g in `right`, its entries with w in
     `q`, and what f needs later in step_f and three.
     """
-    cdef int n = <int>e.n, m = <int>e.m, i, j, stride = 1
-    cdef double one = 1.0, minus = -1.0, root, gap_f
-    cdef double *row
+    cdef Py_ssize_t i, j
+    cdef double root, gap_f
     cdef Slope w
     w.right = e.slope
     w.diagonal = e.curvature
-    for j in range(m):
+    for j in range(e.m):
         right[j] = e.b[j] - e.columns[j]
         q[j] = -e.column_products[j]
-    for i in range(n):
+    for i in range(e.n):
         root = 1.0 / sqrt(e.rows[i])
-        row = e.P + i * e.m
-        for j in range(m):
-            row[j] *= root
         gap_f = e.a[i] - e.rows[i]
         w.right += e.row_products[i] * gap_f / e.rows[i]
         w.diagonal -= e.row_products[i] * e.row_products[i] / e.rows[i]
         e.step_f[i] = gap_f * root
         e.three[i] = e.row_products[i] * root
-    # Row-major P is column-major P': (m, n).
-    dgemv("N", &m, &n, &minus, e.P, &m, e.step_f, &stride, &one, right, &stride)
-    dgemv("N", &m, &n, &one, e.P, &m, e.three, &stride, &one, q, &stride)
+        scale_row(e.P + i * e.m, root, e.step_f[i], e.three[i], e.m, right, q)
     return w
 
 
@@ -62,8 +56,8 @@ cdef inline double step_along_w(const Entropic *e, double epsilon, Slope w, cons
 
 cdef inline double direction(Entropic *e, double epsilon) noexcept nogil:
     """The Newton step with w kept in [0, 1]; returns the slope of the dual along it, negative if there is none."""
-    cdef int n = <int>e.n, m = <int>e.m, i, j, stride = 1
-    cdef double minus = -1.0, gain
+    cdef Py_ssize_t m = e.m, i, j
+    cdef double gain
     cdef double *q = e.one
     cdef double *right = e.two
     cdef Slope w = eliminate(e, right, q)
@@ -78,8 +72,8 @@ cdef inline double direction(Entropic *e, double epsilon) noexcept nogil:
     for j in range(m):
         e.step_g[j] = epsilon * e.step_g[j] - e.beta[j] * e.step_w
         gain += (e.b[j] - e.columns[j]) * e.step_g[j]
-    dgemv("T", &m, &n, &minus, e.P, &m, e.step_g, &stride, &epsilon, e.step_f, &stride)
-    for i in range(n):
+    for i in range(e.n):
+        e.step_f[i] = epsilon * e.step_f[i] - row_product(e.P + i * m, e.step_g, m)
         e.step_f[i] = (e.step_f[i] + e.three[i] * e.step_w) / sqrt(e.rows[i])
         gain += (e.a[i] - e.rows[i]) * e.step_f[i]
     return gain

@@ -1,4 +1,4 @@
-/* One row of a Gibbs plan P_j = exp(alpha + beta_j - wa A_j - wb B_j) and all sums that Newton's method asks of it. */
+/* One row of a Gibbs plan P_j = exp(alpha + beta_j - wa A_j - wb B_j), and what Newton's method does with it. */
 #ifndef SIMD_BUILD
 
 #include "_simd.h"
@@ -41,6 +41,30 @@ SIMD_DISPATCH(void, step_row,
               (const double *A, const double *B, const double *P, const double *step_g, double scale, double step,
                double inverse, double step_w, double w, ptrdiff_t m, step_sums *sums),
               (A, B, P, step_g, scale, step, inverse, step_w, w, m, sums))
+
+/* ---- what Newton's method and its certificate do with a row ---- */
+
+/* P *= scale; then of_x -= x P and of_y += y P. */
+SIMD_DISPATCH(void, scale_row,
+              (double *P, double scale, double x, double y, ptrdiff_t m, double *of_x, double *of_y),
+              (P, scale, x, y, m, of_x, of_y))
+
+/* sum_j P_j v_j */
+SIMD_DISPATCH(double, row_product, (const double *P, const double *v, ptrdiff_t m), (P, v, m))
+
+/* columns += factor P */
+SIMD_DISPATCH(void, add_row, (const double *P, double factor, ptrdiff_t m, double *columns), (P, factor, m, columns))
+
+/* Of P_j v_j: its sum, and those of its products with A and with B. */
+typedef struct {
+    double mass;
+    double of_a;
+    double of_b;
+} row_costs;
+
+SIMD_DISPATCH(void, cost_row,
+              (const double *P, const double *v, const double *A, const double *B, ptrdiff_t m, row_costs *sums),
+              (P, v, A, B, m, sums))
 
 #define SIMD_BODY "_gibbs.h"
 #include "_simd.h"
@@ -164,6 +188,52 @@ SIMD_ENTRY void SIMD(soft_row)(const double *A, const double *B, const double *b
     sums->scale = log(a / mass) - most;
     sums->mean = product / mass;
     sums->spread = SIMD(total)(spread);
+}
+
+SIMD_ENTRY void SIMD(scale_row)(double *P, double scale, double x, double y, ptrdiff_t m, double *of_x, double *of_y)
+{
+    const simd_vec factor = SIMD(all)(scale), minus_x = SIMD(all)(-x), plus_y = SIMD(all)(y);
+    for (ptrdiff_t j = 0; j < m; j += SIMD_W) {
+        const ptrdiff_t left = m - j;
+        const simd_vec v = factor * SIMD(read)(P + j, left, 0.0);
+        SIMD(write)(P + j, left, v);
+        SIMD(write)(of_x + j, left, SIMD_FMA(minus_x, v, SIMD(read)(of_x + j, left, 0.0)));
+        SIMD(write)(of_y + j, left, SIMD_FMA(plus_y, v, SIMD(read)(of_y + j, left, 0.0)));
+    }
+}
+
+SIMD_ENTRY double SIMD(row_product)(const double *P, const double *v, ptrdiff_t m)
+{
+    simd_vec sum = SIMD(all)(0.0);
+    for (ptrdiff_t j = 0; j < m; j += SIMD_W)
+        sum = SIMD_FMA(SIMD(read)(P + j, m - j, 0.0), SIMD(read)(v + j, m - j, 0.0), sum);
+    return SIMD(total)(sum);
+}
+
+SIMD_ENTRY void SIMD(add_row)(const double *P, double factor, ptrdiff_t m, double *columns)
+{
+    const simd_vec all = SIMD(all)(factor);
+    for (ptrdiff_t j = 0; j < m; j += SIMD_W) {
+        const ptrdiff_t left = m - j;
+        const simd_vec v = SIMD_FMA(all, SIMD(read)(P + j, left, 0.0), SIMD(read)(columns + j, left, 0.0));
+        SIMD(write)(columns + j, left, v);
+    }
+}
+
+SIMD_ENTRY void SIMD(cost_row)(const double *P, const double *v, const double *A, const double *B, ptrdiff_t m,
+                               row_costs *sums)
+{
+    simd_vec mass = SIMD(all)(0.0), of_a = mass, of_b = mass;
+    for (ptrdiff_t j = 0; j < m; j += SIMD_W) {
+        const ptrdiff_t left = m - j;
+        const simd_vec value = SIMD(read)(P + j, left, 0.0) * SIMD(read)(v + j, left, 0.0);
+        mass += value;
+        of_a = SIMD_FMA(value, SIMD(read)(A + j, left, 0.0), of_a);
+        of_b = SIMD_FMA(value, SIMD(read)(B + j, left, 0.0), of_b);
+    }
+    sums->mass = SIMD(total)(mass);
+    sums->of_a = SIMD(total)(of_a);
+    sums->of_b = SIMD(total)(of_b);
 }
 
 #endif

@@ -25,3 +25,13 @@ cdef extern from "_gibbs.h" nogil:
         const double *A, const double *B, const double *P, const double *step_g, double scale, double step,
         double inverse, double step_w, double w, Py_ssize_t m, step_sums *sums
     )
+    void scale_row(double *P, double scale, double x, double y, Py_ssize_t m, double *of_x, double *of_y)
+    double row_product(const double *P, const double *v, Py_ssize_t m)
+    void add_row(const double *P, double factor, Py_ssize_t m, double *columns)
+    ctypedef struct row_costs:
+        double mass
+        double of_a
+        double of_b
+    void cost_row(
+        const double *P, const double *v, const double *A, const double *B, Py_ssize_t m, row_costs *sums
+    )

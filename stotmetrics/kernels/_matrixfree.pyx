@@ -9,12 +9,14 @@ from ._costs cimport powers
 from ._cpu cimport chosen
 from ._gibbs cimport gibbs_row, gibbs_sums, soft_row, soft_sums
 from ._interrupt cimport SLICE, heard, turn
+from ._linalg cimport whole
 from ._simd cimport simd_follow
 
 import numpy as np
 
 
 simd_follow(&chosen)
+assert whole  # before any of its parts
 
 # What an entry of a row costs, in elementary steps.
 cdef Py_ssize_t ROW = 8

@@ -5,6 +5,7 @@ from libc.string cimport memset
 from scipy.linalg.cython_blas cimport dgemm
 
 from ._cpu cimport chosen
+from ._linalg cimport whole
 from ._simd cimport simd_follow
 from ._sinkhorn_loops cimport (
     SINK_NONE, fill, sink_finish, sink_gather, sink_logsumexp, sink_product, sink_raise,
@@ -12,6 +13,7 @@ from ._sinkhorn_loops cimport (
 
 
 simd_follow(&chosen)
+assert whole  # before any of its parts
 
 # Vectors for which a product of our own, which does not pack the kernel first, is faster than BLAS.
 cdef Py_ssize_t FEW = 16

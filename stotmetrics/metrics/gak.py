@@ -147,7 +147,7 @@ def gradients(
 
 
 def _lengths(series: Sequence[Series]) -> FloatArray:
-    return np.array([len(one) for one in series], dtype=np.float64)
+    return np.array([len(x) for x in series], dtype=np.float64)
 
 
 def traits(params: Parameters) -> Traits:

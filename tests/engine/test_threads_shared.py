@@ -288,6 +288,32 @@ def test_first_use_by_eight_threads_is_as_by_one():
         assert first(seed) == [truth] * THREADS
 
 
+# Two threads import a module each, the second one a little later.
+TWO = """
+import importlib, sys, threading, time
+
+def load(name, delay):
+    time.sleep(delay)
+    importlib.import_module(name)
+
+errors = []
+threading.excepthook = errors.append
+threads = [threading.Thread(target=load, args=(name, k * float(sys.argv[3]))) for k, name in enumerate(sys.argv[1:3])]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(errors)
+"""
+
+
+@pytest.mark.parametrize("kernel", ["_entropic", "_matrixfree", "_sinkhorn"])
+def test_a_kernel_and_scipy_are_imported_by_two_threads(kernel):
+    for names in (["scipy.linalg", f"stotmetrics.kernels.{kernel}"], [f"stotmetrics.kernels.{kernel}", "scipy.linalg"]):
+        for delay in (0.0, 0.02, 0.05):
+            assert run([sys.executable, "-c", TWO, *names, str(delay)]) == ["[]"]
+
+
 def test_the_packages_of_what_is_imported_later_are_there_at_once():
     later = {stotmetrics._LAZY[name].strip(".") for name in stotmetrics._LAZY}
     later |= {
