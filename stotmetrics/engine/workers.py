@@ -28,7 +28,10 @@ from .packing import PackedSeries, pack, unpack
 from .threads import in_threads
 
 # Seconds of work that are done at once, and that must be left, before workers are started: in this process, elsewhere.
-_ALONE = {True: 0.002, False: 0.5}
+_ALONE = {True: 0.004, False: 0.5}
+
+# Seconds that a series takes to prepare from which on it is for kernels to prepare, and not for the interpreter.
+_HEAVY = 0.003
 
 # How often in a row workers may be lost without a single task done in between.
 _LOSSES = 3
@@ -192,19 +195,27 @@ class Workers:
         return effective_n_jobs(self._n_jobs)
 
     def prepare(self) -> None:
-        """Prepare every series, in threads of this process; elsewhere workers do it for themselves."""
-        spec = self.load.metric.spec
-        if not self._here or spec.prepare is None:
+        """Prepare every series in this process; elsewhere workers do it for themselves."""
+        if not self._here or self.load.metric.spec.prepare is None:
             return
         for which in range(len(self.load._sets)):
             if self.load._prepared[which] is None:
-                count = len(self.load.series(which))
-                pace = Pace(1 if self._several else 0, self.count)
-                parts = dict[int, list[Any]]()
-                for start, items, seconds in self.run(_prepare, _spans(which, count, pace), count, _series_of_span):
-                    parts[start] = items
-                    pace.learn(len(items), seconds)
-                self.load.keep(which, PreparedSet(item for start in sorted(parts) for item in parts[start]))
+                self.load.keep(which, PreparedSet(self._prepare(which)))
+
+    def _prepare(self, which: int) -> Iterator[Any]:
+        """A set prepared. Several threads are of use only where a series takes long: else they wait for a lock."""
+        series, prepare, seconds = self.load.series(which), self.load.metric.prepare, 0.0
+        # The first one may load what the next ones find.
+        for x in series[:2]:
+            began = time.perf_counter()
+            yield prepare(x)
+            seconds = time.perf_counter() - began
+        if self._several and seconds > _HEAVY:
+            rest = range(2, len(series))
+            late = dict(self.run(_prepare, ((which, k) for k in rest), len(rest)))
+            yield from (late[k] for k in rest)
+        else:
+            yield from map(prepare, series[2:])
 
     def run(
         self,
@@ -306,23 +317,8 @@ def _work(stop: Stop, load: Any, function: Function, number: int, task: tuple[An
         return number, stop.run(function, (load, *task), {})
 
 
-def _spans(which: int, count: int, pace: Pace) -> Iterator[tuple[int, int, int]]:
-    start = 0
-    while start < count:
-        stop = min(count, start + pace.share(count - start)) if pace.size else count
-        yield which, start, stop
-        start = stop
-
-
-def _series_of_span(span: tuple[Any, ...]) -> int:
-    _, start, stop = span
-    return int(stop - start)
-
-
-def _prepare(load: Workload, which: int, start: int, stop: int) -> tuple[int, list[Any], float]:
-    began = time.perf_counter()
-    items = [load.metric.prepare(series) for series in load.series(which)[start:stop]]
-    return start, items, time.perf_counter() - began
+def _prepare(load: Workload, which: int, k: int) -> tuple[int, Any]:
+    return k, load.metric.prepare(load.series(which)[k])
 
 
 def _warn_of_loss(error: BaseException, tasks: int) -> None:

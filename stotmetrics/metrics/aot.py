@@ -13,6 +13,7 @@ from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec
 from ..spec.parameters import parameter
+from ..spec.prepared import packed
 from ..spec.result import Batch, Result, rooted
 from ..spec.traits import Traits
 from .bicausal import BicausalPlan, bicausal_plan
@@ -40,32 +41,57 @@ class Parameters:
     root: bool = parameter(True)
 
 
+# So many pairs of nodes at one time fit into any machine.
+_MANY = 2**14
+
+
 def _prepare(series: Series, params: Parameters) -> PathLaw:
     return law_of_paths(series, params.cells, params.quantizer, params.markovian)
 
 
 def _unit(x: PathLaw, y: PathLaw) -> float:
     """The least power of two that no two values at one time are farther apart than."""
-    apart = np.maximum(x.high - y.low, y.high - x.low)
-    largest = float(np.sqrt((apart / (apart.max() or 1.0)) ** 2).sum(axis=1).max()) * float(apart.max())
-    if not math.isfinite(largest):
-        return math.inf
-    return math.ldexp(1.0, min(max(math.frexp(largest)[1], -1000), 1023))
+    return float(_units(x.low[None], x.high[None], y.low[None], y.high[None])[0])
+
+
+def _units(x_low: FloatArray, x_high: FloatArray, y_low: FloatArray, y_high: FloatArray) -> FloatArray:
+    """Those of many pairs, from the least and the largest values at each time: arrays of shape (pairs, T, d)."""
+    apart = np.maximum(x_high - y_low, y_high - x_low)
+    most = apart.max(axis=(1, 2))
+    parts = apart / np.where(most > 0, most, 1.0)[:, None, None]
+    largest = np.sqrt((parts * parts).sum(axis=2).max(axis=1)) * most
+    powers = np.clip(np.frexp(largest)[1], -1000, 1023)
+    return np.where(np.isfinite(largest), np.ldexp(1.0, powers), np.inf)
+
+
+def _units_of_pairs(left: Sequence[PathLaw], right: Sequence[PathLaw], rows: IntArray, cols: IntArray) -> list[float]:
+    x, y = packed(left, _ranges), packed(right, _ranges)
+    if x is None or y is None:
+        return [_unit(left[i], right[j]) for i, j in zip(rows, cols, strict=True)]
+    return _units(x[0][rows], x[1][rows], y[0][cols], y[1][cols]).tolist()
+
+
+def _ranges(laws: Sequence[PathLaw]) -> tuple[FloatArray, FloatArray] | None:
+    """The least and the largest values of every law, if all have the same times and features."""
+    if len({law.low.shape for law in laws}) != 1:
+        return None
+    return np.stack([law.low for law in laws]), np.stack([law.high for law in laws])
 
 
 def _refuse_too_many_pairs(x: PathLaw, y: PathLaw) -> None:
+    if x.widest * y.widest < _MANY:
+        return
     pairs = np.diff(x.layer) * np.diff(y.layer)
     refuse_more_than_memory(
         16 * int(pairs[: -1 if x.value.shape[1] == 1 else None].max()),
-        f"aot of processes with {np.diff(x.layer).max()} and {np.diff(y.layer).max()} nodes at one time",
+        f"aot of processes with {x.widest} and {y.widest} nodes at one time",
         "take fewer cells, or markovian=True",
     )
 
 
-def _solve(work: Workspace, x: PathLaw, y: PathLaw, params: Parameters) -> tuple[bool, float, float, int]:
+def _solve(work: Workspace, x: PathLaw, y: PathLaw, unit: float, params: Parameters) -> tuple[bool, float, float, int]:
     """(converged, value, bound on its error, transport problems)."""
     _refuse_too_many_pairs(x, y)
-    unit = _unit(x, y)
     if math.isinf(unit):
         return True, math.inf, 0.0, 0
     unit, converged, power, gap, problems = _induction(work, x, y, unit, params.p)
@@ -108,7 +134,7 @@ def _coupling(x: PathLaw, y: PathLaw, params: Parameters) -> BicausalPlan:
 
 
 def _pair(x: PathLaw, y: PathLaw, params: Parameters) -> Result:
-    converged, value, gap, problems = _solve(Workspace(), x, y, params)
+    converged, value, gap, problems = _solve(Workspace(), x, y, _unit(x, y), params)
     return Result(
         value,
         converged=converged,
@@ -127,7 +153,8 @@ def _block(
     cutoff: FloatArray | None = None,
 ) -> Batch:
     work = Workspace()
-    solved = [_solve(work, left[i], right[j], params) for i, j in zip(rows, cols, strict=True)]
+    units = _units_of_pairs(left, right, rows, cols)
+    solved = [_solve(work, left[i], right[j], unit, params) for i, j, unit in zip(rows, cols, units, strict=True)]
     return Batch(
         np.array([value for _, value, _, _ in solved], dtype=np.float64),
         converged=np.array([converged for converged, *_ in solved], dtype=np.bool_),

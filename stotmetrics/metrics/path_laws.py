@@ -78,6 +78,11 @@ class PathLaw:
         return self.layer, self.first, self.child, self.whole, self.value
 
     @cached_property
+    def widest(self) -> int:
+        """The most nodes at one time."""
+        return int(np.diff(self.layer).max())
+
+    @cached_property
     def marginals(self) -> list[Graph]:
         """The law of the values at each time alone, as a process of one step; of one value at each time."""
         return [self._marginal(t) for t in range(len(self.path))]
