@@ -130,6 +130,9 @@ def block_of(tile: Region, values: FloatArray, dtype: npt.DTypeLike, *, mirror: 
 class Destination:
     """A matrix in memory, filled tile by tile; closed by leaving its ``with`` block."""
 
+    # Whether several threads may write tiles at a time, which lie apart.
+    shared = True
+
     def __init__(self, array: npt.NDArray[Any], layout: Layout | None = None) -> None:
         self.array = array
         self._layout = layout

@@ -52,6 +52,8 @@ class FileDestination(Destination):
         Whether a file that is not of this job gives way.
     """
 
+    shared = False
+
     def __init__(
         self, path: OutPath, layout: Arrangement, dtype: np.dtype[Any], job: dict[str, str], *, overwrite: bool = False
     ) -> None:

@@ -33,6 +33,8 @@ class JournalledTiles(Destination):
         The journal of these tiles.
     """
 
+    shared = False
+
     def __init__(self, store: TileStore, journal: Journal) -> None:
         self._store, self.journal = store, journal
         self.path = store.path

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import overload
 
 import numpy as np
@@ -162,16 +163,18 @@ def fill(
         workers = Workers(Workload(metric, left) if within else Workload(metric, left, others), n_jobs, eager=eager)
         workers.prepare()
         pace = Pace(pairs_at_first(left, others, metric) if workers.several else 0, workers.count)
-        whole = Gathered(tiles)
+        whole, apart = Gathered(tiles), workers.in_threads and destination.shared
+        solve = partial(_solve_into, destination, symmetric) if apart else _solve
         for pieces, seconds in workers.run(
-            _solve, tasks_of(tiles, todo, pace, total - done), total - done, _pairs_of_task
+            solve, tasks_of(tiles, todo, pace, total - done), total - done, _pairs_of_task
         ):
             pace.learn(sum(len(batch.values) for _, _, batch in pieces), seconds)
             for k, start, batch in pieces:
                 solved = whole.add(k, start, batch)
                 if solved is not None:
                     tile = tiles[k]
-                    destination.write(k, tile, solved.values, mirror=symmetric)
+                    if not apart or solved is not batch:
+                        destination.write(k, tile, solved.values, mirror=symmetric)
                     report.add(solved, tile)
                     advance(len(solved.values))
     report.warn(metric)
@@ -228,6 +231,17 @@ def _solve(load: Workload, pieces: tuple[Piece, ...]) -> tuple[list[tuple[int, i
     return solved, time.perf_counter() - began
 
 
+def _solve_into(
+    destination: Destination, mirror: bool, load: Workload, pieces: tuple[Piece, ...]
+) -> tuple[list[tuple[int, int, Batch]], float]:
+    """The same, and tiles that are one piece are written: filling a large matrix takes as long as cheap distances."""
+    solved, seconds = _solve(load, pieces)
+    for piece, (number, _, batch) in zip(pieces, solved, strict=True):
+        if len(batch.values) == piece.tile.n_pairs():
+            destination.write(number, piece.tile, batch.values, mirror=mirror)
+    return solved, seconds
+
+
 class Gathered:
     """The pieces of tiles until they are whole."""
 
@@ -236,7 +250,9 @@ class Gathered:
         self._pieces = dict[int, dict[int, Batch]]()
 
     def add(self, number: int, start: int, batch: Batch) -> Batch | None:
-        """A piece of a tile; the tile if that was the last one."""
+        """A piece of a tile; the tile if that was the last one, and the piece itself if it was the only one."""
+        if len(batch.values) == self._tiles[number].n_pairs():
+            return batch
         pieces = self._pieces.setdefault(number, {})
         pieces[start] = batch
         if sum(len(piece.values) for piece in pieces.values()) < self._tiles[number].n_pairs():

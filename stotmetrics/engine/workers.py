@@ -190,6 +190,11 @@ class Workers:
         return self._several
 
     @property
+    def in_threads(self) -> bool:
+        """Whether those are threads of this process."""
+        return self._several and self._threads is not None
+
+    @property
     def count(self) -> int:
         """How many share it."""
         return effective_n_jobs(self._n_jobs)
