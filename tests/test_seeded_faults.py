@@ -39,7 +39,11 @@ def test_a_seeded_fault_has_one_place_in_the_code_and_is_built_into_it(fault):
 
 def test_every_kernel_that_computes_has_a_seeded_fault():
     kernels = {path.stem for path in KERNELS.glob("*.pyx")}
-    assert kernels - {module for fault in FAULTS["fault"] for module in fault["build"]} == {"_cpu", "_interrupt", "_linalg"}
+    assert kernels - {module for fault in FAULTS["fault"] for module in fault["build"]} == {
+        "_cpu",
+        "_interrupt",
+        "_linalg",
+    }
 
 
 def test_what_judges_mutants_is_there():

@@ -41,9 +41,9 @@ def in_threads(work: Callable[[Any], Any], tasks: Iterator[Any], count: int, bac
             results.put((_LEFT, None))
 
     left = count
-    for _ in range(count):
-        threading.Thread(target=serve, daemon=True).start()
     try:
+        for _ in range(count):
+            threading.Thread(target=serve, daemon=True).start()
         while left:
             try:
                 result, error = results.get(timeout=_PATIENCE)
