@@ -66,3 +66,7 @@ cdef class Workspace:
         self, const double[:, ::1] x, const double[::1] t, const double[::1] a, const double[:, ::1] y,
         const double[::1] s, const double[::1] b, double p
     )
+    cdef void pose_to(
+        self, const double[:, ::1] x, const double[::1] t, const double[::1] a, const double[:, ::1] y,
+        const double[::1] s, const double[::1] b, double p
+    )

@@ -337,6 +337,17 @@ cdef class Workspace:
         self.e.w = 0.5
         self.e.fixed = False
 
+    cdef void pose_to(
+        self, const double[:, ::1] x, const double[::1] t, const double[::1] a, const double[:, ::1] y,
+        const double[::1] s, const double[::1] b, double p
+    ):
+        """The same, the longer side turned to the rows."""
+        if y.shape[0] > x.shape[0]:
+            self.pose(y, s, b, x, t, a, p)
+            self.turned = True
+        else:
+            self.pose(x, t, a, y, s, b, p)
+
     def etiot(
         self,
         const double[:, ::1] x,
@@ -355,11 +366,7 @@ cdef class Workspace:
         cdef Saddle saddle
         cdef int status
         cdef double gap
-        if y.shape[0] > x.shape[0]:
-            self.pose(y, s, b, x, t, a, p)
-            self.turned = True
-        else:
-            self.pose(x, t, a, y, s, b, p)
+        self.pose_to(x, t, a, y, s, b, p)
         with nogil:
             status = solve(&self.e, epsilon, tol, max_iter, cutoff, &saddle)
             gap = certified_gap(&self.e, epsilon, &saddle)
@@ -416,11 +423,7 @@ cdef class Workspace:
         cdef Py_ssize_t cell
         cdef double gap = 0.0, largest = 0.0
         memset(&saddle, 0, sizeof(Saddle))
-        if y.shape[0] > x.shape[0]:
-            self.pose(y, s, b, x, t, a, p)
-            self.turned = True
-        else:
-            self.pose(x, t, a, y, s, b, p)
+        self.pose_to(x, t, a, y, s, b, p)
         with nogil:
             for cell in range(self.e.n * self.e.m):
                 self.e.A[cell] = of_values * self.e.A[cell] + of_times * self.e.B[cell]

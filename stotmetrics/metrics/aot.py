@@ -168,16 +168,14 @@ def _lower_bounds(
 ) -> FloatArray:
     """A bicausal plan couples the values at each time too: the sum of what transport between those costs."""
     work = Workspace()
-    return np.array(
-        [_bound(work, left[i], right[j], params) for i, j in zip(rows, cols, strict=True)], dtype=np.float64
-    )
+    units = _units_of_pairs(left, right, rows, cols)
+    bounds = [_bound(work, left[i], right[j], unit, params) for i, j, unit in zip(rows, cols, units, strict=True)]
+    return np.array(bounds, dtype=np.float64)
 
 
-def _bound(work: Workspace, x: PathLaw, y: PathLaw, params: Parameters) -> float:
-    if x.value.shape[1] > 1:  # in the plane it would cost as much as the value
-        return 0.0
-    unit = _unit(x, y)
-    if math.isinf(unit):
+def _bound(work: Workspace, x: PathLaw, y: PathLaw, unit: float, params: Parameters) -> float:
+    # In the plane it would cost as much as the value.
+    if x.value.shape[1] > 1 or math.isinf(unit):
         return 0.0
     steps = list(zip(x.marginals, y.marginals, strict=True))
     total = sum(work.induction(*law_x, *law_y, unit, params.p)[1] for law_x, law_y in steps)
