@@ -5,6 +5,7 @@ from typing_extensions import disjoint_base
 _Floats = npt.NDArray[np.float64]
 _Indices = npt.NDArray[np.intp]
 _Masses = npt.NDArray[np.longlong]
+_Stack = tuple[_Indices, _Indices, _Indices, _Indices, _Masses, _Floats]
 
 @disjoint_base
 class Workspace:
@@ -24,3 +25,6 @@ class Workspace:
         p: float,
         kept: _Floats | None = None,
     ) -> tuple[bool, float, float, int]: ...
+    def inductions(
+        self, left: _Stack, right: _Stack, rows: _Indices, cols: _Indices, units: _Floats, p: float
+    ) -> tuple[npt.NDArray[np.bool_], _Floats, _Floats, _Indices]: ...

@@ -35,6 +35,7 @@ cdef enum:
 
 # A process; nodes of all layers are numbered one after another, the root first.
 cdef struct Process:
+    Py_ssize_t parents          # the nodes that have children
     const Py_ssize_t *layer     # where each layer begins, and the end: T + 2
     const Py_ssize_t *first     # where the children of each node begin in `child`, and the end
     const Py_ssize_t *child     # the number of each child within its layer, those of a node increasing
@@ -46,6 +47,8 @@ cdef struct Job:
     Py_ssize_t steps, d
     double inverse              # one over the unit of the values
     double p
+    Py_ssize_t n, m             # the most children of a node of each
+    Py_ssize_t room             # the most pairs of nodes whose costs one layer keeps
     double *network             # memory of one transport problem: its costs, then the network
     int *natural                # 0, 1, 2, ...
     Py_ssize_t left             # work until the next look for Ctrl-C
@@ -292,6 +295,62 @@ cdef int induct(Job *job, double *first, double *second, double *kept, Outcome *
     return OK
 
 
+cdef Py_ssize_t most_children(const Process *process) noexcept nogil:
+    cdef Py_ssize_t node, most = 1
+    for node in range(process.parents):
+        most = max(most, process.first[node + 1] - process.first[node])
+    return most
+
+
+cdef void measure(Job *job) noexcept nogil:
+    """How much memory a pair of processes takes."""
+    cdef Py_ssize_t layer
+    job.n, job.m = most_children(&job.x), most_children(&job.y)
+    job.room = 1
+    # On a line the last layer has no costs of its own.
+    for layer in range(1, job.steps + (1 if job.d > 1 else 0)):
+        job.room = max(job.room, pairs(job, layer))
+
+
+cdef inline Py_ssize_t network_room(const Job *job) noexcept nogil:
+    return job.n * job.m + network_doubles(job.n, job.m)
+
+
+# Processes one after another, each array of theirs as one.
+cdef struct Stack:
+    const Py_ssize_t *at        # where the layers, first children, children and values of each begin, and the end
+    const Py_ssize_t *layer
+    const Py_ssize_t *first
+    const Py_ssize_t *child
+    const long long *whole
+    const double *value
+
+
+cdef inline Process member(const Stack *stack, Py_ssize_t k) noexcept nogil:
+    cdef const Py_ssize_t *at = stack.at + 4 * k
+    return Process(
+        at[5] - at[1] - 1, stack.layer + at[0], stack.first + at[1], stack.child + at[2], stack.whole + at[2],
+        stack.value + at[3],
+    )
+
+
+cdef inline void put(Job *job, const Stack *left, Py_ssize_t i, const Stack *right, Py_ssize_t j) noexcept nogil:
+    """The job of one pair of two stacks."""
+    cdef const Py_ssize_t *at = left.at + 4 * i
+    job.x, job.y = member(left, i), member(right, j)
+    job.steps = at[4] - at[0] - 2
+    job.d = (at[7] - at[3]) // job.x.layer[job.steps + 1]
+    measure(job)
+
+
+cdef Stack stack_of(tuple arrays):
+    cdef const Py_ssize_t[:, ::1] at = arrays[0]
+    cdef const Py_ssize_t[::1] layer = arrays[1], first = arrays[2], child = arrays[3]
+    cdef const long long[::1] whole = arrays[4]
+    cdef const double[::1] value = arrays[5]
+    return Stack(&at[0, 0], &layer[0], &first[0], &child[0], &whole[0], &value[0])
+
+
 cdef class Workspace:
     """Memory for the layers of one pair of processes, kept from pair to pair."""
 
@@ -301,6 +360,20 @@ cdef class Workspace:
     def __cinit__(self):
         self.doubles = np.empty(0)
         self.natural = np.empty(0, dtype=np.intc)
+
+    cdef int fit(self, Py_ssize_t doubles, Py_ssize_t children) except -1:
+        if self.doubles.shape[0] < doubles:
+            self.doubles = np.empty(doubles)
+        if self.natural.shape[0] < children:
+            self.natural = np.arange(children, dtype=np.intc)
+        return 0
+
+    cdef int solve(self, Job *job, double *kept, Outcome *found) noexcept nogil:
+        """One pair; there is room for it."""
+        cdef double *layers = &self.doubles[network_room(job)]
+        job.network = &self.doubles[0]
+        job.natural = &self.natural[0]
+        return induct(job, layers, layers + job.room, kept, found)
 
     def induction(
         self,
@@ -324,37 +397,66 @@ cdef class Workspace:
         """
         cdef Job job
         cdef Outcome found
-        cdef Py_ssize_t n = widest(x_first), m = widest(y_first), layer, room = 1
-        cdef Py_ssize_t network = n * m + network_doubles(n, m)
         cdef int status
-        job.x = Process(&x_layer[0], &x_first[0], &x_child[0], &x_whole[0], &x_value[0, 0])
-        job.y = Process(&y_layer[0], &y_first[0], &y_child[0], &y_whole[0], &y_value[0, 0])
+        job.x = Process(
+            x_first.shape[0] - 1, &x_layer[0], &x_first[0], &x_child[0], &x_whole[0], &x_value[0, 0]
+        )
+        job.y = Process(
+            y_first.shape[0] - 1, &y_layer[0], &y_first[0], &y_child[0], &y_whole[0], &y_value[0, 0]
+        )
         job.steps = x_layer.shape[0] - 2
         job.d = x_value.shape[1]
         job.inverse = 1.0 / unit
         job.p = p
         job.left = SLICE
-        if kept is None:
-            # On a line the last layer has no costs of its own.
-            for layer in range(1, job.steps + (1 if job.d > 1 else 0)):
-                room = max(room, pairs(&job, layer))
-        if self.doubles.shape[0] < network + 2 * room:
-            self.doubles = np.empty(network + 2 * room)
-        if self.natural.shape[0] < max(n, m):
-            self.natural = np.arange(max(n, m), dtype=np.intc)
-        job.network = &self.doubles[0]
-        job.natural = &self.natural[0]
-        cdef double *layers = &self.doubles[network]
+        measure(&job)
+        if kept is not None:
+            job.room = 1
+        self.fit(network_room(&job) + 2 * job.room, max(job.n, job.m))
         cdef double *all_layers = NULL if kept is None else &kept[0]
         with nogil:
-            status = induct(&job, layers, layers + room, all_layers, &found)
+            status = self.solve(&job, all_layers, &found)
         heard()
         return status == OK and found.converged, found.value, found.error, found.problems
 
+    def inductions(
+        self,
+        tuple left,
+        tuple right,
+        const Py_ssize_t[::1] rows,
+        const Py_ssize_t[::1] cols,
+        const double[::1] units,
+        double p,
+    ):
+        """The same of the pairs ``rows[k]``, ``cols[k]`` of two stacks, as four arrays.
 
-cdef Py_ssize_t widest(const Py_ssize_t[::1] first):
-    """The most children that a node has."""
-    cdef Py_ssize_t node, most = 1
-    for node in range(first.shape[0] - 1):
-        most = max(most, first[node + 1] - first[node])
-    return most
+        A stack is six arrays: where the layers, first children, children and values of each process begin, (count + 1,
+        4), then these layers, first children, children, masses and values, those of all processes one after another.
+        """
+        cdef Stack x = stack_of(left), y = stack_of(right)
+        cdef Job job
+        cdef Outcome found
+        cdef Py_ssize_t k, count = rows.shape[0], doubles = 1, children = 1
+        numbers, solves = np.zeros((2, count)), np.zeros(count, dtype=np.intp)
+        settled = np.zeros(count, dtype=np.bool_)
+        cdef double[:, ::1] number = numbers
+        cdef Py_ssize_t[::1] solved = solves
+        cdef unsigned char[::1] converged = settled.view(np.uint8)
+        with nogil:
+            for k in range(count):
+                put(&job, &x, rows[k], &y, cols[k])
+                doubles = max(doubles, network_room(&job) + 2 * job.room)
+                children = max(children, max(job.n, job.m))
+        self.fit(doubles, children)
+        job.p = p
+        job.left = SLICE
+        with nogil:
+            for k in range(count):
+                put(&job, &x, rows[k], &y, cols[k])
+                job.inverse = 1.0 / units[k]
+                if self.solve(&job, NULL, &found) != OK:
+                    break
+                number[0, k], number[1, k] = found.value, found.error
+                solved[k], converged[k] = found.problems, found.converged
+        heard()
+        return settled, numbers[0], numbers[1], solves

@@ -14,10 +14,10 @@ from ..spec.bound import bind
 from ..spec.metric import MetricSpec
 from ..spec.parameters import parameter
 from ..spec.prepared import packed
-from ..spec.result import Batch, Result, rooted
+from ..spec.result import Batch, Result, rooted_all
 from ..spec.traits import Traits
 from .bicausal import BicausalPlan, bicausal_plan
-from .path_laws import PathLaw, law_of_paths
+from .path_laws import PathLaw, law_of_paths, stacked_laws, stacked_marginals
 
 # Of the p-th power of the unit, what the rounding of masses may add to a bound.
 ROUNDING = 1e-14
@@ -64,11 +64,11 @@ def _units(x_low: FloatArray, x_high: FloatArray, y_low: FloatArray, y_high: Flo
     return np.where(np.isfinite(largest), np.ldexp(1.0, powers), np.inf)
 
 
-def _units_of_pairs(left: Sequence[PathLaw], right: Sequence[PathLaw], rows: IntArray, cols: IntArray) -> list[float]:
+def _units_of_pairs(left: Sequence[PathLaw], right: Sequence[PathLaw], rows: IntArray, cols: IntArray) -> FloatArray:
     x, y = packed(left, _ranges), packed(right, _ranges)
     if x is None or y is None:
-        return [_unit(left[i], right[j]) for i, j in zip(rows, cols, strict=True)]
-    return _units(x[0][rows], x[1][rows], y[0][cols], y[1][cols]).tolist()
+        return np.array([_unit(left[i], right[j]) for i, j in zip(rows, cols, strict=True)], dtype=np.float64)
+    return _units(x[0][rows], x[1][rows], y[0][cols], y[1][cols])
 
 
 def _ranges(laws: Sequence[PathLaw]) -> tuple[FloatArray, FloatArray] | None:
@@ -95,7 +95,8 @@ def _solve(work: Workspace, x: PathLaw, y: PathLaw, unit: float, params: Paramet
     if math.isinf(unit):
         return True, math.inf, 0.0, 0
     unit, converged, power, gap, problems = _induction(work, x, y, unit, params.p)
-    return converged, *_in_value(power, gap, unit, params), problems
+    values, gaps = _in_values(np.array([power]), np.array([gap]), np.array([unit]), params)
+    return converged, float(values[0]), float(gaps[0]), problems
 
 
 def _induction(
@@ -112,16 +113,19 @@ def _induction(
     return unit, *induced
 
 
-def _in_value(power: float, gap: float, unit: float, params: Parameters) -> tuple[float, float]:
-    """The value and its error from their p-th powers in a unit."""
+def _in_values(
+    powers: FloatArray, gaps: FloatArray, units: FloatArray, params: Parameters
+) -> tuple[FloatArray, FloatArray]:
+    """Values and their errors from their p-th powers in units."""
     # The value is what a bicausal plan costs, and no plan costs less than nothing.
-    gap = min(gap, power)
+    gaps = np.minimum(gaps, powers)
     if params.root:
-        value, gap = rooted(power, gap, params.p)
-        return unit * value, unit * gap
-    scale = float(np.float64(unit) ** params.p)
-    # Zero in an infinite unit is zero.
-    return (scale * power if power > 0 else 0.0), (scale * gap if gap > 0 else 0.0)
+        values, gaps = rooted_all(powers, gaps, params.p)
+        return units * values, units * gaps
+    with np.errstate(over="ignore", invalid="ignore"):
+        scales = units**params.p
+        # Zero in an infinite unit is zero.
+        return np.where(powers > 0, scales * powers, 0.0), np.where(gaps > 0, scales * gaps, 0.0)
 
 
 def _coupling(x: PathLaw, y: PathLaw, params: Parameters) -> BicausalPlan:
@@ -152,35 +156,45 @@ def _block(
     params: Parameters,
     cutoff: FloatArray | None = None,
 ) -> Batch:
-    work = Workspace()
-    units = _units_of_pairs(left, right, rows, cols)
-    solved = [_solve(work, left[i], right[j], unit, params) for i, j, unit in zip(rows, cols, units, strict=True)]
-    return Batch(
-        np.array([value for _, value, _, _ in solved], dtype=np.float64),
-        converged=np.array([converged for converged, *_ in solved], dtype=np.bool_),
-        gap=np.array([gap for _, _, gap, _ in solved], dtype=np.float64),
-        n_iter=np.array([problems for *_, problems in solved], dtype=np.intp),
-    )
+    work, units = Workspace(), _units_of_pairs(left, right, rows, cols)
+    widest = packed(left, _widest)[rows] * packed(right, _widest)[cols]
+    for k in np.flatnonzero(widest >= _MANY).tolist():
+        _refuse_too_many_pairs(left[rows[k]], right[cols[k]])
+    stacks = packed(left, stacked_laws), packed(right, stacked_laws)
+    converged, powers, gaps, problems = work.inductions(*stacks, rows, cols, units, params.p)
+    values, gaps = _in_values(powers, gaps, units, params)
+    # Beyond the range of a double, or below it in this unit.
+    for k in np.flatnonzero(np.isinf(units) | (powers < 2.0**LEAST)).tolist():
+        converged[k], values[k], gaps[k], problems[k] = _solve(
+            work, left[rows[k]], right[cols[k]], float(units[k]), params
+        )
+    return Batch(values, converged=converged, gap=gaps, n_iter=problems)
+
+
+def _widest(laws: Sequence[PathLaw]) -> IntArray:
+    return np.array([law.widest for law in laws], dtype=np.intp)
 
 
 def _lower_bounds(
     left: Sequence[PathLaw], right: Sequence[PathLaw], rows: IntArray, cols: IntArray, params: Parameters
 ) -> FloatArray:
     """A bicausal plan couples the values at each time too: the sum of what transport between those costs."""
-    work = Workspace()
-    units = _units_of_pairs(left, right, rows, cols)
-    bounds = [_bound(work, left[i], right[j], unit, params) for i, j, unit in zip(rows, cols, units, strict=True)]
-    return np.array(bounds, dtype=np.float64)
-
-
-def _bound(work: Workspace, x: PathLaw, y: PathLaw, unit: float, params: Parameters) -> float:
+    units, work = _units_of_pairs(left, right, rows, cols), Workspace()
     # In the plane it would cost as much as the value.
-    if x.value.shape[1] > 1 or math.isinf(unit):
-        return 0.0
-    steps = list(zip(x.marginals, y.marginals, strict=True))
-    total = sum(work.induction(*law_x, *law_y, unit, params.p)[1] for law_x, law_y in steps)
+    if len(rows) == 0 or left[rows[0]].value.shape[1] > 1:
+        return np.zeros(len(rows))
+    x, y = packed(left, stacked_marginals), packed(right, stacked_marginals)
+    if x is None or y is None:
+        each = [
+            _lower_bounds([left[i]], [right[j]], np.zeros(1, np.intp), np.zeros(1, np.intp), params)
+            for i, j in zip(rows, cols, strict=True)
+        ]
+        return np.concatenate(each)
+    totals = sum((work.inductions(a, b, rows, cols, units, params.p)[1] for a, b in zip(x, y, strict=True)), 0.0)
     # Less what the rounding of masses may add.
-    return _in_value(max(total - ROUNDING * len(steps), 0.0) * (1.0 - ROUNDING), 0.0, unit, params)[0]
+    powers = np.maximum(totals - ROUNDING * len(x), 0.0) * (1.0 - ROUNDING)
+    bounds, _ = _in_values(powers, np.zeros(len(rows)), units, params)
+    return np.where(np.isinf(units), 0.0, bounds)
 
 
 def _traits(params: Parameters) -> Traits:

@@ -19,6 +19,9 @@ from ..series import Series
 # Layers, first children, children, masses and values, as the kernel takes them: see PathLaw.
 Graph = tuple[IntArray, IntArray, IntArray, IntArray, FloatArray]
 
+# Those of many processes one after another, behind the places where each begins in them, and the end.
+Stack = tuple[IntArray, IntArray, IntArray, IntArray, IntArray, FloatArray]
+
 # Conditional masses are integers of this total.
 TOTAL = 2**60
 
@@ -97,6 +100,27 @@ class PathLaw:
     def nodes(self, t: int) -> slice:
         """The nodes at time t."""
         return slice(int(self.layer[t + 1]), int(self.layer[t + 2]))
+
+
+def stacked_laws(laws: Sequence[PathLaw]) -> Stack:
+    """The laws as the kernel takes many."""
+    return _stacked([law.arrays for law in laws])
+
+
+def stacked_marginals(laws: Sequence[PathLaw]) -> list[Stack] | None:
+    """The laws of the values at each time, if all processes have the same times."""
+    if len({len(law.path) for law in laws}) > 1:
+        return None
+    return [_stacked(at_one_time) for at_one_time in zip(*(law.marginals for law in laws), strict=True)]
+
+
+def _stacked(graphs: Sequence[Graph]) -> Stack:
+    layer, first, child, whole, value = zip(*graphs, strict=True)
+    at = np.zeros((len(graphs) + 1, 4), dtype=np.intp)
+    for column, arrays in enumerate((layer, first, child, value)):
+        at[1:, column] = np.cumsum([array.size for array in arrays])
+    parts = layer, first, child, whole
+    return at, *(np.concatenate(arrays) for arrays in parts), np.concatenate([array.ravel() for array in value])  # type: ignore[return-value]
 
 
 def law_of_paths(series: Series, cells: int | str | None, quantizer: str, markovian: bool) -> PathLaw:
