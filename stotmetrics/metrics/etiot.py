@@ -14,7 +14,7 @@ from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec, Side
 from ..spec.parameters import parameter
-from ..spec.result import Batch, GradBatch, PairGradient, Result, grad_batch_of, rooted, unrooted
+from ..spec.result import Batch, GradBatch, PairGradient, Result, grad_batch_of, rooted, rooted_all, unrooted
 from ..spec.traits import Traits
 from ..transport.cloud_gradients import value_gradients
 from ..transport.entropic_slopes import saddle_slopes, tight
@@ -22,7 +22,7 @@ from ..transport.line_bounds import transport_bounds
 from ..transport.matrix_free import LongProblem, Solution
 from ..transport.point_clouds import Cloud, cost_matrices, prepare_cloud, spread_plan, spread_potentials
 from ..transport.wide_entropic import entropic_saddle
-from ..transport.wide_range import distances, in_data_units, is_wide, powered
+from ..transport.wide_range import distances, in_data_units, is_wide, powered, which_are_wide
 from . import tiot
 
 
@@ -158,24 +158,24 @@ def _block(
 ) -> Batch:
     work, exact, power = Workspace(), transport.Workspace(), params.p if params.root else 1.0
     above = unrooted(cutoff, power, len(rows))
-    k, values = len(rows), np.zeros((len(rows), 2))
-    converged, abandoned = np.zeros(k, dtype=np.bool_), np.zeros(k, dtype=np.bool_)
-    steps = np.zeros(k, dtype=np.intp)
-    for at, (i, j) in enumerate(zip(rows, cols, strict=True)):
-        x, y = left[i], right[j]
-        if is_wide(x, y, params.p, params.epsilon):
-            wide = _wide_pair(x, y, params)
-            values[at], converged[at], steps[at] = (wide.value, wide.gap), wide.converged, wide.n_iter
+    values, gaps = np.zeros(len(rows)), np.zeros(len(rows))
+    converged, abandoned = np.zeros(len(rows), dtype=np.bool_), np.zeros(len(rows), dtype=np.bool_)
+    steps = np.zeros(len(rows), dtype=np.intp)
+    wide = which_are_wide(left, right, rows, cols, params.p, params.epsilon)
+    for k in np.flatnonzero(~wide).tolist():
+        x, y, cut = left[rows[k]], right[cols[k]], float(above[k])
+        abandoned[k] = _is_above(exact, x, y, params, cut)
+        if abandoned[k]:
             continue
-        cut = float(above[at])
-        abandoned[at] = _is_above(exact, x, y, params, cut)
-        if abandoned[at]:
-            continue
-        status, value, _, gap, _, steps[at] = _solve(work, x, y, params, cut + _slack(cut, params))
-        converged[at], abandoned[at] = status == 0, status == ABOVE
-        if not abandoned[at]:
-            values[at] = rooted(value, gap, power)
-    return Batch(values[:, 0], converged=converged, gap=values[:, 1], n_iter=steps, abandoned=abandoned)
+        status, value, _, gap, _, steps[k] = _solve(work, x, y, params, cut + _slack(cut, params))
+        converged[k], abandoned[k] = status == 0, status == ABOVE
+        if not abandoned[k]:
+            values[k], gaps[k] = value, gap
+    values, gaps = rooted_all(values, gaps, power)
+    for k in np.flatnonzero(wide).tolist():
+        pair = _wide_pair(left[rows[k]], right[cols[k]], params)
+        values[k], gaps[k], converged[k], steps[k] = pair.value, pair.gap, pair.converged, pair.n_iter
+    return Batch(values, converged=converged, gap=gaps, n_iter=steps, abandoned=abandoned)
 
 
 def _gradients(

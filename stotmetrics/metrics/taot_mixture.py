@@ -55,7 +55,7 @@ def which_are_wide(
     of_values, of_times = factors(params)
     if any(factor > 0.0 and not 1e-50 < factor < 1e50 for factor in (of_values, of_times)):
         return np.ones(len(rows), dtype=np.bool_)
-    return wide_range.which_are_wide(left, right, rows, cols, params.p, of_values > 0.0, of_times > 0.0)
+    return wide_range.which_are_wide(left, right, rows, cols, params.p, 0.0, of_values > 0.0, of_times > 0.0)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec, Side
 from ..spec.parameters import parameter
-from ..spec.result import Batch, GradBatch, PairGradient, Result, grad_batch_of, rooted, unrooted
+from ..spec.result import Batch, GradBatch, PairGradient, Result, grad_batch_of, rooted, rooted_all, unrooted
 from ..spec.traits import Traits
 from ..transport.cloud_gradients import Cells, value_gradients
 from ..transport.line_bounds import transport_bounds
@@ -24,7 +24,15 @@ from ..transport.point_clouds import (
     spread_plan,
     spread_potentials,
 )
-from ..transport.wide_range import dense, distances, in_data_units, is_wide, powered, worst_mixture
+from ..transport.wide_range import (
+    dense,
+    distances,
+    in_data_units,
+    is_wide,
+    powered,
+    which_are_wide,
+    worst_mixture,
+)
 
 
 @dataclass(frozen=True)
@@ -106,16 +114,15 @@ def _block(
     values, gaps = np.zeros(len(rows)), np.zeros(len(rows))
     converged, abandoned = np.zeros(len(rows), dtype=np.bool_), np.zeros(len(rows), dtype=np.bool_)
     counts = np.zeros(len(rows), dtype=np.intp)
-    for k, (i, j) in enumerate(zip(rows, cols, strict=True)):
-        x, y = left[i], right[j]
-        if is_wide(x, y, params.p):
-            optimum = worst_mixture(distances(x, y, params.p))
-            converged[k], counts[k] = optimum.converged, optimum.solves
-            values[k], gaps[k] = in_data_units(optimum.value, optimum.gap, optimum.unit, params.p, params.root)
-            continue
-        status, value, gap, _, counts[k] = _solve(work, x, y, params.p, above[k])
-        converged[k], abandoned[k] = status == 0, status != 0 and value - gap > above[k]
-        values[k], gaps[k] = rooted(value, gap, power)
+    wide = which_are_wide(left, right, rows, cols, params.p)
+    for k in np.flatnonzero(~wide).tolist():
+        status, values[k], gaps[k], _, counts[k] = _solve(work, left[rows[k]], right[cols[k]], params.p, above[k])
+        converged[k], abandoned[k] = status == 0, status != 0 and values[k] - gaps[k] > above[k]
+    values, gaps = rooted_all(values, gaps, power)
+    for k in np.flatnonzero(wide).tolist():
+        optimum = worst_mixture(distances(left[rows[k]], right[cols[k]], params.p))
+        converged[k], counts[k] = optimum.converged, optimum.solves
+        values[k], gaps[k] = in_data_units(optimum.value, optimum.gap, optimum.unit, params.p, params.root)
     return Batch(values, converged=converged, gap=gaps, n_iter=counts, abandoned=abandoned)
 
 
@@ -146,9 +153,7 @@ def _gradient(work: Workspace, x: Cloud, y: Cloud, params: Parameters) -> PairGr
 
 
 def exceeds(work: Workspace, x: Cloud, y: Cloud, p: float, above: float) -> bool:
-    """Whether TiOT without the root is certainly above a number; often known long before the value is."""
-    if is_wide(x, y, p):
-        return False
+    """Whether TiOT of clouds that are not wide, without the root, is above a number; often known before the value."""
     _, value, gap, _, _ = _solve(work, x, y, p, above)
     return value - gap > above
 

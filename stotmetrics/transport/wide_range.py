@@ -62,10 +62,11 @@ def which_are_wide(
     rows: IntArray,
     cols: IntArray,
     p: float,
+    epsilon: float = 0.0,
     of_values: bool = True,
     of_times: bool = True,
 ) -> BoolArray:
-    """:func:`is_wide` of the pairs ``(left[rows[k]], right[cols[k]])``, without an epsilon."""
+    """:func:`is_wide` of the pairs ``(left[rows[k]], right[cols[k]])``."""
     if p > _STEEP:
         return np.ones(len(rows), dtype=np.bool_)
     x_low, x_high, y_low, y_high = *packed(left, _boxes), *packed(right, _boxes)
@@ -74,8 +75,12 @@ def which_are_wide(
         reach = np.maximum(x_high[rows], y_high[cols])[:, counted] - np.minimum(x_low[rows], y_low[cols])[:, counted]
     farthest = reach.max(axis=1, initial=0.0)
     nearest = np.where(reach > 0.0, reach, farthest[:, None]).min(axis=1, initial=np.inf)
-    least, most = 2.0 ** (-_COMFORT / p), 2.0 ** (_COMFORT / p)
-    return np.asarray((farthest != 0.0) & ~((least < nearest) & (farthest < most)), dtype=np.bool_)
+    inside = (2.0 ** (-_COMFORT / p) < nearest) & (farthest < 2.0 ** (_COMFORT / p))
+    if epsilon > 0.0:
+        with np.errstate(over="ignore", divide="ignore"):  # what has no such power lies outside already
+            share = epsilon / farthest**p
+        inside &= (share > FINEST) & (share < 1.0 / FINEST)
+    return np.asarray((farthest != 0.0) & ~inside, dtype=np.bool_)
 
 
 def _boxes(clouds: Sequence[Cloud]) -> tuple[FloatArray, FloatArray]:

@@ -284,18 +284,19 @@ def test_entropic_transport_is_solved_and_certified_at_any_epsilon(seed, p, rati
     assert worst_case.value >= optimum * (1 - 1e-9) - worst_case.gap
 
 
+@pytest.mark.parametrize("epsilon", [0.0, 1e-2, 1e-30])
 @pytest.mark.parametrize(
     ("p", "counted"), [(1.0, (True, True)), (2.0, (True, False)), (3.0, (False, True)), (9.0, (True, True))]
 )
-def test_many_pairs_are_wide_where_each_of_them_is(p, counted):
+def test_many_pairs_are_wide_where_each_of_them_is(p, counted, epsilon):
     scales = [1e-300, 1e-80, 1e-30, 1.0, 1e60, 1e200, 1e307]
     clouds = [prepare_cloud(in_unit(pair(seed)[0], c), False) for seed, c in enumerate(scales)]
     clouds.append(prepare_cloud(Series(np.ones((3, 2)), np.arange(3.0)), False))
     rows, cols = (side.astype(np.intp) for side in np.indices((len(clouds),) * 2).reshape(2, -1))
     with np.errstate(over="ignore"):
-        each = [is_wide(clouds[i], clouds[j], p, 0.0, *counted) for i, j in zip(rows, cols, strict=True)]
-    np.testing.assert_array_equal(which_are_wide(clouds, clouds, rows, cols, p, *counted), each)
-    assert p > 8.0 or 0 < sum(each) < len(each)
+        each = [is_wide(clouds[i], clouds[j], p, epsilon, *counted) for i, j in zip(rows, cols, strict=True)]
+    np.testing.assert_array_equal(which_are_wide(clouds, clouds, rows, cols, p, epsilon, *counted), each)
+    assert p > 8.0 or epsilon == 1e-30 or 0 < sum(each) < len(each)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
