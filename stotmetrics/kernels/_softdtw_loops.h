@@ -84,7 +84,7 @@ typedef struct {
 #define SDTW_CLEAN 128
 /* Columns and rows of a tile of side_by_side. */
 #define SDTW_TILE 32
-#define SDTW_ROWS 8
+#define SDTW_ROWS 16
 /* As many powers of two may lie between the numbers of a tile of plain ones, for what its rows cost. */
 #define SDTW_REACH 440.0
 /* The vectors of a cell: a number, with an exponent, with costs. Names of what is built for cells of SDTW_PARTS. */
