@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from typing import overload
 
 import numpy as np
@@ -55,10 +55,12 @@ class Tile:
 
     def pairs(self, start: int = 0, stop: int | None = None) -> tuple[IntArray, IntArray]:
         """Row and column indices, counted within the tile, of the pairs to compute, or of some of them, row by row."""
+        if self.rows != self.cols:
+            i, j = _rectangle(self.rows.stop - self.rows.start, self.cols.stop - self.cols.start)
+            return i[start:stop], j[start:stop]
         rows = np.arange(self.rows.stop - self.rows.start, dtype=np.intp)
-        square = self.rows == self.cols
-        first = rows + self.skip_diagonal if square and self.triangle else np.zeros_like(rows)
-        gap = square and self.skip_diagonal and not self.triangle
+        first = rows + self.skip_diagonal if self.triangle else np.zeros_like(rows)
+        gap = self.skip_diagonal and not self.triangle
         counts = self.cols.stop - self.cols.start - first - gap
         ends = np.cumsum(counts)
         stop = int(ends[-1]) if stop is None else stop
@@ -68,6 +70,15 @@ class Tile:
         if gap:
             j += j >= i
         return i, j
+
+
+@lru_cache(maxsize=4)
+def _rectangle(height: int, width: int) -> tuple[IntArray, IntArray]:
+    """Rows and columns of all pairs of a tile off the diagonal: nearly all tiles have the same."""
+    cells = np.arange(height * width, dtype=np.intp)
+    i, j = np.divmod(cells, width)
+    i.flags.writeable = j.flags.writeable = False
+    return i, j
 
 
 def tile_side(entries: float, by: str = "block", *, lanes: int = 1) -> int:

@@ -38,7 +38,7 @@ _LOSSES = 3
 
 # Seconds of work in one task for several workers: enough to make handing it out cheap, little enough for balance; and
 # how many times larger than the last one a task may be, so that the first ones, which nobody helps with, are short.
-_TASK, _GROWTH = 0.02, 4
+_TASK, _GROWTH = 0.05, 4
 # Of the last tasks each is so small a part of a worker's share of what is left, down to such a part of a task.
 _PART, _SMALLEST = 2, 16
 

@@ -12,7 +12,7 @@ from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec
 from ..spec.parameters import parameter
-from ..spec.prepared import packed
+from ..spec.prepared import PreparedSet
 from ..spec.result import Batch
 from ..spec.traits import Traits
 
@@ -28,39 +28,44 @@ class Parameters:
     window: int | None = parameter(None, kind=int, low=1, allow=(None,))
 
 
-def prepare(series: Series, params: Parameters) -> FloatArray:
-    """Windowed sums of the 2d positive and negative parts of a series at all times but the last, then their totals."""
-    values, d = series.values, series.dim
-    sums = np.empty((len(series), 2 * d))
-    np.maximum(values, 0.0, out=sums[:, :d])
-    np.maximum(-values, 0.0, out=sums[:, d:])
-    np.cumsum(sums, axis=0, out=sums)
-    if params.window is None or params.window >= len(sums) - 1:
-        return sums
-    windowed = sums.copy()
-    windowed[params.window : -1] -= sums[: -params.window - 1]
-    return windowed
+def sums(series: Sequence[Series], window: int | None) -> FloatArray:
+    """Windowed sums of the 2d positive and negative parts at all times but the last, then their totals: a row each."""
+    values = np.stack([member.values for member in series])
+    count, n, d = values.shape
+    parts = np.empty((count, n, 2 * d))
+    np.maximum(values, 0.0, out=parts[..., :d])
+    np.maximum(-values, 0.0, out=parts[..., d:])
+    np.cumsum(parts, axis=1, out=parts)
+    if window is None or window >= n - 1:
+        return parts.reshape(count, -1)
+    windowed = parts.copy()
+    windowed[:, window:-1] -= parts[:, : -window - 1]
+    return windowed.reshape(count, -1)
 
 
-def pair(x: FloatArray, y: FloatArray, params: Parameters) -> float:
+def _sums_of(series: Sequence[Series], window: int | None) -> FloatArray:
+    """The same, kept where the series are those of one call."""
+    if isinstance(series, PreparedSet):
+        return series.kept((sums, window), lambda: sums(tuple(series), window))
+    return sums(series, window)
+
+
+def pair(x: Series, y: Series, params: Parameters) -> float:
     alone = np.zeros(1, dtype=np.intp)
     return float(block([x], [y], alone, alone, params).values[0])
 
 
 def block(
-    left: Sequence[FloatArray],
-    right: Sequence[FloatArray],
+    left: Sequence[Series],
+    right: Sequence[Series],
     rows: IntArray,
     cols: IntArray,
     params: Parameters,
     cutoff: FloatArray | None = None,
 ) -> Batch:
-    moved = (len(left[0]) - 1) * left[0].shape[1] if len(rows) else 0
-    return Batch(_differences.warping(packed(left, _stack), packed(right, _stack), rows, cols, moved, params.waste))
-
-
-def _stack(sums: Sequence[FloatArray]) -> FloatArray:
-    return np.stack([of_series.ravel() for of_series in sums])
+    x, y = _sums_of(left, params.window), _sums_of(right, params.window)
+    moved = x.shape[1] - 2 * left[0].dim
+    return Batch(_differences.warping(x, y, rows, cols, moved, params.waste))
 
 
 def traits(params: Parameters) -> Traits:
@@ -85,7 +90,6 @@ SPEC = MetricSpec(
     lanes=_TOGETHER,
     params=Parameters,
     traits=traits,
-    prepare=prepare,
     reference="stotmetrics.reference.otw:otw",
     summary="Unbalanced transport along time of the positive and the negative parts of two series, in linear time.",
     citation="Latorre, Liu, Sahoo, Hoi. OTW: Optimal Transport Warping for Time Series. ICASSP 2023.",

@@ -87,9 +87,9 @@ def test_tasks_hold_every_piece_of_every_tile_once(n, side, within, seen):
 def test_a_task_takes_as_long_as_it_is_meant_to_whatever_a_pair_takes():
     pace = engine.Pace(64)
     pace.learn(64, 0.064)
-    assert pace.size == 20
-    pace.learn(20, 0.0)
-    assert pace.size == 80  # no clock tells such a time: not much larger at once
+    assert pace.size == 50
+    pace.learn(50, 0.0)
+    assert pace.size == 200  # no clock tells such a time: not much larger at once
     pace.learn(1, 100.0)
     assert pace.size == 1
 
