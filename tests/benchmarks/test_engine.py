@@ -30,6 +30,33 @@ def test_matrix_with_workers(benchmark, handed_out, name, metric, length, where)
     np.testing.assert_array_equal(D[:3], stotmetrics.pairwise(X[:3], X, metric=metric))
 
 
+MATRICES = {
+    "softdtw": ({}, 400, 128),
+    "gak": ({}, 400, 128),
+    "tiot": ({}, 90, 64),
+    "etiot": ({"epsilon": 0.01}, 75, 70),
+    "euclidean": ({}, 6000, 128),
+}
+
+
+@pytest.mark.parametrize("way", ["one thread", "two threads", "two processes, a whole matrix each"])
+@pytest.mark.parametrize("metric", MATRICES)
+def test_two_threads_beside_what_two_processes_gain(benchmark, metric, way):
+    """Processes that share nothing do twice the work: half of their time is what two threads can take at best."""
+    params, n, length = MATRICES[metric]
+    X = np.random.default_rng(0).normal(size=(n, length)).cumsum(axis=1)
+    n_jobs = 2 if way == "two threads" else 1
+
+    def matrix():
+        stotmetrics.pairwise(X, metric=metric, n_jobs=n_jobs, **params)
+
+    def matrices():
+        joblib.Parallel(n_jobs=2, backend="loky")(joblib.delayed(matrix)() for _ in range(2))
+
+    benchmark.group = f"{metric}, {n} series of length {length}"
+    benchmark.pedantic(matrices if way.startswith("two processes") else matrix, rounds=5, warmup_rounds=1)
+
+
 def test_matrix_to_a_file(benchmark, tmp_path):
     X = np.random.default_rng(0).normal(size=(512, 50)).cumsum(axis=1)
     benchmark.group = "a matrix of 512 series of length 50, dtw"

@@ -95,6 +95,21 @@ def test_plain_batched_sweeps_of_the_authors(benchmark, brain):
         np.testing.assert_allclose(cross.value.ravel(), values[400 * k : 400 * (k + 1)], atol=5e-6)
 
 
+@pytest.mark.benchmark(group="20 brain samples, 210 pairs x 400 problems")
+def test_one_double_product_with_the_kernel_for_each_problem(benchmark, brain):
+    """The unit in which a problem is measured: as many columns at a time, on as many threads."""
+    ground, _ = brain
+    K, columns = ground.kernels(EPSILON)[0][0], np.ones((ground.costs[0].shape[0], 400))
+
+    def products():
+        with threadpool_limits(1, user_api="blas"):
+            Parallel(n_jobs=2, prefer="threads")(delayed(np.matmul)(K, columns) for _ in range(210))
+
+    benchmark.pedantic(products, rounds=5, warmup_rounds=1)
+    benchmark.extra_info["ms_per_problem"] = benchmark.stats.stats.median / (210 * 400) * 1e3
+    print(f"\none product: {benchmark.extra_info}")
+
+
 def one_value(ground, x, y):
     """The objective of one problem, less its constant, to a certified 1e-6, from no knowledge at all."""
     x, y, zero = x[None, :], y[None, :], np.zeros(1, dtype=np.intp)
