@@ -7,9 +7,15 @@
 #include "_simd.h"
 
 #define DIFF_SUMS 16
+/* Rows that go together, so that another one is read once for all of them. */
+#define DIFF_ROWS 4
+typedef const double *diff_row;
 
-SIMD_DISPATCH(double, diff_squares, (const double *a, const double *b, ptrdiff_t n), (a, b, n))
-SIMD_DISPATCH(double, diff_sizes, (const double *a, const double *b, ptrdiff_t n), (a, b, n))
+/* Of each of `rows` rows, one or DIFF_ROWS, the sum over its differences from the row b; the same of either sign. */
+SIMD_DISPATCH(void, diff_squares, (const diff_row *a, int rows, const double *b, ptrdiff_t n, double *sums),
+              (a, rows, b, n, sums))
+SIMD_DISPATCH(void, diff_sizes, (const diff_row *a, int rows, const double *b, ptrdiff_t n, double *sums),
+              (a, rows, b, n, sums))
 
 #define SIMD_BODY "_differences.h"
 #include "_simd.h"
@@ -17,6 +23,13 @@ SIMD_DISPATCH(double, diff_sizes, (const double *a, const double *b, ptrdiff_t n
 #else
 
 #define DIFF_VECTORS (DIFF_SUMS / SIMD_W)
+/* As many of them as the registers hold the sums of. */
+#define DIFF_AT_ONCE (SIMD_W / 2)
+
+SIMD_INLINE simd_vec SIMD(diff_size)(simd_vec d)
+{
+    return (simd_vec)((simd_bits)d & ~(simd_bits)SIMD(all)(-0.0));
+}
 
 SIMD_INLINE double SIMD(diff_total)(double *sums)
 {
@@ -27,36 +40,62 @@ SIMD_INLINE double SIMD(diff_total)(double *sums)
     return (sums[0] + sums[2]) + (sums[1] + sums[3]);
 }
 
-SIMD_INLINE double SIMD(diff_sum)(const double *a, const double *b, ptrdiff_t n, const int squares)
+SIMD_INLINE simd_vec SIMD(diff_add)(simd_vec d, simd_vec sum, const int squares)
 {
-    simd_vec parts[DIFF_VECTORS] = {{0}};
-    double sums[DIFF_SUMS];
+    return squares ? SIMD_FMA(d, d, sum) : sum + SIMD(diff_size)(d);
+}
+
+SIMD_INLINE void SIMD(diff_rows)(
+    const diff_row *a, const int rows, const double *b, ptrdiff_t n, const int squares, double *out)
+{
+    simd_vec parts[DIFF_AT_ONCE][DIFF_VECTORS] = {{{0}}};
     ptrdiff_t i = 0;
     for (; i + DIFF_SUMS <= n; i += DIFF_SUMS) {
         SIMD_UNROLL
         for (int k = 0; k < DIFF_VECTORS; k++) {
-            const simd_vec d = SIMD(load)(a + i + k * SIMD_W) - SIMD(load)(b + i + k * SIMD_W);
-            parts[k] = squares ? SIMD_FMA(d, d, parts[k]) : parts[k] + SIMD_MAX(d, -d);
+            const simd_vec there = SIMD(load)(b + i + k * SIMD_W);
+            SIMD_UNROLL
+            for (int r = 0; r < rows; r++) {
+                parts[r][k] = SIMD(diff_add)(SIMD(load)(a[r] + i + k * SIMD_W) - there, parts[r][k], squares);
+            }
         }
     }
-    for (int k = 0; k < DIFF_VECTORS; k++) SIMD(store)(sums + k * SIMD_W, parts[k]);
-    for (int k = 0; i + k < n; k++) {
-        const double d = a[i + k] - b[i + k];
-        sums[k] += squares ? d * d : fabs(d);
+    SIMD_UNROLL
+    for (int k = 0; k < DIFF_VECTORS; k++, i += SIMD_W) {
+        if (i >= n) break;
+        const simd_vec there = SIMD(read)(b + i, n - i, 0.0);
+        SIMD_UNROLL
+        for (int r = 0; r < rows; r++) {
+            parts[r][k] = SIMD(diff_add)(SIMD(read)(a[r] + i, n - i, 0.0) - there, parts[r][k], squares);
+        }
     }
-    return SIMD(diff_total)(sums);
+    SIMD_UNROLL
+    for (int r = 0; r < rows; r++) {
+        double sums[DIFF_SUMS];
+        SIMD_UNROLL
+        for (int k = 0; k < DIFF_VECTORS; k++) SIMD(store)(sums + k * SIMD_W, parts[r][k]);
+        out[r] = SIMD(diff_total)(sums);
+    }
 }
 
-SIMD_ENTRY double SIMD(diff_squares)(const double *a, const double *b, ptrdiff_t n)
+SIMD_INLINE void SIMD(diff_all)(
+    const diff_row *a, int rows, const double *b, ptrdiff_t n, const int squares, double *sums)
 {
-    return SIMD(diff_sum)(a, b, n, 1);
+    if (rows == 1) SIMD(diff_rows)(a, 1, b, n, squares, sums);
+    else for (int r = 0; r < DIFF_ROWS; r += DIFF_AT_ONCE) SIMD(diff_rows)(a + r, DIFF_AT_ONCE, b, n, squares, sums + r);
 }
 
-SIMD_ENTRY double SIMD(diff_sizes)(const double *a, const double *b, ptrdiff_t n)
+SIMD_ENTRY void SIMD(diff_squares)(const diff_row *a, int rows, const double *b, ptrdiff_t n, double *sums)
 {
-    return SIMD(diff_sum)(a, b, n, 0);
+    SIMD(diff_all)(a, rows, b, n, 1, sums);
 }
 
+SIMD_ENTRY void SIMD(diff_sizes)(const diff_row *a, int rows, const double *b, ptrdiff_t n, double *sums)
+{
+    SIMD(diff_all)(a, rows, b, n, 0, sums);
+}
+
+#undef DIFF_AT_ONCE
 #undef DIFF_VECTORS
 
 #endif

@@ -56,10 +56,11 @@ def _unit(x: PathLaw, y: PathLaw) -> float:
 
 def _units(x_low: FloatArray, x_high: FloatArray, y_low: FloatArray, y_high: FloatArray) -> FloatArray:
     """Those of many pairs, from the least and the largest values at each time: arrays of shape (pairs, T, d)."""
-    apart = np.maximum(x_high - y_low, y_high - x_low)
-    most = apart.max(axis=(1, 2))
-    parts = apart / np.where(most > 0, most, 1.0)[:, None, None]
-    largest = np.sqrt((parts * parts).sum(axis=2).max(axis=1)) * most
+    with np.errstate(over="ignore", invalid="ignore"):  # beyond the range of a double, whatever the parts are
+        apart = np.maximum(x_high - y_low, y_high - x_low)
+        most = apart.max(axis=(1, 2))
+        parts = apart / np.where(most > 0, most, 1.0)[:, None, None]
+        largest = np.sqrt((parts * parts).sum(axis=2).max(axis=1)) * most
     powers = np.clip(np.frexp(largest)[1], -1000, 1023)
     return np.where(np.isfinite(largest), np.ldexp(1.0, powers), np.inf)
 
@@ -119,10 +120,10 @@ def _in_values(
     """Values and their errors from their p-th powers in units."""
     # The value is what a bicausal plan costs, and no plan costs less than nothing.
     gaps = np.minimum(gaps, powers)
-    if params.root:
-        values, gaps = rooted_all(powers, gaps, params.p)
-        return units * values, units * gaps
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # a value beyond the range of a double is infinite
+        if params.root:
+            values, gaps = rooted_all(powers, gaps, params.p)
+            return units * values, units * gaps
         scales = units**params.p
         # Zero in an infinite unit is zero.
         return np.where(powers > 0, scales * powers, 0.0), np.where(gaps > 0, scales * gaps, 0.0)
@@ -163,8 +164,8 @@ def _block(
     stacks = packed(left, stacked_laws), packed(right, stacked_laws)
     converged, powers, gaps, problems = work.inductions(*stacks, rows, cols, units, params.p)
     values, gaps = _in_values(powers, gaps, units, params)
-    # Beyond the range of a double, or below it in this unit.
-    for k in np.flatnonzero(np.isinf(units) | (powers < 2.0**LEAST)).tolist():
+    # What vanishes in its unit; in an infinite one everything does.
+    for k in np.flatnonzero(powers < 2.0**LEAST).tolist():
         converged[k], values[k], gaps[k], problems[k] = _solve(
             work, left[rows[k]], right[cols[k]], float(units[k]), params
         )

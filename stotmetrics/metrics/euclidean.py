@@ -51,11 +51,17 @@ def gradients(
     )
 
 
+def effort(n: float, m: float, params: object) -> float:
+    """A pair takes a step for each value, a few percent of what bounds of the others take."""
+    return 0.05
+
+
 SPEC = MetricSpec(
     name="euclidean",
     pair=pair,
     block=block,
     gradients=gradients,
+    effort=effort,
     reference="stotmetrics.reference.euclidean:euclidean",
     traits=Traits(
         symmetric=True,

@@ -15,6 +15,7 @@ from ..spec.parameters import parameter
 from ..spec.prepared import PreparedSet
 from ..spec.result import Batch
 from ..spec.traits import Traits
+from .euclidean import effort
 
 # Pairs that a search hands over at once: each takes less time than the handing over.
 _TOGETHER = 64
@@ -88,6 +89,7 @@ SPEC = MetricSpec(
     pair=pair,
     block=block,
     lanes=_TOGETHER,
+    effort=effort,
     params=Parameters,
     traits=traits,
     reference="stotmetrics.reference.otw:otw",

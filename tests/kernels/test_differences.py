@@ -5,6 +5,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stotmetrics.kernels import _cpu, _differences
 
@@ -27,6 +29,28 @@ def test_sums_beside_exact_ones(length, build):
         sizes = [abs(gap) for gap in gaps]
         expected = float(sum(sizes[:moved])) + waste * float(sum(sizes[moved:]))
         assert warped[k] == pytest.approx(expected, rel=1e-15 * (2 + length / 8))
+
+
+@given(st.data())
+def test_a_pair_has_the_same_norm_in_any_company(data):
+    """A rectangle of pairs, parts of one, rows whose columns differ, pairs in any order."""
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    length = data.draw(st.integers(1, 40))
+    x, y = rng.normal(size=(6, length)), rng.normal(size=(7, length))
+    height, width = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 7))
+    rows, cols = pairs(height, width)
+    for k in data.draw(st.lists(st.integers(0, height * width - 1), max_size=2)):
+        cols[k] = rng.integers(7)
+    keep = slice(*sorted(data.draw(st.tuples(*[st.integers(0, height * width)] * 2))))
+    rows, cols = np.ascontiguousarray(rows[keep]), np.ascontiguousarray(cols[keep])
+    if data.draw(st.booleans()):
+        order = rng.permutation(len(rows))
+        rows, cols = rows[order], cols[order]
+    each = [(rows[k : k + 1], cols[k : k + 1]) for k in range(len(rows))]
+    alone = [_differences.euclidean(x, y, *pair)[0] for pair in each]
+    np.testing.assert_array_equal(_differences.euclidean(x, y, rows, cols), alone)
+    alone = [_differences.warping(x, y, *pair, length // 2, 0.7)[0] for pair in each]
+    np.testing.assert_array_equal(_differences.warping(x, y, rows, cols, length // 2, 0.7), alone)
 
 
 @pytest.mark.parametrize("unit", [5e-324, 1e-300, 1e-160, 1e-140, 1.0, 1e149, 1e150, 1e200, 1e306])

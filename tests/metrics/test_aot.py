@@ -285,6 +285,27 @@ def test_no_unit_leaves_the_range_of_numbers(scale):
         assert adapted(scale * x, scale * y, cells=cells) == pytest.approx(scale * adapted(x, y, cells=cells), rel=1e-9)
 
 
+@pytest.mark.parametrize("p", [1.0, 2.0, 40.0, 300.0])
+@pytest.mark.parametrize(("root", "d"), [(True, 1), (False, 1), (True, 2)])
+def test_a_pair_is_worth_the_same_among_others(p, root, d):
+    """Of values near each other and far beyond range: near ones vanish in the unit of the farthest of their paths."""
+    rng = np.random.default_rng(int(p))
+    base = rng.normal(size=(3, 4, d))
+    lone = base.copy()
+    lone[:, 0] += 1e12
+    processes = [base, base + 1e-9, lone, lone + 1e-3, 1e-200 * base, 1e300 * base, -1.5e308 * np.sign(base)]
+    series = [as_paths(values) for values in processes]
+    metric = stotmetrics.get_metric("aot", cells=None, p=p, root=root)
+    prepared = [metric.prepare(x) for x in series]
+    rows, cols = (side.astype(np.intp) for side in np.indices((len(series),) * 2).reshape(2, -1))
+    together = metric.spec.block(prepared, prepared, rows, cols, metric.params)
+    alone = [metric.spec.pair(prepared[i], prepared[j], metric.params) for i, j in zip(rows, cols, strict=True)]
+    np.testing.assert_array_equal(together.values, [result.value for result in alone])
+    np.testing.assert_array_equal(together.gap, [result.gap for result in alone])
+    np.testing.assert_array_equal(together.n_iter, [result.n_iter for result in alone])
+    np.testing.assert_array_equal(together.converged, [result.converged for result in alone])
+
+
 # --- the plan ---
 
 
