@@ -1,7 +1,7 @@
 """Nearest neighbours that solve only the pairs that can matter, and give the same answer as solving all of them."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from .tiles import Progress, progress_bar
 from .workers import Workers, Workload
 
 # Queries in one task of a worker; in blocks as many as these cost-matrix entries take, within limits.
-_QUERIES = 8
+_QUERIES = 16
 _CELLS, _QUERIES_IN_BLOCKS = 2**26, (4, 64)
 
 # How much each further block of candidates grows, and its largest size: little is solved in vain where the bounds bite,
@@ -339,10 +339,20 @@ def _nearest(load: Workload, k: int, n_jobs: int | None, progress: Progress) -> 
             keep(*_search(load, 0, first, k, bounded))
             left = nearest.solved / (len(queries[:first]) * len(train))
             bounded = left <= _USELESS and (effort is None or (1.0 - _ROUNDS * left) * effort > 1.0)
-        spans = [(start, start + step, k, bounded) for start in range(first, len(queries), step)]
-        for start, part in workers.run(_search, spans, len(spans)):
+        spans = _spans(first, len(queries), step, workers.count if workers.several else 1)
+        tasks = ((start, stop, k, bounded) for start, stop in spans)
+        for start, part in workers.run(_search, tasks, len(queries) - first, lambda task: task[1] - task[0]):
             keep(start, part)
     return nearest
+
+
+def _spans(start: int, stop: int, step: int, workers: int) -> Iterator[tuple[int, int]]:
+    """The queries in tasks; of several workers the first task is short, since nobody helps, and so are the last."""
+    size = 1 if workers > 1 else step
+    while start < stop:
+        yield start, min(start + size, stop)
+        start += size
+        size = min(step, max((stop - start) // (2 * workers), 1)) if workers > 1 else step
 
 
 @dataclass(slots=True)
@@ -392,19 +402,23 @@ def _search(load: Workload, start: int, stop: int, k: int, bounded: bool) -> tup
         farthest = nearest[:, k - 1]
         # Values and bounds are right to rounding only, and a tie is solved.
         reach = np.where(np.isfinite(farthest), farthest + 1e-9 * np.abs(farthest), np.inf)
-        near = [np.searchsorted(row, most, side="right") for row, most in zip(bounds, reach, strict=True)]
-        ends = np.maximum(done, np.minimum(near, done + size))
-        if (ends == done).all():
+        ends = _ends(bounds, done, reach, size)
+        counts = ends - done
+        rows = np.repeat(np.arange(len(queries)), counts)
+        if not len(rows):
             break
-        rows = np.repeat(np.arange(len(queries)), ends - done)
-        places = [slice(*span) for span in zip(done.tolist(), ends.tolist(), strict=True)]
-        cols = np.concatenate([order[i, place] for i, place in enumerate(places)])
+        places = np.arange(len(rows)) + np.repeat(done - np.cumsum(counts) + counts, counts)
+        cols = order[rows, places]
         batch = metric.block(queries, train, rows, cols, reach[rows])
         given_up = np.zeros(len(rows), dtype=np.bool_) if batch.abandoned is None else batch.abandoned
-        solved = np.split(np.where(given_up, np.inf, batch.values), np.cumsum(ends - done)[:-1])
-        for i, place in enumerate(places):
-            distances[i, place] = solved[i]
-            nearest[i] = np.sort(np.concatenate([nearest[i], solved[i]]))[:k]
+        distances[rows, places] = np.where(given_up, np.inf, batch.values)
+        if size == 1:
+            known = np.column_stack([nearest[rows], distances[rows, places]])
+            nearest[rows] = np.sort(known, axis=1)[:, :k]
+        else:
+            for i in np.flatnonzero(counts).tolist():
+                known = np.concatenate([nearest[i], distances[i, done[i] : ends[i]]])
+                nearest[i] = np.sort(known)[:k]
         abandoned += int(given_up.sum())
         if batch.converged is not None:
             failed += int((~batch.converged & ~given_up).sum())
@@ -417,6 +431,15 @@ def _search(load: Workload, start: int, stop: int, k: int, bounded: bool) -> tup
         best = close[np.lexsort((order[i, close], distances[i, close]))[:k]]
         indices[i], values[i] = order[i, best], distances[i, best]
     return start, _Nearest(indices, values, int(done.sum()) - abandoned, abandoned, failed)
+
+
+def _ends(bounds: FloatArray, done: IntArray, reach: FloatArray, size: int) -> IntArray:
+    """Up to where each query's candidates are looked at next: ``size`` of them, while bounds are within its reach."""
+    if size == 1:
+        ahead = bounds[np.arange(len(done)), np.minimum(done, bounds.shape[1] - 1)]
+        return done + ((done < bounds.shape[1]) & (ahead <= reach))
+    near = [np.searchsorted(row, most, side="right") for row, most in zip(bounds, reach, strict=True)]
+    return np.maximum(done, np.minimum(near, done + size))
 
 
 def _bounds(metric: BoundMetric, queries: Sequence[Any], train: Sequence[Any]) -> FloatArray:

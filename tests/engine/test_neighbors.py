@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import stotmetrics
 from stotmetrics import as_series
+from stotmetrics.engine.neighbors import _spans
 from stotmetrics.kernels import _softdtw_many
 from stotmetrics.spec.bound import bind
 
@@ -249,3 +250,13 @@ def test_a_host_that_raises_at_underflow_raises_nothing_here():
     with np.errstate(all="raise"):
         neighbors = stotmetrics.kneighbors(tiny[1:], tiny[:1], "softdtw", 2, gamma=0.0)
     assert np.isfinite(neighbors.distances).all()
+
+
+@given(st.integers(0, 5), st.integers(0, 300), st.integers(1, 20), st.integers(1, 8))
+def test_every_query_is_in_one_task_and_several_workers_begin_and_end_with_short_ones(start, count, step, workers):
+    spans = list(_spans(start, start + count, step, workers))
+    assert [k for span in spans for k in range(*span)] == list(range(start, start + count))
+    sizes = [stop - begin for begin, stop in spans]
+    assert all(size <= step for size in sizes)
+    if workers > 1 and sizes:
+        assert sizes[0] == 1 and sizes[-1] <= max(1, count // workers)
