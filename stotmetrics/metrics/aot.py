@@ -180,7 +180,6 @@ def _lower_bounds(
     left: Sequence[PathLaw], right: Sequence[PathLaw], rows: IntArray, cols: IntArray, params: Parameters
 ) -> FloatArray:
     """A bicausal plan couples the values at each time too: the sum of what transport between those costs."""
-    units, work = _units_of_pairs(left, right, rows, cols), Workspace()
     # In the plane it would cost as much as the value.
     if len(rows) == 0 or left[rows[0]].value.shape[1] > 1:
         return np.zeros(len(rows))
@@ -191,6 +190,7 @@ def _lower_bounds(
             for i, j in zip(rows, cols, strict=True)
         ]
         return np.concatenate(each)
+    units, work = _units_of_pairs(left, right, rows, cols), Workspace()
     totals = sum((work.inductions(a, b, rows, cols, units, params.p)[1] for a, b in zip(x, y, strict=True)), 0.0)
     # Less what the rounding of masses may add.
     powers = np.maximum(totals - ROUNDING * len(x), 0.0) * (1.0 - ROUNDING)
