@@ -362,7 +362,8 @@ SIMD_INLINE void SDTW(side_by_side_run)(const sdtw_lanes *p, ptrdiff_t d, int la
             const SDTW(cell) *end = (p->rows[l] == i + rows ? s.row : s.upper) + p->cols[l] - 1;
             total[l] = (sdtw_total){end->m[l - lane], end->e[l - lane]};
 #if SDTW_PARTS == SDTW_COSTS
-            cost[l] = (end->least[l - lane] + end->excess[l - lane] / end->m[l - lane]) / p->unit[l];
+            const double mean = sdtw_mean_excess(end->excess[l - lane], end->m[l - lane]);
+            cost[l] = (end->least[l - lane] + mean) / p->unit[l];
 #endif
         }
     }

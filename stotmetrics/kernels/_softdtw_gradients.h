@@ -202,7 +202,7 @@ SIMD_INLINE void SDTW(tile_back)(
                 h.m[k] = 1.0 / kept->sum[k];
                 out->total[l] = (sdtw_total){kept->sum[k] * factor[k], e[k]};
 #if SDTW_PARTS == SDTW_COSTS
-                const double mean = kept->excess[k] * factor[k] / out->total[l].mantissa;
+                const double mean = sdtw_mean_excess(kept->excess[k] * factor[k], out->total[l].mantissa);
                 h.excess[k] = -mean * h.m[k];
                 out->cost[l] = (own[k] + mean) / p->unit[l];
 #endif

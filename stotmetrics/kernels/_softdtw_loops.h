@@ -99,8 +99,16 @@ typedef struct {
 #define SDTW_OF_KERNEL(name) SIMD(SIMD_JOIN(sdtw_##name, SDTW_KERNEL))
 /* What the costs of no alignment reach, in the unit of a lane. */
 #define SDTW_DEAR 0x1p60
+/* A mean excess below this, in the unit of a lane, is made of terms that were nothing but for SDTW_FLOOR. */
+#define SDTW_LITTLE 0x1p-800
 /* A probability below this is nothing: no product of two of them is a subnormal number, which would take long. */
 #define SDTW_NOTHING 0x1p-500
+
+/* The mean of an excess over the weights that it is summed with. */
+static inline double sdtw_mean_excess(double excess, double weights) {
+    const double mean = excess / weights;
+    return mean < SDTW_LITTLE ? 0.0 : mean;
+}
 
 /* Points per diagonal buffer: one border cell before, one border cell and the rest of a vector behind. */
 #define SDTW_PAD (2 * SDTW_LANES)

@@ -125,6 +125,16 @@ def test_derivative_of_the_alignment_equals_finite_differences_and_is_symmetric(
     np.testing.assert_allclose(np.vdot(second, moved), np.vdot(first, other), rtol=1e-9)
 
 
+def test_the_sharp_value_of_a_series_and_itself_vanishes_with_gamma_in_any_company():
+    """What no alignment to speak of adds was 4e-273, in one company more than in another."""
+    line, still = np.column_stack([np.zeros(6), -np.arange(6) / 16]), np.zeros((6, 2))
+    metric = stotmetrics.get_metric("softdtw_sharp", gamma=1e-6)
+    for company in ([line], [line, still], [still[:3], line, still], [line[:1], still[:3], line, still]):
+        D = stotmetrics.pairwise(company, metric=metric)
+        assert (np.diag(D) == 0.0).all()
+    assert metric.value_and_grad(line, line)[0] == 0.0
+
+
 @pytest.mark.parametrize("metric", ["softdtw_divergence", "softdtw_sharp"])
 @given(data=st.data())
 def test_matrix_equals_pairs_whatever_the_lengths(metric, data):
