@@ -18,8 +18,10 @@ from .packing import PackedSeries, pack, unpack
 from .tiles import Progress, progress_bar
 from .workers import Workers, Workload
 
-# Queries in one task of a worker; in blocks as many as these cost-matrix entries take, within limits.
-_QUERIES = 16
+# Queries in one task of a worker; in blocks as many as these cost-matrix entries take, within limits. Once fewer are
+# left, they look ahead, so that a round has as many pairs, but no farther than this share of what they have looked at:
+# the distances to beat are not the last ones then, and change ever more rarely.
+_QUERIES, _AHEAD = 16, 8
 _CELLS, _QUERIES_IN_BLOCKS = 2**26, (4, 64)
 
 # How much each further block of candidates grows, and its largest size: little is solved in vain where the bounds bite,
@@ -423,7 +425,11 @@ def _search(load: Workload, start: int, stop: int, k: int, bounded: bool) -> tup
         if batch.converged is not None:
             failed += int((~batch.converged & ~given_up).sum())
         done = ends
-        size = min(_GROWTH * size, max(k, _MOST)) if bulk else 1
+        if bulk:
+            size = min(_GROWTH * size, max(k, _MOST))
+        else:
+            active = int(np.count_nonzero(counts))
+            size = max(1, min(_QUERIES // active, int(done[counts > 0].max()) // _AHEAD))
     indices, values = np.empty((len(queries), k), dtype=np.intp), np.empty((len(queries), k))
     for i, end in enumerate(done.tolist()):
         close = np.flatnonzero(distances[i, :end] <= nearest[i, k - 1])

@@ -1,24 +1,27 @@
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import disjoint_base
 
 _Floats = npt.NDArray[np.float64]
 _Orders = npt.NDArray[np.intc]
 _Indices = npt.NDArray[np.intp]
 _Flags = npt.NDArray[np.uint8]
 
+@disjoint_base
+class Stack:
+    def __init__(
+        self, values: _Floats, times: _Floats, weights: _Floats, order: _Orders, at: _Indices, uniform: _Flags
+    ) -> None: ...
+    @property
+    def features(self) -> int: ...
+    @property
+    def sizes(self) -> _Indices: ...
+    @property
+    def tree(self) -> _Orders: ...
+
 def transports(
-    left: _Floats,
-    left_times: _Floats,
-    left_weights: _Floats,
-    left_order: _Orders,
-    left_at: _Indices,
-    left_uniform: _Flags,
-    right: _Floats,
-    right_times: _Floats,
-    right_weights: _Floats,
-    right_order: _Orders,
-    right_at: _Indices,
-    right_uniform: _Flags,
+    left: Stack,
+    right: Stack,
     rows: _Indices,
     cols: _Indices,
     p: float,

@@ -1,34 +1,54 @@
-"""Exact transport of many pairs of clouds under one mixture of the costs of their values and of their times."""
+"""Clouds one behind the other, and exact transport of many pairs of them under one mixture of their costs."""
 
 from ._costs cimport powers
 from ._dense cimport Optimum, transport
 from ._interrupt cimport SLICE, heard, turn
 from ._network cimport Network, network_doubles, place
+from ._scales cimport halve
 from ._stack cimport longest
 
 import numpy as np
 
 
-# What a cell takes in all, in elementary steps.
-cdef enum:
-    CELL = 64
+cdef class Stack:
+    """The clouds of a set: atoms one behind the other, those of cloud k from ``at[k]`` to ``at[k + 1]``."""
 
-# The atoms of one cloud; `order` is that of the first feature.
-cdef struct Atoms:
-    Py_ssize_t size
-    const double *values
-    const double *times
-    const double *weights
-    const int *order
-    bint uniform
+    def __init__(
+        self, const double[:, ::1] values, const double[::1] times, const double[::1] weights, const int[::1] order,
+        const Py_ssize_t[::1] at, const unsigned char[::1] uniform
+    ):
+        cdef Py_ssize_t k, n
+        cdef double[::1] key
+        self.features = values.shape[1]
+        self.values, self.times, self.weights, self.order = values, times, weights, order
+        self.at, self.uniform = at, uniform
+        self.halved = np.empty(times.shape[0], dtype=np.intc)
+        key = np.empty(times.shape[0])
+        with nogil:
+            for k in range(at.shape[0] - 1):
+                n = at[k + 1] - at[k]
+                halve(&values[at[k], 0], &times[at[k]], n, values.shape[1], &key[at[k]], &self.halved[at[k]])
 
+    @property
+    def sizes(self):
+        """How many atoms each cloud has."""
+        return np.diff(self.at)
 
-cdef inline Atoms atoms_of(
-    const double[:, ::1] values, const double[::1] times, const double[::1] weights, const int[::1] order,
-    const Py_ssize_t[::1] at, const unsigned char[::1] uniform, Py_ssize_t k
-) noexcept nogil:
-    cdef Py_ssize_t i = at[k]
-    return Atoms(at[k + 1] - i, &values[i, 0], &times[i], &weights[i], &order[i], uniform[k])
+    @property
+    def tree(self):
+        """The atoms of each cloud in the order of repeated halving."""
+        return np.asarray(self.halved)
+
+    cdef Atoms atoms(self, Py_ssize_t k) noexcept nogil:
+        cdef Py_ssize_t i = self.at[k]
+        return Atoms(
+            self.at[k + 1] - i, &self.values[i, 0], &self.times[i], &self.weights[i], &self.order[i],
+            &self.halved[i], self.uniform[k],
+        )
+
+    cdef Py_ssize_t most_atoms(self, const Py_ssize_t[::1] chosen) noexcept nogil:
+        """The most atoms of some clouds."""
+        return longest(self.at, chosen)
 
 
 cdef inline void mix(
@@ -52,19 +72,16 @@ cdef inline void mix(
 
 
 def transports(
-    const double[:, ::1] left, const double[::1] left_times, const double[::1] left_weights,
-    const int[::1] left_order, const Py_ssize_t[::1] left_at, const unsigned char[::1] left_uniform,
-    const double[:, ::1] right, const double[::1] right_times, const double[::1] right_weights,
-    const int[::1] right_order, const Py_ssize_t[::1] right_at, const unsigned char[::1] right_uniform,
-    const Py_ssize_t[::1] rows, const Py_ssize_t[::1] cols, double p, double of_values, double of_times
+    Stack left, Stack right, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] cols, double p, double of_values,
+    double of_times
 ):
     """(statuses, values, certified lower bounds) of ``min_P <of_values A + of_times B, P>`` for the pairs of clouds
     (rows[k], cols[k]) in two stacks."""
     cdef Network net
     cdef Optimum best
     cdef Atoms x, y
-    cdef Py_ssize_t k, d = left.shape[1], until = SLICE
-    cdef Py_ssize_t n = longest(left_at, rows), m = longest(right_at, cols)
+    cdef Py_ssize_t k, until = SLICE
+    cdef Py_ssize_t n = left.most_atoms(rows), m = right.most_atoms(cols)
     statuses, costs, bounds = np.ones(rows.shape[0], dtype=np.intc), np.zeros(rows.shape[0]), np.zeros(rows.shape[0])
     cdef int[::1] status = statuses
     cdef double[::1] value = costs, lower = bounds, work = np.empty(network_doubles(n, m) + 2 * n * m)
@@ -73,9 +90,8 @@ def transports(
     with nogil:
         for k in range(rows.shape[0]):
             cost = &work[0] + network_doubles(n, m)
-            x = atoms_of(left, left_times, left_weights, left_order, left_at, left_uniform, rows[k])
-            y = atoms_of(right, right_times, right_weights, right_order, right_at, right_uniform, cols[k])
-            mix(&x, &y, d, p, of_values, of_times, cost, cost + n * m)
+            x, y = left.atoms(rows[k]), right.atoms(cols[k])
+            mix(&x, &y, left.features, p, of_values, of_times, cost, cost + n * m)
             place(&net, x.size, y.size, &work[0])
             status[k] = transport(
                 &net, cost, x.weights, x.order, y.weights, y.order, x.uniform and y.uniform, &whole[0], &best

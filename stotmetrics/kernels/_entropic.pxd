@@ -1,5 +1,8 @@
 # Entropic transport under w A + (1 - w) B and its maximum over w: Newton's method on the concave dual in (f, g, w).
 
+from ._clouds cimport Atoms, Stack
+
+
 cdef struct Entropic:
     Py_ssize_t n, m
     double *A               # (n, m), row-major
@@ -56,17 +59,13 @@ cdef double certified_gap(const Entropic *e, double epsilon, const Saddle *saddl
 
 cdef class Workspace:
     cdef double[::1] doubles
-    cdef const double[::1] a, b
+    cdef const double[::1] a, b     # what the masses are part of
     cdef Entropic e
-    cdef bint turned        # whether rows and columns have been exchanged
+    cdef bint turned                # whether rows and columns have been exchanged
 
     cdef void fit(self, Py_ssize_t n, Py_ssize_t m, const double[::1] a, const double[::1] b)
+    cdef void fit_all(self, Stack left, Stack right, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] cols)
+    cdef void start(self, Py_ssize_t n, Py_ssize_t m, const double *a, const double *b, bint turned) noexcept nogil
     cdef void fit_to(self, const double[:, ::1] A, const double[::1] a, const double[::1] b)
-    cdef void pose(
-        self, const double[:, ::1] x, const double[::1] t, const double[::1] a, const double[:, ::1] y,
-        const double[::1] s, const double[::1] b, double p
-    )
-    cdef void pose_to(
-        self, const double[:, ::1] x, const double[::1] t, const double[::1] a, const double[:, ::1] y,
-        const double[::1] s, const double[::1] b, double p
-    )
+    cdef void pose(self, const Atoms *x, const Atoms *y, Py_ssize_t d, double p) noexcept nogil
+    cdef void pose_to(self, const Atoms *x, const Atoms *y, Py_ssize_t d, double p) noexcept nogil

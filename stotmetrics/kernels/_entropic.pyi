@@ -2,7 +2,11 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import disjoint_base
 
+from ._clouds import Stack
+
 _Floats = npt.NDArray[np.float64]
+_Indices = npt.NDArray[np.intp]
+_Statuses = npt.NDArray[np.intc]
 
 ABOVE: int
 
@@ -22,6 +26,18 @@ class Workspace:
         max_iter: int,
         cutoff: float = ...,
     ) -> tuple[int, float, float, float, float, int]: ...
+    def etiots(
+        self,
+        left: Stack,
+        right: Stack,
+        rows: _Indices,
+        cols: _Indices,
+        p: float,
+        epsilon: float,
+        tol: float,
+        max_iter: int,
+        cutoffs: _Floats,
+    ) -> tuple[_Statuses, _Floats, _Floats, _Indices]: ...
     def sinkhorn(
         self,
         cost: _Floats,
@@ -32,14 +48,12 @@ class Workspace:
         max_iter: int,
         cutoff: float = ...,
     ) -> tuple[int, float, float, float, int]: ...
-    def mixture(
+    def mixtures(
         self,
-        x: _Floats,
-        t: _Floats,
-        a: _Floats,
-        y: _Floats,
-        s: _Floats,
-        b: _Floats,
+        left: Stack,
+        right: Stack,
+        rows: _Indices,
+        cols: _Indices,
         p: float,
         of_values: float,
         of_times: float,
@@ -47,8 +61,8 @@ class Workspace:
         tol: float,
         max_iter: int,
         vanishing: float,
-        cutoff: float = ...,
-    ) -> tuple[int, float, float, float, int]: ...
+        cutoffs: _Floats,
+    ) -> tuple[_Statuses, _Floats, _Floats, _Indices]: ...
     def saddle(
         self, A: _Floats, B: _Floats, a: _Floats, b: _Floats, epsilon: float, tol: float, max_iter: int
     ) -> tuple[int, float, float, float, float, int]: ...

@@ -8,6 +8,7 @@ costs.
 from libc.math cimport INFINITY, fabs, isfinite, log
 from libc.string cimport memcpy, memset
 
+from ._clouds cimport CELL, Atoms, Stack, points
 from ._core cimport ABOVE as IS_ABOVE
 from ._core cimport NOT_CONVERGED, OK
 from ._costs cimport powers
@@ -17,7 +18,7 @@ from ._entropic_certificate cimport Rounded, add_rows, certified, round_to, scal
 from ._entropic_newton cimport direction
 from ._factor_small cimport MOST_ROWS, SMALL
 from ._gibbs cimport add_row, gibbs_row, gibbs_sums
-from ._interrupt cimport heard, interrupted
+from ._interrupt cimport SLICE, heard, interrupted, turn
 from ._linalg cimport whole
 from ._simd cimport SIMD_WIDEST, aligned, padded, simd_follow, simd_running
 
@@ -294,6 +295,25 @@ cdef void copy(const double[:, ::1] cost, bint turned, double *out) noexcept nog
             out[j * n + i] = cost[i, j]
 
 
+cdef class Many:
+    """What is known of many problems."""
+
+    cdef int[::1] status
+    cdef double[::1] value, gap
+    cdef Py_ssize_t[::1] steps
+
+    def __cinit__(self, Py_ssize_t count):
+        self.status = np.ones(count, dtype=np.intc)
+        self.value, self.gap = np.zeros(count), np.zeros(count)
+        self.steps = np.zeros(count, dtype=np.intp)
+
+    cdef void take(self, Py_ssize_t k, const Saddle *saddle, double gap) noexcept nogil:
+        self.value[k], self.gap[k], self.steps[k] = saddle.value, gap, saddle.steps
+
+    cdef told(self):
+        return np.asarray(self.status), np.asarray(self.value), np.asarray(self.gap), np.asarray(self.steps)
+
+
 cdef class Workspace:
     """Memory for one entropic problem, kept from pair to pair, and the saddle point of the last one.
 
@@ -304,49 +324,51 @@ cdef class Workspace:
         self.doubles = np.empty(0)
 
     cdef void fit(self, Py_ssize_t n, Py_ssize_t m, const double[::1] a, const double[::1] b):
+        """Room for a problem of so many rows and columns."""
         cdef Py_ssize_t wanted = entropic_doubles(n, m)
         if self.doubles.shape[0] < wanted:
             self.doubles = np.empty(wanted)
-        place(&self.e, n, m, &self.doubles[0])
-        self.turned = False
         self.a = a
         self.b = b
-        set_masses(&self.e, &a[0], &b[0])
+
+    cdef void fit_all(self, Stack left, Stack right, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] cols):
+        """Room for each of some pairs of clouds."""
+        cdef Py_ssize_t k, n, m
+        for k in range(rows.shape[0]):
+            n, m = left.atoms(rows[k]).size, right.atoms(cols[k]).size
+            self.fit(max(n, m), min(n, m), left.weights, right.weights)
+
+    cdef void start(self, Py_ssize_t n, Py_ssize_t m, const double *a, const double *b, bint turned) noexcept nogil:
+        place(&self.e, n, m, &self.doubles[0])
+        set_masses(&self.e, a, b)
+        self.turned = turned
 
     cdef void fit_to(self, const double[:, ::1] A, const double[::1] a, const double[::1] b):
-        """Room for a problem of costs, and the first of them, the longer side turned to the rows."""
+        """A problem of costs, and the first of them, the longer side turned to the rows."""
         cdef Py_ssize_t n = A.shape[0], m = A.shape[1]
-        if m > n:
-            self.fit(m, n, b, a)
-            self.turned = True
-        else:
-            self.fit(n, m, a, b)
+        self.fit(max(n, m), min(n, m), a, b)
         with nogil:
+            if m > n:
+                self.start(m, n, &b[0], &a[0], True)
+            else:
+                self.start(n, m, &a[0], &b[0], False)
             copy(A, self.turned, self.e.A)
 
-    cdef void pose(
-        self, const double[:, ::1] x, const double[::1] t, const double[::1] a, const double[:, ::1] y,
-        const double[::1] s, const double[::1] b, double p
-    ):
-        """Between two clouds, from w = 1/2."""
-        cdef Py_ssize_t n = x.shape[0], m = y.shape[0]
-        self.fit(n, m, a, b)
-        with nogil:
-            powers(&x[0, 0], n, &y[0, 0], m, x.shape[1], p, self.e.A)
-            powers(&t[0], n, &s[0], m, 1, p, self.e.B)
+    cdef void pose(self, const Atoms *x, const Atoms *y, Py_ssize_t d, double p) noexcept nogil:
+        """Between two clouds that there is room for, from w = 1/2."""
+        self.start(x.size, y.size, x.weights, y.weights, False)
+        powers(x.values, x.size, y.values, y.size, d, p, self.e.A)
+        powers(x.times, x.size, y.times, y.size, 1, p, self.e.B)
         self.e.w = 0.5
         self.e.fixed = False
 
-    cdef void pose_to(
-        self, const double[:, ::1] x, const double[::1] t, const double[::1] a, const double[:, ::1] y,
-        const double[::1] s, const double[::1] b, double p
-    ):
+    cdef void pose_to(self, const Atoms *x, const Atoms *y, Py_ssize_t d, double p) noexcept nogil:
         """The same, the longer side turned to the rows."""
-        if y.shape[0] > x.shape[0]:
-            self.pose(y, s, b, x, t, a, p)
+        if y.size > x.size:
+            self.pose(y, x, d, p)
             self.turned = True
         else:
-            self.pose(x, t, a, y, s, b, p)
+            self.pose(x, y, d, p)
 
     def etiot(
         self,
@@ -366,12 +388,35 @@ cdef class Workspace:
         cdef Saddle saddle
         cdef int status
         cdef double gap
-        self.pose_to(x, t, a, y, s, b, p)
+        cdef Atoms of_x = points(x, t, a), of_y = points(y, s, b)
+        self.fit(max(of_x.size, of_y.size), min(of_x.size, of_y.size), a, b)
         with nogil:
+            self.pose_to(&of_x, &of_y, x.shape[1], p)
             status = solve(&self.e, epsilon, tol, max_iter, cutoff, &saddle)
             gap = certified_gap(&self.e, epsilon, &saddle)
         heard()
         return status, saddle.value, saddle.objective, gap, self.e.w, saddle.steps
+
+    def etiots(
+        self, Stack left, Stack right, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] cols, double p,
+        double epsilon, double tol, Py_ssize_t max_iter, const double[::1] cutoffs
+    ):
+        """(statuses, values, gaps, steps) of `etiot` for the pairs of clouds (rows[k], cols[k]) in two stacks."""
+        cdef Py_ssize_t k, until = SLICE
+        cdef Many many = Many(rows.shape[0])
+        cdef Saddle saddle
+        cdef Atoms x, y
+        self.fit_all(left, right, rows, cols)
+        with nogil:
+            for k in range(rows.shape[0]):
+                x, y = left.atoms(rows[k]), right.atoms(cols[k])
+                self.pose_to(&x, &y, left.features, p)
+                many.status[k] = solve(&self.e, epsilon, tol, max_iter, cutoffs[k], &saddle)
+                many.take(k, &saddle, certified_gap(&self.e, epsilon, &saddle))
+                if turn(&until, CELL * x.size * y.size):
+                    break
+        heard()
+        return many.told()
 
     def sinkhorn(
         self,
@@ -397,45 +442,42 @@ cdef class Workspace:
         heard()
         return status, saddle.value, saddle.objective, gap, saddle.steps
 
-    def mixture(
-        self,
-        const double[:, ::1] x,
-        const double[::1] t,
-        const double[::1] a,
-        const double[:, ::1] y,
-        const double[::1] s,
-        const double[::1] b,
-        double p,
-        double of_values,
-        double of_times,
-        double epsilon,
-        double tol,
-        Py_ssize_t max_iter,
-        double vanishing,
-        double cutoff=INFINITY,
+    def mixtures(
+        self, Stack left, Stack right, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] cols, double p,
+        double of_values, double of_times, double epsilon, double tol, Py_ssize_t max_iter, double vanishing,
+        const double[::1] cutoffs
     ):
-        """(status, value, objective, gap, steps) of `sinkhorn` at the costs of_values A + of_times B between clouds.
+        """(statuses, values, gaps, steps) of `sinkhorn` at the costs of_values A + of_times B between the clouds
+        (rows[k], cols[k]) in two stacks.
 
-        The status is negative where epsilon is below this share of the largest cost, or that below this of epsilon.
+        A status is negative where epsilon is below this share of the largest cost, or that below this of epsilon.
         """
+        cdef Py_ssize_t k, cell, until = SLICE
+        cdef Many many = Many(rows.shape[0])
         cdef Saddle saddle
-        cdef int status = -1
-        cdef Py_ssize_t cell
-        cdef double gap = 0.0, largest = 0.0
-        memset(&saddle, 0, sizeof(Saddle))
-        self.pose_to(x, t, a, y, s, b, p)
+        cdef Atoms x, y
+        cdef double largest
+        self.fit_all(left, right, rows, cols)
         with nogil:
-            for cell in range(self.e.n * self.e.m):
-                self.e.A[cell] = of_values * self.e.A[cell] + of_times * self.e.B[cell]
-                self.e.B[cell] = 0.0
-                largest = max(largest, self.e.A[cell])
-            if vanishing * largest <= epsilon and vanishing * epsilon < largest:
+            for k in range(rows.shape[0]):
+                x, y = left.atoms(rows[k]), right.atoms(cols[k])
+                self.pose_to(&x, &y, left.features, p)
+                largest = 0.0
+                for cell in range(self.e.n * self.e.m):
+                    self.e.A[cell] = of_values * self.e.A[cell] + of_times * self.e.B[cell]
+                    self.e.B[cell] = 0.0
+                    largest = max(largest, self.e.A[cell])
+                if not (vanishing * largest <= epsilon and vanishing * epsilon < largest):
+                    many.status[k] = -1
+                    continue
                 self.e.w = 1.0
                 self.e.fixed = True
-                status = solve(&self.e, epsilon, tol, max_iter, cutoff, &saddle)
-                gap = certified_gap(&self.e, epsilon, &saddle)
+                many.status[k] = solve(&self.e, epsilon, tol, max_iter, cutoffs[k], &saddle)
+                many.take(k, &saddle, certified_gap(&self.e, epsilon, &saddle))
+                if turn(&until, CELL * x.size * y.size):
+                    break
         heard()
-        return status, saddle.value, saddle.objective, gap, saddle.steps
+        return many.told()
 
     def saddle(
         self,

@@ -6,6 +6,7 @@ where the plan is known the slope is a power series in w, so its coefficients se
 
 from libc.math cimport INFINITY, fabs, fmax, log
 
+from ._clouds cimport Atoms, points
 from ._core cimport NOT_CONVERGED, OK
 from ._cpu cimport chosen
 from ._entropic cimport Entropic, Saddle, Workspace, certify, evaluate
@@ -143,10 +144,12 @@ cdef class Descent(Workspace):
         cdef Py_ssize_t wanted = 2 * (x.shape[0] * y.shape[0] + SIMD_WIDEST)
         cdef Saddle saddle
         cdef int status
-        self.pose(x, t, a, y, s, b, p)
+        cdef Atoms of_x = points(x, t, a), of_y = points(y, s, b)
+        self.fit(of_x.size, of_y.size, a, b)
         if self.kept.shape[0] < wanted:
             self.kept = np.empty(wanted)
         with nogil:
+            self.pose(&of_x, &of_y, x.shape[1], p)
             status = hybrid(&self.e, epsilon, tol, max_sweeps, &self.kept[0], &saddle)
         heard()
         return status, saddle.value, saddle.objective, saddle.gap, self.e.w, saddle.steps

@@ -7,16 +7,16 @@ the same problem at coarser scales.
 from libc.math cimport INFINITY
 from libc.string cimport memcpy
 
+from ._clouds cimport CELL, Atoms, Stack
 from ._core cimport NOT_CONVERGED, OK
 from ._dense cimport Optimum, transport
-from ._interrupt cimport heard, interrupted
+from ._interrupt cimport SLICE, heard, interrupted, turn
 from ._network cimport (
     Network, arc_costs, dual_value, masses, network_doubles, optimise, pivot_limit, place, row_potential,
     set_potentials, staircase,
 )
 from ._scales cimport (
-    MOST_SCALES, Room, Scale, Side, begin, bound_from, coarsen, halve, highest, lay_out, refine, room_for,
-    scales_of,
+    MOST_SCALES, Room, Scale, Side, begin, bound_from, coarsen, highest, lay_out, refine, room_for, scales_of,
 )
 
 import numpy as np
@@ -62,7 +62,6 @@ cdef struct Maximum:
     double w
     double share            # of the rising plan in the saddle point; the falling one has the rest
     Py_ssize_t solves
-    Py_ssize_t pivots
 
 
 cdef inline double height(Line line, double w) noexcept nogil:
@@ -117,7 +116,6 @@ cdef inline void report(const Clouds *q, double w, double upper, Maximum *best) 
     best.w = w
     best.value = upper
     best.lower = dual_value(q.net, q.a, q.b) * q.unit
-    best.pivots = q.net.pivots
 
 
 cdef int finish(const Clouds *q, double w, double upper, Maximum *best) noexcept nogil:
@@ -290,26 +288,17 @@ cdef bint descend(
     return False
 
 
-def hierarchy(const double[:, ::1] x, const double[::1] t):
-    """The atoms of a cloud in the order of repeated halving: the nodes of every scale are ranges of it."""
-    cdef int[::1] order = np.empty(x.shape[0], dtype=np.intc)
-    cdef double[::1] key = np.empty(x.shape[0])
-    with nogil:
-        halve(&x[0, 0], &t[0], x.shape[0], x.shape[1], &key[0], &order[0])
-    return np.asarray(order)
-
-
-cdef void gather(
-    const double[:, ::1] x, const double[::1] t, const int[::1] tree, const long long *whole, Side *side, int *place_of
-) noexcept nogil:
+cdef void gather(const Atoms *cloud, Py_ssize_t d, const long long *whole, Side *side, int *place_of) noexcept nogil:
     """The atoms of one side in the order of their hierarchy, and where each has gone."""
-    cdef Py_ssize_t i, k, d = x.shape[1]
+    cdef Py_ssize_t i, k
+    cdef int atom
     for i in range(side.size):
-        place_of[tree[i]] = <int>i
-        side.t[i] = t[tree[i]]
-        side.whole[i] = whole[tree[i]]
+        atom = cloud.tree[i]
+        place_of[atom] = <int>i
+        side.t[i] = cloud.times[atom]
+        side.whole[i] = whole[atom]
         for k in range(d):
-            side.x[i * d + k] = x[tree[i], k]
+            side.x[i * d + k] = cloud.values[atom * d + k]
 
 
 cdef class Workspace:
@@ -342,65 +331,84 @@ cdef class Workspace:
         """Where the rising (0) or the falling plan (1) of the last problem stands."""
         return Kept(&self.integers[which * nodes], &self.wholes[which * nodes])
 
-    def tiot(
-        self,
-        const double[:, ::1] x,
-        const double[::1] t,
-        const double[::1] a,
-        const int[::1] x_order,
-        const int[::1] x_tree,
-        const double[:, ::1] y,
-        const double[::1] s,
-        const double[::1] b,
-        const int[::1] y_order,
-        const int[::1] y_tree,
-        bint uniform,
-        double p,
-        double cutoff,
+    cdef void fit_all(
+        self, Stack left, Stack right, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] cols, double p
     ):
-        """(status, upper bound, certified lower bound, w, solves, pivots) of max_w min_P <C_w, P>.
+        """Room for each of some pairs of clouds."""
+        cdef Py_ssize_t k, n, m, doubles = 0, wholes = 0, integers = 0
+        cdef Room room
+        for k in range(rows.shape[0]):
+            n, m = left.atoms(rows[k]).size, right.atoms(cols[k]).size
+            room = room_for(n, m, left.features, p)
+            # Two plans, then what `refine` works in, the orders of times and of values, and the scales.
+            doubles = max(doubles, room.doubles)
+            wholes = max(wholes, 2 * (n + m) + room.spare_wholes + room.wholes)
+            integers = max(integers, 4 * (n + m) + room.spare_integers + room.integers)
+        self.fit(doubles, wholes, integers)
 
-        Orders are those of the first feature; trees those of `hierarchy`.
-        """
-        cdef Py_ssize_t n = x.shape[0], m = y.shape[0], nodes = n + m, d = x.shape[1], i, count = scales_of(n, m)
+    cdef int solve(
+        self, const Atoms *x, const Atoms *y, Py_ssize_t d, double p, double cutoff, Maximum *best
+    ) noexcept nogil:
+        """One pair; there is room for it."""
+        cdef Py_ssize_t n = x.size, m = y.size, nodes = n + m, i, count = scales_of(n, m)
         cdef Room room = room_for(n, m, d, p)
         cdef Scale scales[MOST_SCALES]
         cdef Clouds q
-        cdef Maximum best
         cdef int status
-        # Two plans, then what `refine` works in, the orders of times and of values, and the scales.
-        self.fit(
-            room.doubles, 2 * nodes + room.spare_wholes + room.wholes,
-            4 * nodes + room.spare_integers + room.integers
-        )
         cdef long long *wholes = &self.wholes[2 * nodes]
         cdef int *by_time = &self.integers[2 * nodes]
         cdef int *by_value = by_time + nodes
         cdef int *integers = by_value + nodes
-        self.row_atoms = x_tree
-        self.column_atoms = y_tree
-        with nogil:
-            lay_out(
-                scales, n, m, d, p, &self.doubles[0], wholes + room.spare_wholes, integers + room.spare_integers,
-                integers
-            )
-            self.unit = masses(&a[0], n, &b[0], m, uniform, wholes, wholes + n)
-            gather(x, t, x_tree, wholes, &scales[0].rows, by_time)
-            gather(y, s, y_tree, wholes + n, &scales[0].columns, by_time + n)
-            for i in range(n):
-                by_value[i] = by_time[x_order[i]]
-            for i in range(m):
-                by_value[n + i] = by_time[n + y_order[i]]
-            coarsen(scales, count, d, p)
-            q = Clouds(
-                &scales[0].net, self.kept(0, nodes), self.kept(1, nodes), scales[0].rows.whole,
-                scales[0].columns.whole, self.unit, highest(scales, d), cutoff, 0.0,
-            )
-            status = maximise(&q, scales, count, by_time, by_value, d == 1, wholes, integers, &best)
-        heard()
+        lay_out(
+            scales, n, m, d, p, &self.doubles[0], wholes + room.spare_wholes, integers + room.spare_integers, integers
+        )
+        self.unit = masses(x.weights, n, y.weights, m, x.uniform and y.uniform, wholes, wholes + n)
+        gather(x, d, wholes, &scales[0].rows, by_time)
+        gather(y, d, wholes + n, &scales[0].columns, by_time + n)
+        for i in range(n):
+            by_value[i] = by_time[x.order[i]]
+        for i in range(m):
+            by_value[n + i] = by_time[n + y.order[i]]
+        coarsen(scales, count, d, p)
+        q = Clouds(
+            &scales[0].net, self.kept(0, nodes), self.kept(1, nodes), scales[0].rows.whole, scales[0].columns.whole,
+            self.unit, highest(scales, d), cutoff, 0.0,
+        )
+        status = maximise(&q, scales, count, by_time, by_value, d == 1, wholes, integers, best)
         self.net = scales[0].net
         self.share = best.share
-        return status, best.value, best.lower, best.w, best.solves, best.pivots
+        return status
+
+    def tiots(
+        self, Stack left, Stack right, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] cols, double p,
+        const double[::1] cutoffs
+    ):
+        """(statuses, upper bounds, certified lower bounds, w, solves) of max_w min_P <C_w, P> for the pairs of clouds
+        (rows[k], cols[k]) in two stacks.
+
+        What is certainly above its cutoff is not solved to the end, and has another status than 0.
+        """
+        cdef Py_ssize_t k, count = rows.shape[0], until = SLICE
+        statuses, solves = np.ones(count, dtype=np.intc), np.zeros(count, dtype=np.intp)
+        uppers, lowers, ws = np.zeros(count), np.zeros(count), np.zeros(count)
+        cdef int[::1] status = statuses
+        cdef Py_ssize_t[::1] solved = solves
+        cdef double[::1] upper = uppers, lower = lowers, w = ws
+        cdef Atoms x, y
+        cdef Maximum best
+        self.fit_all(left, right, rows, cols, p)
+        with nogil:
+            for k in range(count):
+                x, y = left.atoms(rows[k]), right.atoms(cols[k])
+                status[k] = self.solve(&x, &y, left.features, p, cutoffs[k], &best)
+                upper[k], lower[k], w[k], solved[k] = best.value, best.lower, best.w, best.solves
+                if turn(&until, CELL * x.size * y.size):
+                    break
+        heard()
+        if count > 0:
+            self.row_atoms = left.halved[left.at[rows[count - 1]]:left.at[rows[count - 1] + 1]]
+            self.column_atoms = right.halved[right.at[cols[count - 1]]:right.at[cols[count - 1] + 1]]
+        return statuses, uppers, lowers, ws, solves
 
     def transport(
         self,

@@ -7,20 +7,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arrays import FloatArray, IntArray
-from ..kernels import _transport as transport
+from ..arrays import BoolArray, FloatArray, IntArray
 from ..kernels._entropic import ABOVE, Workspace
 from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec, Side
 from ..spec.parameters import parameter
+from ..spec.prepared import packed
 from ..spec.result import Batch, GradBatch, PairGradient, Result, grad_batch_of, rooted, rooted_all, unrooted
 from ..spec.traits import Traits
 from ..transport.cloud_gradients import value_gradients
 from ..transport.entropic_slopes import saddle_slopes, tight
 from ..transport.line_bounds import transport_bounds
 from ..transport.matrix_free import LongProblem, Solution
-from ..transport.point_clouds import Cloud, cost_matrices, prepare_cloud, spread_plan, spread_potentials
+from ..transport.point_clouds import Cloud, cost_matrices, prepare_cloud, spread_plan, spread_potentials, stack_clouds
 from ..transport.wide_entropic import entropic_saddle
 from ..transport.wide_range import distances, in_data_units, is_wide, powered, which_are_wide
 from . import tiot
@@ -52,10 +52,13 @@ def _is_long(x: Cloud, y: Cloud) -> bool:
     return x.size * y.size > LONG
 
 
-def _solve(
-    work: Workspace, x: Cloud, y: Cloud, params: Parameters, cutoff: float = np.inf
-) -> tuple[int, float, float, float, float, int]:
-    """(status, value, objective, gap, w, steps) without the root; value a lower bound where that is above a cutoff."""
+def _which_are_long(left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray) -> BoolArray:
+    n, m = packed(left, stack_clouds).sizes[rows], packed(right, stack_clouds).sizes[cols]
+    return np.asarray(n * m > LONG)
+
+
+def _solve(work: Workspace, x: Cloud, y: Cloud, params: Parameters) -> tuple[int, float, float, float, float, int]:
+    """(status, value, objective, gap, w, steps) without the root."""
     if _is_long(x, y):
         solution = _solve_long(x, y, params)
         return (
@@ -67,9 +70,7 @@ def _solve(
             solution.steps,
         )
     series = x.values, x.times, x.weights, y.values, y.times, y.weights
-    status, value, objective, gap, w, steps = work.etiot(
-        *series, params.p, params.epsilon, params.tol, params.max_iter, cutoff
-    )
+    status, value, objective, gap, w, steps = work.etiot(*series, params.p, params.epsilon, params.tol, params.max_iter)
     return status, max(value, 0.0), objective, max(gap, 0.0), w, steps
 
 
@@ -156,21 +157,28 @@ def _block(
     params: Parameters,
     cutoff: FloatArray | None = None,
 ) -> Batch:
-    work, exact, power = Workspace(), transport.Workspace(), params.p if params.root else 1.0
+    power = params.p if params.root else 1.0
     above = unrooted(cutoff, power, len(rows))
     values, gaps = np.zeros(len(rows)), np.zeros(len(rows))
     converged, abandoned = np.zeros(len(rows), dtype=np.bool_), np.zeros(len(rows), dtype=np.bool_)
     steps = np.zeros(len(rows), dtype=np.intp)
     wide = which_are_wide(left, right, rows, cols, params.p, params.epsilon)
-    for k in np.flatnonzero(~wide).tolist():
-        x, y, cut = left[rows[k]], right[cols[k]], float(above[k])
-        abandoned[k] = _is_above(exact, x, y, params, cut)
-        if abandoned[k]:
-            continue
-        status, value, _, gap, _, steps[k] = _solve(work, x, y, params, cut + _slack(cut, params))
-        converged[k], abandoned[k] = status == 0, status == ABOVE
-        if not abandoned[k]:
-            values[k], gaps[k] = value, gap
+    long = ~wide & _which_are_long(left, right, rows, cols)
+    for k in np.flatnonzero(long).tolist():
+        status, values[k], _, gaps[k], _, steps[k] = _solve(Workspace(), left[rows[k]], right[cols[k]], params)
+        converged[k] = status == 0
+    k = np.flatnonzero(~wide & ~long)
+    abandoned[k] = _which_are_above(left, right, rows[k], cols[k], params, above[k])
+    k = k[~abandoned[k]]
+    stacks, limits = (packed(left, stack_clouds), packed(right, stack_clouds)), (params.tol, params.max_iter)
+    cuts = above[k] + _slack(above[k], params)
+    statuses, value, gap, steps[k] = Workspace().etiots(
+        *stacks, rows[k], cols[k], params.p, params.epsilon, *limits, cuts
+    )
+    converged[k], abandoned[k] = statuses == 0, statuses == ABOVE
+    values[k], gaps[k] = np.maximum(value, 0.0), np.maximum(gap, 0.0)
+    # Nobody looks at what is known of a pair that was given up.
+    values[abandoned] = gaps[abandoned] = 0.0
     values, gaps = rooted_all(values, gaps, power)
     for k in np.flatnonzero(wide).tolist():
         pair = _wide_pair(left[rows[k]], right[cols[k]], params)
@@ -225,12 +233,16 @@ def _gradient(work: Workspace, x: Cloud, y: Cloud, params: Parameters) -> PairGr
     return PairGradient(value, grad_x, grad_y, converged, gap)
 
 
-def _is_above(work: transport.Workspace, x: Cloud, y: Cloud, params: Parameters, cutoff: float) -> bool:
-    """Whether exact TiOT, a lower bound, shows the value without the root to be above a cutoff."""
+def _which_are_above(
+    left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray, params: Parameters, above: FloatArray
+) -> BoolArray:
+    """Whether exact TiOT, a lower bound, shows the values without the root to be above a cutoff."""
     # The value exceeds TiOT by about epsilon / 2 a dimension: where that is most of the cutoff, TiOT tells little.
-    if not np.isfinite(cutoff) or cutoff <= SHARP * params.epsilon or _is_long(x, y):
-        return False
-    return tiot.exceeds(work, x, y, params.p, cutoff + _slack(cutoff, params))
+    asked = np.flatnonzero((above > SHARP * params.epsilon) & (above < np.inf))
+    exceed = np.zeros(len(rows), dtype=np.bool_)
+    cuts = above[asked] + _slack(above[asked], params)
+    exceed[asked] = tiot.which_exceed(left, right, rows[asked], cols[asked], params.p, cuts)
+    return exceed
 
 
 def _lower_bounds(

@@ -1,8 +1,10 @@
 """TAOT: transport between series on one fixed mixture of value and time costs."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 from numpy.typing import ArrayLike
 
 from ..arrays import FloatArray, IntArray
@@ -118,30 +120,47 @@ def _entropic(x: Cloud, y: Cloud, C: FloatArray, mix: Mixture, params: Parameter
     )
 
 
-def _together(
+Solved = tuple[npt.NDArray[np.intc], FloatArray, FloatArray, IntArray]
+
+
+def _exactly(
     left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray, params: Parameters
-) -> FloatArray:
-    """(status, value, gap, solves) of exact transport, one pair in a row."""
-    x, y = packed(left, stack_clouds), packed(right, stack_clouds)
-    status, value, below = clouds.transports(*x, *y, rows, cols, params.p, *factors(params))
-    return np.stack([status, value, value - below, np.ones(len(rows))], axis=1)
+) -> Solved:
+    """(statuses, values, gaps, solves) of exact transport."""
+    solves = np.ones(len(rows), dtype=np.intp)
+    if params.scale is None and params.p in _QUICK:
+        stacks = packed(left, stack_clouds), packed(right, stack_clouds)
+        statuses, values, bounds = clouds.transports(*stacks, rows, cols, params.p, *factors(params))
+        return statuses, values, values - bounds, solves
+    work, each = transport.Workspace(), []
+    for i, j in zip(rows.tolist(), cols.tolist(), strict=True):
+        x, y = left[i], right[j]
+        C, _, _ = mixture(x, y, params)
+        status, value, below, _ = work.transport(C, x.weights, x.order, y.weights, y.order, x.uniform and y.uniform)
+        each.append((status, value, value - below))
+    failed, costs_of_plans, gaps = np.array(each, dtype=np.float64).reshape(-1, 3).T
+    return failed.astype(np.intc), costs_of_plans, gaps, solves
 
 
 def _softly(
-    work: entropic.Workspace, x: Cloud, y: Cloud, params: Parameters, cutoff: float
-) -> tuple[bool, bool, float, float, int]:
-    """(above the cutoff, not converged, value, gap, steps) of entropic transport."""
-    limits = TOL, MAX_ITER
+    left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray, params: Parameters, cut: FloatArray
+) -> Solved:
+    """(statuses, values, gaps, steps) of entropic transport; the status ``ABOVE`` where the value is above its cut."""
+    work, limits = entropic.Workspace(), (TOL, MAX_ITER)
+    statuses, values, gaps = np.full(len(rows), -1, dtype=np.intc), np.zeros(len(rows)), np.zeros(len(rows))
+    steps = np.zeros(len(rows), dtype=np.intp)
     if params.scale is None:
-        sides = x.values, x.times, x.weights, y.values, y.times, y.weights
-        status, value, _, gap, steps = work.mixture(
-            *sides, params.p, *factors(params), params.epsilon, *limits, VANISHING, cutoff
+        stacks = packed(left, stack_clouds), packed(right, stack_clouds)
+        statuses, values, gaps, steps = work.mixtures(
+            *stacks, rows, cols, params.p, *factors(params), params.epsilon, *limits, VANISHING, cut
         )
-        if status >= 0:
-            return status == entropic.ABOVE, status != 0, value, gap, steps
-    C, _, _ = mixture(x, y, params)
-    plan = solve_entropic(C, x.weights, y.weights, params.epsilon, *limits, work, cutoff)
-    return plan.above, not plan.converged, plan.value, plan.gap, plan.steps
+    for k in np.flatnonzero(statuses < 0).tolist():
+        x, y = left[rows[k]], right[cols[k]]
+        C, _, _ = mixture(x, y, params)
+        plan = solve_entropic(C, x.weights, y.weights, params.epsilon, *limits, work, float(cut[k]))
+        statuses[k] = entropic.ABOVE if plan.above else not plan.converged
+        values[k], gaps[k], steps[k] = plan.value, plan.gap, plan.steps
+    return statuses, values, gaps, steps
 
 
 def block(
@@ -152,39 +171,28 @@ def block(
     params: Parameters,
     cutoff: FloatArray | None = None,
 ) -> Batch:
-    exact, soft = transport.Workspace(), entropic.Workspace()
-    solved, abandoned = np.zeros((len(rows), 4)), np.zeros(len(rows), dtype=np.bool_)
+    cutoff = np.full(len(rows), np.inf) if cutoff is None else cutoff
+    values, gaps = np.zeros(len(rows)), np.zeros(len(rows))
+    converged, abandoned = np.zeros(len(rows), dtype=np.bool_), np.zeros(len(rows), dtype=np.bool_)
+    counts = np.zeros(len(rows), dtype=np.intp)
     apart = which_are_wide(left, right, rows, cols, params)
-    rest = np.arange(len(rows))
-    if params.epsilon == 0 and params.scale is None and params.p in _QUICK:
-        together, rest = np.flatnonzero(~apart), np.flatnonzero(apart)
-        solved[together] = _together(left, right, rows[together], cols[together], params)
-    for k in rest.tolist():
-        i, j = rows[k], cols[k]
-        x, y = left[i], right[j]
-        if apart[k]:
-            wide = _wide_pair(x, y, params)
-            solved[k] = not wide.converged, wide.value, wide.gap, wide.n_iter
-            continue
-        sharp = cutoff is not None and 0.0 < SHARP * params.epsilon < cutoff[k] < np.inf
-        if params.epsilon == 0 or sharp:
-            status, value, below, _ = exact.transport(
-                mixture(x, y, params)[0], x.weights, x.order, y.weights, y.order, x.uniform and y.uniform
-            )
-            solved[k] = status, value, value - below, 1
-            # Entropic or not, the plan is a coupling.
-            abandoned[k] = sharp and cutoff is not None and below * (1.0 - 1e-12) - TOL > cutoff[k]
-        if params.epsilon > 0 and not abandoned[k]:
-            above = np.inf if cutoff is None else float(cutoff[k]) * (1.0 + 1e-9) + TOL
-            abandoned[k], *solved[k] = _softly(soft, x, y, params, above)
-    # A pair that was given up has steps, and nothing else that anybody looks at.
-    solved[abandoned, :3] = 0.0
+    for k in np.flatnonzero(apart).tolist():
+        wide = _wide_pair(left[rows[k]], right[cols[k]], params)
+        values[k], gaps[k], converged[k], counts[k] = wide.value, wide.gap, wide.converged, wide.n_iter
+    rest, solve = ~apart, _exactly
+    if params.epsilon > 0:
+        asked = np.flatnonzero(rest & (SHARP * params.epsilon < cutoff) & (cutoff < np.inf))
+        _, value, gap, _ = _exactly(left, right, rows[asked], cols[asked], params)
+        # Entropic or not, the plan is a coupling.
+        abandoned[asked] = (value - gap) * (1.0 - 1e-12) - TOL > cutoff[asked]
+        rest &= ~abandoned
+        solve = partial(_softly, cut=(cutoff * (1.0 + 1e-9) + TOL)[rest])
+    status, values[rest], gaps[rest], counts[rest] = solve(left, right, rows[rest], cols[rest], params)
+    converged[rest], abandoned[rest] = status == 0, status == entropic.ABOVE
+    # Nobody looks at what is known of a pair that was given up.
+    values[abandoned] = gaps[abandoned] = 0.0
     return Batch(
-        np.maximum(solved[:, 1], 0.0),
-        converged=solved[:, 0] == 0,
-        gap=np.maximum(solved[:, 2], 0.0),
-        n_iter=solved[:, 3].astype(np.intp),
-        abandoned=abandoned,
+        np.maximum(values, 0.0), converged=converged, gap=np.maximum(gaps, 0.0), n_iter=counts, abandoned=abandoned
     )
 
 

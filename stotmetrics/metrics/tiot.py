@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arrays import FloatArray, IntArray
+from ..arrays import BoolArray, FloatArray, IntArray
 from ..kernels._transport import Workspace
 from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec, Side
 from ..spec.parameters import parameter
+from ..spec.prepared import packed
 from ..spec.result import Batch, GradBatch, PairGradient, Result, grad_batch_of, rooted, rooted_all, unrooted
 from ..spec.traits import Traits
 from ..transport.cloud_gradients import Cells, value_gradients
@@ -23,6 +24,7 @@ from ..transport.point_clouds import (
     spread_pairs,
     spread_plan,
     spread_potentials,
+    stack_clouds,
 )
 from ..transport.wide_range import (
     dense,
@@ -44,16 +46,26 @@ class Parameters:
     root: bool = parameter(True)
 
 
-def _solve(
-    work: Workspace, x: Cloud, y: Cloud, p: float, cutoff: float = np.inf
-) -> tuple[int, float, float, float, int]:
-    """(status, value, certified gap, w, solves) without the root."""
-    status, upper, lower, w, solves, _ = work.tiot(
-        *(x.values, x.times, x.weights, x.order, x.tree),
-        *(y.values, y.times, y.weights, y.order, y.tree),
-        *(x.uniform and y.uniform, p, cutoff),
-    )
-    return status, max(upper, 0.0), max(upper - lower, 0.0), w, solves
+def _solve_all(
+    work: Workspace,
+    left: Sequence[Cloud],
+    right: Sequence[Cloud],
+    rows: IntArray,
+    cols: IntArray,
+    p: float,
+    cutoff: FloatArray,
+) -> tuple[BoolArray, FloatArray, FloatArray, FloatArray, IntArray]:
+    """(converged, values, certified gaps, w, solves) without the root, of pairs that are not wide."""
+    stacks = packed(left, stack_clouds), packed(right, stack_clouds)
+    status, upper, lower, w, solves = work.tiots(*stacks, rows, cols, p, cutoff)
+    return status == 0, np.maximum(upper, 0.0), np.maximum(upper - lower, 0.0), w, solves
+
+
+def _solve(work: Workspace, x: Cloud, y: Cloud, p: float) -> tuple[bool, float, float, float, int]:
+    """The same of one pair."""
+    first = np.zeros(1, dtype=np.intp)
+    converged, value, gap, w, solves = _solve_all(work, [x], [y], first, first, p, np.array([np.inf]))
+    return bool(converged[0]), float(value[0]), float(gap[0]), float(w[0]), int(solves[0])
 
 
 def _wide_pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
@@ -82,12 +94,12 @@ def _pair(x: Cloud, y: Cloud, params: Parameters) -> Result:
     if is_wide(x, y, params.p):
         return _wide_pair(x, y, params)
     work = Workspace()
-    status, objective, gap, w, solves = _solve(work, x, y, params.p)
+    converged, objective, gap, w, solves = _solve(work, x, y, params.p)
     value, gap = rooted(objective, gap, params.p if params.root else 1.0)
     coupling, (f, g) = work.coupling(), work.potentials()
     return Result(
         value,
-        converged=status == 0,
+        converged=converged,
         n_iter=solves,
         gap=gap,
         extras={
@@ -109,15 +121,16 @@ def _block(
     params: Parameters,
     cutoff: FloatArray | None = None,
 ) -> Batch:
-    work, power = Workspace(), params.p if params.root else 1.0
+    power = params.p if params.root else 1.0
     above = unrooted(cutoff, power, len(rows))
     values, gaps = np.zeros(len(rows)), np.zeros(len(rows))
     converged, abandoned = np.zeros(len(rows), dtype=np.bool_), np.zeros(len(rows), dtype=np.bool_)
     counts = np.zeros(len(rows), dtype=np.intp)
     wide = which_are_wide(left, right, rows, cols, params.p)
-    for k in np.flatnonzero(~wide).tolist():
-        status, values[k], gaps[k], _, counts[k] = _solve(work, left[rows[k]], right[cols[k]], params.p, above[k])
-        converged[k], abandoned[k] = status == 0, status != 0 and values[k] - gaps[k] > above[k]
+    k = np.flatnonzero(~wide)
+    solved = _solve_all(Workspace(), left, right, rows[k], cols[k], params.p, above[k])
+    converged[k], values[k], gaps[k], _, counts[k] = solved
+    abandoned[k] = ~converged[k] & (values[k] - gaps[k] > above[k])
     values, gaps = rooted_all(values, gaps, power)
     for k in np.flatnonzero(wide).tolist():
         optimum = worst_mixture(distances(left[rows[k]], right[cols[k]], params.p))
@@ -145,17 +158,19 @@ def _wide_gradient(x: Cloud, y: Cloud, params: Parameters) -> PairGradient:
 def _gradient(work: Workspace, x: Cloud, y: Cloud, params: Parameters) -> PairGradient:
     if is_wide(x, y, params.p):
         return _wide_gradient(x, y, params)
-    status, objective, gap, w, _ = _solve(work, x, y, params.p)
+    converged, objective, gap, w, _ = _solve(work, x, y, params.p)
     value, gap = rooted(objective, gap, params.p if params.root else 1.0)
     i, j, masses = work.coupling()
     grad_x, grad_y = value_gradients(x, y, params.p, Cells(i, j, w * masses), value if params.root else None)
-    return PairGradient(value, grad_x, grad_y, status == 0, gap)
+    return PairGradient(value, grad_x, grad_y, converged, gap)
 
 
-def exceeds(work: Workspace, x: Cloud, y: Cloud, p: float, above: float) -> bool:
-    """Whether TiOT of clouds that are not wide, without the root, is above a number; often known before the value."""
-    _, value, gap, _, _ = _solve(work, x, y, p, above)
-    return value - gap > above
+def which_exceed(
+    left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray, p: float, above: FloatArray
+) -> BoolArray:
+    """Whether TiOT of pairs that are not wide, without the root, is above a number: often known before the value."""
+    _, values, gaps, _, _ = _solve_all(Workspace(), left, right, rows, cols, p, above)
+    return np.asarray(values - gaps > above)
 
 
 def _lower_bounds(

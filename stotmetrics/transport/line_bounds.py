@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from ..arrays import FloatArray, IntArray
+from ..kernels._differences import euclidean, warping
 from ..spec.prepared import packed
 from .point_clouds import Cloud
 
@@ -29,7 +30,7 @@ _BLUR = 4.0 * float(np.finfo(np.float64).eps)
 class _Stack:
     """The clouds of one set that have equally many atoms of equal mass.
 
-    ``place[i]`` is the row of cloud i in the arrays, -1 where it has none; ``values`` has the shape (N, d, n) with
+    ``place[i]`` is the row of cloud i in the arrays, -1 where it has none; ``values`` has the shape (d, N, n) with
     every feature sorted, ``times`` the shape (N, n), and ``first_feature`` too, in the order of time.
     """
 
@@ -39,11 +40,15 @@ class _Stack:
     first_feature: FloatArray
 
     @cached_property
-    def planes(self) -> FloatArray:
-        """Sorted projections of the plane of scaled values and times, shape (N, mixtures, turns, 2 axes, n)."""
-        value, time = np.sqrt(_MIXTURES)[:, None], np.sqrt(1.0 - _MIXTURES)[:, None]
-        plane = np.stack([value * self.first_feature[:, None], time * self.times[:, None]], axis=2)
-        return np.sort(np.einsum("aij,kwjn->kwain", _TURNS, plane), axis=-1)
+    def planes(self) -> list[FloatArray]:
+        """Projections of the plane of scaled values and times, shape (N, 2 n): sorted on each axis of a frame."""
+        planes = []
+        for w in _MIXTURES.tolist():
+            value, time = np.sqrt(w) * self.first_feature, np.sqrt(1.0 - w) * self.times
+            for frame in _TURNS.tolist():
+                axes = [np.sort(of_value * value + of_time * time, axis=-1) for of_value, of_time in frame]
+                planes.append(np.concatenate(axes, axis=-1))
+        return planes
 
     @cached_property
     def blur(self) -> FloatArray:
@@ -58,9 +63,9 @@ def line_costs(
     of_values, of_times = np.empty(len(rows)), np.empty(len(rows))
     rest = np.ones(len(rows), dtype=np.bool_)
     for pairs, x, y, i, j in _alike(left, right, rows, cols):
-        features = (np.abs(x.values[i] - y.values[j]) ** p).mean(axis=-1)
-        of_values[pairs] = _over_features(_certain(features, 2), p)
-        of_times[pairs] = _certain((np.abs(x.times[i] - y.times[j]) ** p).mean(axis=-1), 2)
+        features = [_mean_power(of_x, of_y, i, j, p) for of_x, of_y in zip(x.values, y.values, strict=True)]
+        of_values[pairs] = _over_features(_certain(np.stack(features, axis=-1), 2), p)
+        of_times[pairs] = _certain(_mean_power(x.times, y.times, i, j, p), 2)
         rest[pairs] = False
     for k in np.flatnonzero(rest):
         a, b = left[int(rows[k])], right[int(cols[k])]
@@ -79,13 +84,29 @@ def transport_bounds(
     if p == 2.0:
         # The squared distance of a plane is the sum over the two axes of any frame, and so is at least its transport.
         for pairs, x, y, i, j in _alike(left, right, rows, cols):
-            if x.values.shape[1] == 1:
-                gaps = x.planes[i] - y.planes[j]
-                costs = np.einsum("kwain,kwain->kwa", gaps, gaps).max(axis=(1, 2)) / x.times.shape[1]
-                certain = np.maximum(np.sqrt(_certain(costs, 8)) - (x.blur[i] + y.blur[j]), 0.0) ** 2
-                bounds[pairs] = np.maximum(bounds[pairs], certain)
+            if len(x.values) == 1:
+                farthest = np.zeros(len(pairs))
+                for of_x, of_y in zip(x.planes, y.planes, strict=True):
+                    np.maximum(farthest, euclidean(of_x, of_y, i, j), out=farthest)
+                certain = np.maximum(farthest / np.sqrt(x.times.shape[1]) - (x.blur[i] + y.blur[j]), 0.0)
+                with np.errstate(over="ignore"):
+                    bounds[pairs] = np.maximum(bounds[pairs], _certain(certain**2, 2))
     # Beyond the range of a double nothing is known.
     return np.where(bounds < np.inf, np.maximum(bounds * _BELOW, 0.0), 0.0)
+
+
+def _mean_power(x: FloatArray, y: FloatArray, i: IntArray, j: IntArray, p: float) -> FloatArray:
+    """The mean of ``|x[i] - y[j]| ** p`` for each pair of rows; inf beyond the range of a double."""
+    n = x.shape[1]
+    with np.errstate(over="ignore"):
+        if p == 2.0:
+            return (euclidean(x, y, i, j) / np.sqrt(n)) ** 2
+        if p == 1.0:
+            return warping(x, y, i, j, n, 0.0) / n
+        means, step = np.empty(len(i)), max(1, _BATCH // n)
+        for k in range(0, len(i), step):
+            means[k : k + step] = (np.abs(x[i[k : k + step]] - y[j[k : k + step]]) ** p).mean(axis=-1)
+        return means
 
 
 def _certain(sums: FloatArray, terms: int) -> FloatArray:
@@ -101,15 +122,12 @@ def _over_features(costs: FloatArray, p: float) -> FloatArray:
 def _alike(
     left: Sequence[Cloud], right: Sequence[Cloud], rows: IntArray, cols: IntArray
 ) -> Iterator[tuple[IntArray, _Stack, _Stack, IntArray, IntArray]]:
-    """(pairs, stacks, rows in them) of the pairs whose clouds meet atom by atom, a batch at a time."""
+    """(pairs, stacks, rows in them) of the pairs whose clouds meet atom by atom."""
     of_left, of_right = packed(left, _stacks), packed(right, _stacks)
     for atoms in of_left.keys() & of_right.keys():
         x, y = of_left[atoms], of_right[atoms]
         pairs = np.flatnonzero((x.place[rows] >= 0) & (y.place[cols] >= 0))
-        step = max(1, _BATCH // (atoms * _MIXTURES.size * 4))
-        for start in range(0, len(pairs), step):
-            some = pairs[start : start + step]
-            yield some, x, y, x.place[rows[some]], y.place[cols[some]]
+        yield pairs, x, y, x.place[rows[pairs]], y.place[cols[pairs]]
 
 
 def _stacks(clouds: Sequence[Cloud]) -> dict[int, _Stack]:
@@ -120,9 +138,9 @@ def _stacks(clouds: Sequence[Cloud]) -> dict[int, _Stack]:
         members = np.flatnonzero(sizes == atoms)
         place = np.full(len(clouds), -1, dtype=np.intp)
         place[members] = np.arange(len(members))
-        values = np.stack([clouds[i].values.T for i in members.tolist()])
+        values = np.ascontiguousarray(np.stack([clouds[i].values for i in members.tolist()]).transpose(2, 0, 1))
         times = np.stack([clouds[i].times for i in members.tolist()])
-        stacks[atoms] = _Stack(place, np.sort(values, axis=-1), times, values[:, 0])
+        stacks[atoms] = _Stack(place, np.sort(values, axis=-1), times, values[0])
     return stacks
 
 

@@ -18,7 +18,7 @@ from ..kernels import _transport as transport
 from ..kernels._entropic import Workspace, certificate
 from ..kernels._matrixfree import Plan
 from .near_plan import NearPlan, ShortIndices, iterate
-from .point_clouds import Cloud, powers
+from .point_clouds import Cloud, powers, stack_clouds
 from .semi_dual import Effort, Point, ascend, conjugate_gradients, sweep
 
 if TYPE_CHECKING:
@@ -218,13 +218,9 @@ def back(whole: WholePlan, point: Point, to: Point) -> Point:
 
 def exact(x: Cloud, y: Cloud, p: float) -> tuple[FloatArray, float]:
     """(g, w) of the problem without epsilon: no more than epsilon times an entropy below the maximum of the dual."""
-    work = transport.Workspace()
-    w = work.tiot(
-        *(x.values, x.times, x.weights, x.order, x.tree),
-        *(y.values, y.times, y.weights, y.order, y.tree),
-        *(x.uniform and y.uniform, p, np.inf),
-    )[3]
-    return work.potentials()[1], w
+    work, zero = transport.Workspace(), np.zeros(1, dtype=np.intp)
+    w = work.tiots(stack_clouds([x]), stack_clouds([y]), zero, zero, p, np.array([np.inf]))[3]
+    return work.potentials()[1], float(w[0])
 
 
 class Coarse:

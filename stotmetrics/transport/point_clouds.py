@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import FloatArray, IntArray
-from ..kernels._transport import hierarchy
+from ..kernels._clouds import Stack
 from ..series import Series
 
 
@@ -64,11 +64,6 @@ class Cloud:
         return len(self.all_times)
 
     @cached_property
-    def tree(self) -> npt.NDArray[np.intc]:
-        """The atoms in the order of repeated halving: the parts of any scale are ranges of it."""
-        return hierarchy(self.values, self.times)
-
-    @cached_property
     def low(self) -> FloatArray:
         """The least value of each feature, then the first time, shape (d + 1,)."""
         return np.append(self.values.min(axis=0), self.times[0])
@@ -116,19 +111,15 @@ def prepare_cloud(series: Series, standardize: bool) -> Cloud:
     )
 
 
-Stacked = tuple[FloatArray, FloatArray, FloatArray, npt.NDArray[np.intc], IntArray, npt.NDArray[np.uint8]]
-
-
-def stack_clouds(clouds: Sequence[Cloud]) -> Stacked:
-    """Values, times, weights and orders one behind the other, where each cloud starts, with the end at the end, and
-    whether its atoms all have the same mass."""
+def stack_clouds(clouds: Sequence[Cloud]) -> Stack:
+    """The clouds one behind the other, for kernels that solve many pairs in one call."""
     at = np.zeros(len(clouds) + 1, dtype=np.intp)
     np.cumsum([cloud.size for cloud in clouds], out=at[1:])
     values, times, weights = (
         np.concatenate([getattr(cloud, name) for cloud in clouds]) for name in ("values", "times", "weights")
     )
     order = np.concatenate([cloud.order for cloud in clouds])
-    return values, times, weights, order, at, np.array([cloud.uniform for cloud in clouds], dtype=np.uint8)
+    return Stack(values, times, weights, order, at, np.array([cloud.uniform for cloud in clouds], dtype=np.uint8))
 
 
 def zscore(columns: FloatArray, exact: bool = False) -> FloatArray:

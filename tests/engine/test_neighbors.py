@@ -206,6 +206,30 @@ def test_bounds_and_abandoning_spare_most_of_the_work():
     assert (neighbors.indices[:, 0] // 5 == np.arange(6)).all()
 
 
+def test_the_last_queries_look_ahead_and_not_far():
+    """One query far from all series, fifteen at one of them: its candidates go several at a time later."""
+    rng = np.random.default_rng(8)
+    train = rng.normal(size=(300, 40))
+    queries = np.concatenate([train[:15], rng.normal(size=(1, 40))])
+    spec, rounds = stotmetrics.get_metric("tiot").spec, []
+
+    def block(left, right, rows, cols, params, cutoff=None):
+        rounds.append(rows)
+        return spec.block(left, right, rows, cols, params, cutoff)
+
+    neighbors = stotmetrics.kneighbors(train, queries, replace(spec, block=block))
+    of_last = [int((rows == 15).sum()) for rows in rounds]
+    looked_at = np.cumsum([0, *of_last])
+    assert looked_at[-1] > 50
+    assert max(of_last) > 3
+    for ahead, before in zip(of_last, looked_at, strict=False):
+        assert ahead <= max(1, before / 8)
+    # The first round has two of each.
+    assert max(len(rows) for rows in rounds) == 16
+    D = stotmetrics.pairwise(queries, train, metric="tiot")
+    assert (neighbors.indices[:, 0] == D.argmin(axis=1)).all()
+
+
 @pytest.mark.parametrize("n_jobs", [1, 2])
 @pytest.mark.parametrize("name", ["tiot", "dtw"])
 def test_answer_does_not_depend_on_n_jobs(name, n_jobs):

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pytest
 
 from stotmetrics.kernels import (
+    _clouds,
     _cpu,
     _differences,
     _entropic,
@@ -81,14 +82,17 @@ def gibbs(n: int, m: int) -> Numbers:
     return *sums, np.array([value, objective])
 
 
+def stack(values: Floats, times: Floats, weights: Floats) -> _clouds.Stack:
+    """One cloud."""
+    order = np.argsort(values[:, 0]).astype(np.intc)
+    return _clouds.Stack(values, times, weights, order, np.array([0, len(times)]), np.zeros(1, dtype=np.uint8))
+
+
 def pricing(n: int, m: int) -> Numbers:
     x, t, a, y, s, b = draw(3, n, m)
-    orders = [np.argsort(side[:, 0]).astype(np.intc) for side in (x, y)]
-    trees = [_transport.hierarchy(*side) for side in ((x, t), (y, s))]
-    work = _transport.Workspace()
-    status, value, lower, w, *_ = work.tiot(
-        *(x, t, a, orders[0], trees[0]), *(y, s, b, orders[1], trees[1]), False, 2.0, np.inf
-    )
+    stacks = [stack(*side) for side in ((x, t, a), (y, s, b))]
+    work, first = _transport.Workspace(), np.zeros(1, dtype=np.intp)
+    (status,), (value,), (lower,), (w,), _ = work.tiots(*stacks, first, first, 2.0, np.array([np.inf]))
     assert status == 0
     return *work.potentials(), np.array([value, lower, w])
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import stotmetrics
-from stotmetrics.kernels._transport import Workspace, hierarchy
-from stotmetrics.transport.point_clouds import Cloud, cost_matrices, prepare_cloud
+from stotmetrics.kernels._transport import Workspace
+from stotmetrics.transport.point_clouds import Cloud, cost_matrices, prepare_cloud, stack_clouds
 
 
 def cloud(rng, length, d, tied, weighted):
@@ -20,17 +20,14 @@ def cloud(rng, length, d, tied, weighted):
 
 
 def solve(x: Cloud, y: Cloud, p: float, cutoff: float = np.inf, work: Workspace | None = None):
-    work = Workspace() if work is None else work
-    sides = (
-        *(x.values, x.times, x.weights, x.order, x.tree),
-        *(y.values, y.times, y.weights, y.order, y.tree),
-    )
-    return *work.tiot(*sides, x.uniform and y.uniform, p, cutoff), work
+    work, first = Workspace() if work is None else work, np.zeros(1, dtype=np.intp)
+    told = work.tiots(stack_clouds([x]), stack_clouds([y]), first, first, p, np.array([cutoff]))
+    return *(array[0] for array in told), work
 
 
 def check(x: Cloud, y: Cloud, p: float, work: Workspace | None = None) -> float:
     """The value, once its plan, its potentials and emd at its w agree on it."""
-    status, upper, lower, w, _, _, work = solve(x, y, p, work=work)
+    status, upper, lower, w, _, work = solve(x, y, p, work=work)
     A, B = cost_matrices(x, y, p)
     scale = max(A.max(), B.max(), 1.0)
     C = w * A + (1.0 - w) * B
@@ -119,7 +116,7 @@ def test_a_workspace_serves_pairs_of_any_size_in_turn():
 def test_the_hierarchy_halves_every_range_along_an_axis(seed, n, d):
     rng = np.random.default_rng(seed)
     values, times = np.round(rng.normal(size=(n, d)), 1), np.arange(n) * 0.1
-    order = hierarchy(values, times)
+    order = stack_clouds([prepare_cloud(stotmetrics.as_series(values, times=times), False)]).tree
     assert sorted(order) == list(range(n))
     atoms = np.column_stack([values, times])[order]
     ranges = [(0, n)]
