@@ -109,10 +109,6 @@ class _LazySet(PreparedSet):
             self._ready[index] = self._metric.prepare(self._items[index])
         return self._ready[index]
 
-    def packed(self, pack: Callable[[Sequence[Any]], Any]) -> Any:
-        """``pack`` of the whole set, computed once."""
-        return self.kept(pack, lambda: pack(tuple(self)))
-
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
             return PreparedSet(self._prepared_one(k) for k in range(*index.indices(len(self))))

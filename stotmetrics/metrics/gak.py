@@ -14,7 +14,7 @@ from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec, Side
 from ..spec.parameters import parameter
-from ..spec.prepared import PreparedSet, packed
+from ..spec.prepared import packed
 from ..spec.result import Batch, GradBatch, PairGradient, Result, grad_batch_of, rooted_all
 from ..spec.traits import Traits
 from . import value_costs as costs
@@ -68,13 +68,9 @@ def _any_range(
 
 
 def own_terms(series: Sequence[Series], sigma: float) -> FloatArray:
-    """``-log k(x, x)`` of a set, side by side; once where the set keeps them."""
-
-    def every() -> FloatArray:
-        each = np.arange(len(series), dtype=np.intp)
-        return minus_log_kernels(series, series, each, each, sigma)
-
-    return series.kept((own_terms, sigma), every) if isinstance(series, PreparedSet) else every()
+    """``-log k(x, x)`` of a set, side by side."""
+    each = np.arange(len(series), dtype=np.intp)
+    return minus_log_kernels(series, series, each, each, sigma)
 
 
 def pair(x: Series, y: Series, params: Parameters) -> Result:
@@ -92,7 +88,8 @@ def block(
     cutoff: FloatArray | None = None,
 ) -> Batch:
     cross = minus_log_kernels(left, right, rows, cols, params.sigma)
-    own_x, own_y = own_terms(left, params.sigma)[rows], own_terms(right, params.sigma)[cols]
+    own_x, own_y = (packed(side, own_terms, params.sigma) for side in (left, right))
+    own_x, own_y = own_x[rows], own_y[cols]
     # -log of the kernel normalised to k(x, x) = 1; at least 0 because the kernel is positive definite.
     log_form = np.maximum(0.0, cross - 0.5 * (own_x + own_y))
     error = _ROUNDING * np.maximum.reduce([np.ones(len(rows)), np.abs(cross), np.abs(own_x), np.abs(own_y)])

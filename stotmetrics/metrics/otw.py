@@ -12,7 +12,7 @@ from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec
 from ..spec.parameters import parameter
-from ..spec.prepared import PreparedSet
+from ..spec.prepared import packed
 from ..spec.result import Batch
 from ..spec.traits import Traits
 from .euclidean import effort
@@ -44,13 +44,6 @@ def sums(series: Sequence[Series], window: int | None) -> FloatArray:
     return windowed.reshape(count, -1)
 
 
-def _sums_of(series: Sequence[Series], window: int | None) -> FloatArray:
-    """The same, kept where the series are those of one call."""
-    if isinstance(series, PreparedSet):
-        return series.kept((sums, window), lambda: sums(tuple(series), window))
-    return sums(series, window)
-
-
 def pair(x: Series, y: Series, params: Parameters) -> float:
     alone = np.zeros(1, dtype=np.intp)
     return float(block([x], [y], alone, alone, params).values[0])
@@ -64,7 +57,7 @@ def block(
     params: Parameters,
     cutoff: FloatArray | None = None,
 ) -> Batch:
-    x, y = _sums_of(left, params.window), _sums_of(right, params.window)
+    x, y = packed(left, sums, params.window), packed(right, sums, params.window)
     moved = x.shape[1] - 2 * left[0].dim
     return Batch(_differences.warping(x, y, rows, cols, moved, params.waste))
 

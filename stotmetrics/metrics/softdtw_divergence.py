@@ -10,7 +10,7 @@ from ..kernels import _softdtw
 from ..series import Series
 from ..spec.bound import bind
 from ..spec.metric import MetricSpec, Side
-from ..spec.prepared import PreparedSet
+from ..spec.prepared import packed
 from ..spec.result import Batch, GradBatch, Result
 from ..spec.traits import Traits
 from . import softdtw as soft
@@ -23,13 +23,9 @@ def own_term(x: Series, gamma: float, band: int | None) -> float:
 
 
 def own_terms(series: Sequence[Series], gamma: float, band: int | None) -> FloatArray:
-    """The self terms of a set, side by side; once where the set keeps them."""
-
-    def every() -> FloatArray:
-        each = np.arange(len(series), dtype=np.intp)
-        return soft.values(series, series, each, each, gamma, band)
-
-    return series.kept((own_terms, gamma, band), every) if isinstance(series, PreparedSet) else every()
+    """The self terms of a set, side by side."""
+    each = np.arange(len(series), dtype=np.intp)
+    return soft.values(series, series, each, each, gamma, band)
 
 
 def pair(x: Series, y: Series, params: Parameters) -> Result:
@@ -57,7 +53,7 @@ def block(
     if isinstance(params.gamma, str):
         return Batch(np.array([pair(left[i], right[j], params).value for i, j in zip(rows, cols, strict=True)]))
     joint = soft.values(left, right, rows, cols, params.gamma, params.band)
-    own_left, own_right = (own_terms(side, params.gamma, params.band) for side in (left, right))
+    own_left, own_right = (packed(side, own_terms, params.gamma, params.band) for side in (left, right))
     return Batch(joint - 0.5 * (own_left[rows] + own_right[cols]))
 
 
@@ -67,7 +63,7 @@ def lower_bounds(
     if isinstance(params.gamma, str):
         return np.full(len(rows), -np.inf)
     joint = soft.lower_bounds(left, right, rows, cols, params)
-    own_left, own_right = (own_terms(side, params.gamma, params.band) for side in (left, right))
+    own_left, own_right = (packed(side, own_terms, params.gamma, params.band) for side in (left, right))
     return joint - 0.5 * (own_left[rows] + own_right[cols])
 
 

@@ -23,9 +23,9 @@ class PreparedSet(Sequence[Any]):
         self._items = tuple(items)
         self._packed: dict[Any, Any] = {}
 
-    def packed(self, pack: Callable[[Sequence[Any]], Packed]) -> Packed:
-        """``pack`` of the whole set, computed once."""
-        return self.kept(pack, lambda: pack(self._items))
+    def packed(self, pack: Callable[..., Packed], *options: Hashable) -> Packed:
+        """``pack(self, *options)``, computed once."""
+        return self.kept((pack, *options), lambda: pack(self, *options))
 
     def kept(self, key: Hashable, make: Callable[[], Packed]) -> Packed:
         """What ``make()`` makes of the set, once for each key; two threads that ask at once may both make it."""
@@ -51,6 +51,6 @@ class PreparedSet(Sequence[Any]):
         return PreparedSet, (self._items,)
 
 
-def packed(series: Sequence[Any], pack: Callable[[Sequence[Any]], Packed]) -> Packed:
-    """``pack(series)``, kept where the sequence is a :class:`PreparedSet`. ``pack`` is a function of a module."""
-    return series.packed(pack) if isinstance(series, PreparedSet) else pack(series)
+def packed(series: Sequence[Any], pack: Callable[..., Packed], *options: Hashable) -> Packed:
+    """``pack(series, *options)``, kept where the sequence is a :class:`PreparedSet`; a function of a module."""
+    return series.packed(pack, *options) if isinstance(series, PreparedSet) else pack(series, *options)
