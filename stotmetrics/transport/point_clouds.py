@@ -8,6 +8,7 @@ they are left out here and return as zero rows of a plan.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -113,12 +114,9 @@ def prepare_cloud(series: Series, standardize: bool) -> Cloud:
 
 def stack_clouds(clouds: Sequence[Cloud]) -> Stack:
     """The clouds one behind the other, for kernels that solve many pairs in one call."""
-    at = np.zeros(len(clouds) + 1, dtype=np.intp)
-    np.cumsum([cloud.size for cloud in clouds], out=at[1:])
-    values, times, weights = (
-        np.concatenate([getattr(cloud, name) for cloud in clouds]) for name in ("values", "times", "weights")
-    )
-    order = np.concatenate([cloud.order for cloud in clouds])
+    at = np.array([0, *accumulate(cloud.size for cloud in clouds)], dtype=np.intp)
+    each = [(cloud.values, cloud.times, cloud.weights, cloud.order) for cloud in clouds]
+    values, times, weights, order = each[0] if len(each) == 1 else map(np.concatenate, zip(*each, strict=True))
     return Stack(values, times, weights, order, at, np.array([cloud.uniform for cloud in clouds], dtype=np.uint8))
 
 
