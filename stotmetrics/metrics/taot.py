@@ -182,9 +182,9 @@ def block(
     rest, solve = ~apart, _exactly
     if params.epsilon > 0:
         asked = np.flatnonzero(rest & (SHARP * params.epsilon < cutoff) & (cutoff < np.inf))
-        _, value, gap, _ = _exactly(left, right, rows[asked], cols[asked], params)
+        status, value, gap, _ = _exactly(left, right, rows[asked], cols[asked], params)
         # Entropic or not, the plan is a coupling.
-        abandoned[asked] = (value - gap) * (1.0 - 1e-12) - TOL > cutoff[asked]
+        abandoned[asked] = (status == 0) & ((value - gap) * (1.0 - 1e-12) - TOL > cutoff[asked])
         rest &= ~abandoned
         solve = partial(_softly, cut=(cutoff * (1.0 + 1e-9) + TOL)[rest])
     status, values[rest], gaps[rest], counts[rest] = solve(left, right, rows[rest], cols[rest], params)
