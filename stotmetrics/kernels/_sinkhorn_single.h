@@ -15,15 +15,14 @@
 #if defined(__clang__)
 #define SINGLE_UNROLL _Pragma("clang loop unroll(full)")
 #else
-#define SINGLE_UNROLL _Pragma("GCC unroll 8")
+#define SINGLE_UNROLL _Pragma("GCC unroll 16")
 #endif
-
-/* Columns that one panel of the kernel is multiplied with at a time. */
-#define SINGLE_COLUMNS 6
 
 typedef float simd_singles __attribute__((vector_size(32)));
 typedef int32_t simd_masks __attribute__((vector_size(32)));
 typedef float simd_loose_singles __attribute__((vector_size(32), aligned(4), may_alias));
+typedef float simd_panel __attribute__((vector_size(4 * SINGLE_PANEL)));
+typedef float simd_loose_panel __attribute__((vector_size(4 * SINGLE_PANEL), aligned(4), may_alias));
 
 /* What a half sweep leaves: of the side that it makes optimal, or of the other. */
 typedef struct {
@@ -168,8 +167,27 @@ SIMD_ENTRY float SIMD(single_mix)(const float *tops, const float *cost, float sc
     return highest;
 }
 
-/* One panel of sixteen rows times `columns` vectors: out[j][i] = sum_k panel[k][i] vectors[j][k]. Every sum runs over k
- * in the same order, whatever the number of columns. */
+/* One panel of sixteen rows times `columns` vectors, as many at a time as hide the latency of an addition:
+ * out[j][i] = sum_k panel[k][i] vectors[j][k]. Every sum runs over k in the same order, whatever the number of columns.
+ */
+#if SIMD_W == 8
+#define SINGLE_COLUMNS 12
+SIMD_INLINE void SIMD(single_panel)(const float *panel, ptrdiff_t step, const float *vectors, ptrdiff_t apart,
+                                    ptrdiff_t length, float *out, ptrdiff_t gap, const int columns)
+{
+    simd_panel sums[SINGLE_COLUMNS];
+    SINGLE_UNROLL
+    for (int j = 0; j < columns; j++) sums[j] = (simd_panel){0};
+    for (ptrdiff_t k = 0; k < length; k++) {
+        const simd_panel a = *(const simd_loose_panel *)(panel + k * step);
+        SINGLE_UNROLL
+        for (int j = 0; j < columns; j++) sums[j] += a * vectors[j * apart + k];
+    }
+    SINGLE_UNROLL
+    for (int j = 0; j < columns; j++) *(simd_loose_panel *)(out + j * gap) = sums[j];
+}
+#else
+#define SINGLE_COLUMNS 6
 SIMD_INLINE void SIMD(single_panel)(const float *panel, ptrdiff_t step, const float *vectors, ptrdiff_t apart,
                                     ptrdiff_t length, float *out, ptrdiff_t gap, const int columns)
 {
@@ -191,6 +209,7 @@ SIMD_INLINE void SIMD(single_panel)(const float *panel, ptrdiff_t step, const fl
         SIMD(put)(out + j * gap + 8, high[j]);
     }
 }
+#endif
 
 /* `count` panels, `stride` numbers apart, the entries of each `step` apart, times vectors that are `apart`. A panel
  * stays in the first cache while all vectors pass. */
@@ -198,18 +217,30 @@ SIMD_ENTRY void SIMD(single_product)(const float *panels, ptrdiff_t step, ptrdif
                                      const float *vectors, ptrdiff_t apart, ptrdiff_t length, ptrdiff_t columns,
                                      float *out, ptrdiff_t gap)
 {
+    /* As many groups as there must be, and none much smaller than another. */
+    const ptrdiff_t groups = (columns + SINGLE_COLUMNS - 1) / SINGLE_COLUMNS;
     for (ptrdiff_t p = 0; p < count; p++) {
-        const float *panel = panels + p * stride, *v = vectors;
+        const float *panel = panels + p * stride;
         float *to = out + p * SINGLE_PANEL;
-        ptrdiff_t j = 0;
-        for (; j + 6 <= columns; j += 6, v += 6 * apart, to += 6 * gap)
-            SIMD(single_panel)(panel, step, v, apart, length, to, gap, 6);
-        switch (columns - j) {
-        case 5: SIMD(single_panel)(panel, step, v, apart, length, to, gap, 5); break;
-        case 4: SIMD(single_panel)(panel, step, v, apart, length, to, gap, 4); break;
-        case 3: SIMD(single_panel)(panel, step, v, apart, length, to, gap, 3); break;
-        case 2: SIMD(single_panel)(panel, step, v, apart, length, to, gap, 2); break;
-        case 1: SIMD(single_panel)(panel, step, v, apart, length, to, gap, 1); break;
+        for (ptrdiff_t q = 0; q < groups; q++) {
+            const ptrdiff_t j = q * columns / groups, end = (q + 1) * columns / groups;
+            const float *v = vectors + j * apart;
+            switch (end - j) {
+#if SINGLE_COLUMNS == 12
+            case 12: SIMD(single_panel)(panel, step, v, apart, length, to + j * gap, gap, 12); break;
+            case 11: SIMD(single_panel)(panel, step, v, apart, length, to + j * gap, gap, 11); break;
+            case 10: SIMD(single_panel)(panel, step, v, apart, length, to + j * gap, gap, 10); break;
+            case 9: SIMD(single_panel)(panel, step, v, apart, length, to + j * gap, gap, 9); break;
+            case 8: SIMD(single_panel)(panel, step, v, apart, length, to + j * gap, gap, 8); break;
+            case 7: SIMD(single_panel)(panel, step, v, apart, length, to + j * gap, gap, 7); break;
+#endif
+            case 6: SIMD(single_panel)(panel, step, v, apart, length, to + j * gap, gap, 6); break;
+            case 5: SIMD(single_panel)(panel, step, v, apart, length, to + j * gap, gap, 5); break;
+            case 4: SIMD(single_panel)(panel, step, v, apart, length, to + j * gap, gap, 4); break;
+            case 3: SIMD(single_panel)(panel, step, v, apart, length, to + j * gap, gap, 3); break;
+            case 2: SIMD(single_panel)(panel, step, v, apart, length, to + j * gap, gap, 2); break;
+            case 1: SIMD(single_panel)(panel, step, v, apart, length, to + j * gap, gap, 1); break;
+            }
         }
     }
 }
@@ -344,5 +375,7 @@ SIMD_ENTRY void SIMD(single_hold)(const float *image, float share, float *v, ptr
         SIMD(put)(v + i, to + share * (SIMD(take)(v + i) - to));
     }
 }
+
+#undef SINGLE_COLUMNS
 
 #endif
