@@ -167,16 +167,16 @@ def _block(
     for k in np.flatnonzero(long).tolist():
         status, values[k], _, gaps[k], _, steps[k] = _solve(Workspace(), left[rows[k]], right[cols[k]], params)
         converged[k] = status == 0
-    k = np.flatnonzero(~wide & ~long)
-    abandoned[k] = _which_are_above(left, right, rows[k], cols[k], params, above[k])
-    k = k[~abandoned[k]]
+    rest = np.flatnonzero(~wide & ~long)
+    abandoned[rest] = _which_are_above(left, right, rows[rest], cols[rest], params, above[rest])
+    rest = rest[~abandoned[rest]]
     stacks, limits = (packed(left, stack_clouds), packed(right, stack_clouds)), (params.tol, params.max_iter)
-    cuts = above[k] + _slack(above[k], params)
-    statuses, value, gap, steps[k] = Workspace().etiots(
-        *stacks, rows[k], cols[k], params.p, params.epsilon, *limits, cuts
+    cuts = above[rest] + _slack(above[rest], params)
+    statuses, value, gap, steps[rest] = Workspace().etiots(
+        *stacks, rows[rest], cols[rest], params.p, params.epsilon, *limits, cuts
     )
-    converged[k], abandoned[k] = statuses == 0, statuses == ABOVE
-    values[k], gaps[k] = np.maximum(value, 0.0), np.maximum(gap, 0.0)
+    converged[rest], abandoned[rest] = statuses == 0, statuses == ABOVE
+    values[rest], gaps[rest] = np.maximum(value, 0.0), np.maximum(gap, 0.0)
     # Nobody looks at what is known of a pair that was given up.
     values[abandoned] = gaps[abandoned] = 0.0
     values, gaps = rooted_all(values, gaps, power)

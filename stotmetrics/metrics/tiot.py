@@ -127,10 +127,10 @@ def _block(
     converged, abandoned = np.zeros(len(rows), dtype=np.bool_), np.zeros(len(rows), dtype=np.bool_)
     counts = np.zeros(len(rows), dtype=np.intp)
     wide = which_are_wide(left, right, rows, cols, params.p)
-    k = np.flatnonzero(~wide)
-    solved = _solve_all(Workspace(), left, right, rows[k], cols[k], params.p, above[k])
-    converged[k], values[k], gaps[k], _, counts[k] = solved
-    abandoned[k] = ~converged[k] & (values[k] - gaps[k] > above[k])
+    plain = np.flatnonzero(~wide)
+    solved = _solve_all(Workspace(), left, right, rows[plain], cols[plain], params.p, above[plain])
+    converged[plain], values[plain], gaps[plain], _, counts[plain] = solved
+    abandoned[plain] = ~converged[plain] & (values[plain] - gaps[plain] > above[plain])
     values, gaps = rooted_all(values, gaps, power)
     for k in np.flatnonzero(wide).tolist():
         optimum = worst_mixture(distances(left[rows[k]], right[cols[k]], params.p))
