@@ -303,7 +303,7 @@ cdef void copy(const double[:, ::1] cost, bint turned, double *out) noexcept nog
             out[j * n + i] = cost[i, j]
 
 
-cdef class Many:
+cdef class _Many:
     """What is known of many problems."""
 
     cdef int[::1] status
@@ -411,7 +411,7 @@ cdef class Workspace:
     ):
         """(statuses, values, gaps, steps) of `etiot` for the pairs of clouds (rows[k], cols[k]) in two stacks."""
         cdef Py_ssize_t k, until = SLICE
-        cdef Many many = Many(rows.shape[0])
+        cdef _Many many = _Many(rows.shape[0])
         cdef Saddle saddle
         cdef Atoms x, y
         self.fit_all(left, right, rows, cols)
@@ -461,7 +461,7 @@ cdef class Workspace:
         A status is negative where epsilon is below this share of the largest cost, or that below this of epsilon.
         """
         cdef Py_ssize_t k, cell, until = SLICE
-        cdef Many many = Many(rows.shape[0])
+        cdef _Many many = _Many(rows.shape[0])
         cdef Saddle saddle
         cdef Atoms x, y
         cdef double largest
