@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#include "_simd.h"
+
 /* Elementary steps between two looks: milliseconds. */
 #define INTERRUPT_SLICE ((ptrdiff_t)1 << 21)
 
@@ -12,7 +14,12 @@ static int (*interrupt_ask)(void) = NULL;
 
 static int interrupt_look(ptrdiff_t *left) {
     *left = INTERRUPT_SLICE;
-    return interrupt_ask && interrupt_ask();
+    if (!interrupt_ask) return 0;
+    /* Python answers, in arithmetic as Python knows it. */
+    const unsigned state = simd_flush(0);
+    const int asked = interrupt_ask();
+    simd_restore(state);
+    return asked;
 }
 
 static inline __attribute__((always_inline)) int interrupt_turn(ptrdiff_t *left, ptrdiff_t work) {

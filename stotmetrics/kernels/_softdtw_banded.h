@@ -72,7 +72,9 @@ SIMD_ENTRY void SIMD(sdtw_banded_hard)(const sdtw_banded *p, double *out) {
 }
 
 SIMD_ENTRY void SIMD(sdtw_banded_soft)(const sdtw_banded *p, sdtw_total *total) {
+    const unsigned state = simd_flush(1);
     const simd_vec *const end = p->d == 1 ? SIMD(sdtw_banded_run)(p, 1, SDTW_SOFT) : SIMD(sdtw_banded_run)(p, p->d, SDTW_SOFT);
+    simd_restore(state);
     for (int l = 0; l < SDTW_LANES; l++) {
         const SDTW_SOFTLY(cell) cell = SIMD(sdtw_get)(end + l / SIMD_W * SDTW_SOFT, SDTW_SOFT);
         total[l] = (sdtw_total){cell.m[l % SIMD_W], cell.e[l % SIMD_W]};

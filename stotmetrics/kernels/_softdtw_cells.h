@@ -21,14 +21,24 @@ typedef struct {
 #endif
 } SDTW(number);
 
-/* What gradients need of a cell: the sum of those before it, and its exponent; or, of plain numbers, the factor that
- * makes it the cell. The others are those of the sum. */
+/* What gradients need of a cell: the sum of those before it and its exponent `top`, or, of plain numbers, the factor that
+ * makes it the cell. The others are those of the sum; with them the factor is computed again, which takes less time than
+ * more memory. */
 typedef struct {
-    simd_vec sum, other;
+    simd_vec sum, top;
 #if SDTW_PARTS == SDTW_COSTS
     simd_vec excess, least;
 #endif
-} SDTW(kept);
+} SDTW(kept_cell);
+typedef struct {
+    simd_vec sum;
+#if SDTW_PARTS == SDTW_COSTS
+    simd_vec excess, least;
+#else
+    simd_vec factor;
+#endif
+} SDTW(kept_number);
+#define SDTW_KEPT(kind) ((ptrdiff_t)(sizeof(SDTW(kept_##kind)) / sizeof(simd_vec)))
 
 /* Where no alignment leads. */
 SIMD_INLINE SDTW(cell) SDTW(none)(void) {
@@ -90,20 +100,20 @@ SIMD_INLINE void SDTW(tidy)(SDTW(cell) *c) {
 /* `kept`, where not NULL: the sum of the neighbours, and its exponent. */
 SIMD_INLINE void SDTW(lane_cell)(
     simd_vec c, simd_vec scale, simd_vec unit, const SDTW(cell) *left, const SDTW(cell) *up, const SDTW(cell) *diagonal,
-    SDTW(cell) *out, SDTW(kept) *kept
+    SDTW(cell) *out, SDTW(kept_cell) *kept
 ) {
 #if SDTW_PARTS == SDTW_KERNEL
     const SIMD(sdtw_power) power = SIMD(sdtw_kernel_of)(SIMD(sdtw_power_of)(c, scale));
 #else
     const SIMD(sdtw_power) power = SIMD(sdtw_power_of)(c, scale);
 #endif
-    const simd_vec top = SIMD_MAX(SIMD_MAX(up->e, diagonal->e), left->e), base = top - SIMD(all)(SDTW_BASE);
-    const simd_vec above = SIMD(sdtw_shift)(up->e, base), before = SIMD(sdtw_shift)(left->e, base);
-    const simd_vec aslant = SIMD(sdtw_shift)(diagonal->e, base);
+    const simd_vec top = SIMD_MAX(SIMD_MAX(up->e, diagonal->e), left->e);
+#if SDTW_PARTS == SDTW_COSTS
+    const simd_vec above = SIMD(sdtw_weight)(up->e, top), before = SIMD(sdtw_weight)(left->e, top);
+    const simd_vec aslant = SIMD(sdtw_weight)(diagonal->e, top);
     simd_vec sum = up->m * above;
     sum = SIMD_FMA(left->m, before, sum);
     sum = SIMD_FMA(diagonal->m, aslant, sum);
-#if SDTW_PARTS == SDTW_COSTS
     const simd_vec least = SIMD_MIN(SIMD_MIN(up->least, diagonal->least), left->least);
     /* The cell on the left comes last of all. */
     simd_vec excess = SIMD_FMA(diagonal->excess, aslant, up->excess * above);
@@ -116,19 +126,23 @@ SIMD_INLINE void SDTW(lane_cell)(
     }
     out->excess = excess * power.factor;
     out->least = SIMD_FMA(c, unit, least);
+#else
+    /* Products with powers of two are exact. */
+    simd_vec sum = SIMD(sdtw_share)(up->m, up->e, top) + SIMD(sdtw_share)(left->m, left->e, top);
+    sum += SIMD(sdtw_share)(diagonal->m, diagonal->e, top);
 #endif
     out->m = sum * power.factor;
     out->e = SIMD(sdtw_fallen)(top, power);
     if (kept) {
         kept->sum = sum;
-        kept->other = top;
+        kept->top = top;
     }
 }
 
-/* The same for plain numbers: the power goes into the factor. Kept are the sum and the factor. */
+/* The same for plain numbers: the power goes into the factor. */
 SIMD_INLINE void SDTW(plain_cell)(
     simd_vec c, simd_vec scale, simd_vec unit, const SDTW(number) *left, const SDTW(number) *up,
-    const SDTW(number) *diagonal, SDTW(number) *out, SDTW(kept) *kept
+    const SDTW(number) *diagonal, SDTW(number) *out, SDTW(kept_number) *kept
 ) {
     const simd_vec sum = (left->m + up->m) + diagonal->m, number = SIMD(sdtw_number_of)(c, scale);
 #if SDTW_PARTS == SDTW_KERNEL
@@ -148,12 +162,11 @@ SIMD_INLINE void SDTW(plain_cell)(
     }
     out->excess = excess * factor;
     out->least = SIMD_FMA(c, unit, least);
+#else
+    if (kept) kept->factor = factor;
 #endif
     out->m = sum * factor;
-    if (kept) {
-        kept->sum = sum;
-        kept->other = factor;
-    }
+    if (kept) kept->sum = sum;
 }
 
 /* What gradients need of a tile: its rows i.. i + rows - 1, which are k.. of `strip` rows that go together, its columns
@@ -162,7 +175,7 @@ typedef struct {
     ptrdiff_t i, rows, j, stop, k, strip;
     int plain;
     simd_vec top;
-    SDTW(kept) *cells;
+    const simd_vec *cells; /* kept_cell, or kept_number of a plain one */
 } SDTW(kept_tile);
 
 typedef struct {
@@ -172,7 +185,7 @@ typedef struct {
     SDTW(cell) *upper;     /* m cells: the first row of two, where wanted */
     SDTW(number) *plain;   /* SDTW_TILE cells */
     SDTW(kept_tile) *tile; /* where tiles are kept: the next one */
-    SDTW(kept) *cells;     /* and its cells */
+    simd_vec *cells;       /* and its cells */
 } SDTW(strips);
 
 /* The cell of points x and y, from those before it; the next one that is kept, if any is. */
@@ -185,9 +198,9 @@ typedef struct {
  * those in the last column. With `keep`, both rows are kept from `kept` on. */
 SIMD_INLINE void SDTW(strip)(
     const SDTW(strips) *s, ptrdiff_t d, ptrdiff_t i, ptrdiff_t j, ptrdiff_t stop, SDTW(cell) corner, SDTW(cell) *a_edge,
-    SDTW(cell) *b_edge, int keep_upper, const int keep, SDTW(kept) *kept
+    SDTW(cell) *b_edge, int keep_upper, const int keep, SDTW(kept_cell) *kept
 ) {
-    SDTW(kept) *kept_b = keep ? kept + (stop - j) : NULL;
+    SDTW(kept_cell) *kept_b = keep ? kept + (stop - j) : NULL;
     const ptrdiff_t step = d * SDTW_LANES;
     const double *x0 = s->x + i * step, *x1 = x0 + step, *y = s->y;
     SDTW(cell) *const row = s->row;
@@ -216,9 +229,9 @@ SIMD_INLINE void SDTW(strip)(
 /* The same of plain numbers; their row is s->plain, from column j on. */
 SIMD_INLINE void SDTW(plain_strip)(
     const SDTW(strips) *s, ptrdiff_t d, ptrdiff_t i, ptrdiff_t j, ptrdiff_t stop, SDTW(number) corner,
-    SDTW(number) *a_edge, SDTW(number) *b_edge, const int keep, SDTW(kept) *kept
+    SDTW(number) *a_edge, SDTW(number) *b_edge, const int keep, SDTW(kept_number) *kept
 ) {
-    SDTW(kept) *kept_b = keep ? kept + (stop - j) : NULL;
+    SDTW(kept_number) *kept_b = keep ? kept + (stop - j) : NULL;
     const ptrdiff_t step = d * SDTW_LANES;
     const double *x0 = s->x + i * step, *x1 = x0 + step, *y = s->y + j * step;
     SDTW(number) *row = s->plain, a_before = *a_edge, a, a_new, b = *b_edge, up = *row;
@@ -254,13 +267,12 @@ SIMD_INLINE int SDTW(plain_tile)(
     const ptrdiff_t width = stop - j;
     for (ptrdiff_t k = 0; k < rows; k++) top = SIMD_MAX(top, edges[k].e);
     for (ptrdiff_t k = 0; k < width; k++) top = SIMD_MAX(top, row[k].e);
-    const simd_vec base = top - SIMD(all)(SDTW_BASE);
-    before = SDTW(enter)(&corner, SIMD(sdtw_shift)(corner.e, base));
-    for (ptrdiff_t k = 0; k < rows; k++) plain[k] = SDTW(enter)(edges + k, SIMD(sdtw_shift)(edges[k].e, base));
+    before = SDTW(enter)(&corner, SIMD(sdtw_weight)(corner.e, top));
+    for (ptrdiff_t k = 0; k < rows; k++) plain[k] = SDTW(enter)(edges + k, SIMD(sdtw_weight)(edges[k].e, top));
     /* Before the first column there is nothing. */
     low = j ? before.m : SIMD(all)(1.0);
     for (ptrdiff_t k = 0; k < width; k++) {
-        s->plain[k] = SDTW(enter)(row + k, SIMD(sdtw_shift)(row[k].e, base));
+        s->plain[k] = SDTW(enter)(row + k, SIMD(sdtw_weight)(row[k].e, top));
         low = SIMD_MIN(low, s->plain[k].m);
     }
     /* In its first column below, a number falls by 2^reach a row at most. */
@@ -268,7 +280,8 @@ SIMD_INLINE int SDTW(plain_tile)(
     for (ptrdiff_t k = 0; k < rows; k += 2) {
         const SDTW(number) next = plain[k + 1];
         SDTW(plain_strip)(
-            s, d, i + k, j, stop, before, plain + k, plain + k + 1, keep, keep ? s->cells + k * width : NULL
+            s, d, i + k, j, stop, before, plain + k, plain + k + 1, keep,
+            keep ? (SDTW(kept_number) *)s->cells + k * width : NULL
         );
         before = next;
     }
@@ -296,7 +309,7 @@ SIMD_INLINE void SDTW(tile)(
     for (ptrdiff_t k = j; k < stop; k++) SDTW(tidy)(s->row + k);
     for (ptrdiff_t k = 0; k < rows; k += 2) {
         const SDTW(cell) next = edges[k + 1];
-        SDTW(kept) *const kept = keep ? s->cells + k * (stop - j) : NULL;
+        SDTW(kept_cell) *const kept = keep ? (SDTW(kept_cell) *)s->cells + k * (stop - j) : NULL;
         if (keep_upper) SDTW(strip)(s, d, i + k, j, stop, corner, edges + k, edges + k + 1, 1, keep, kept);
         else SDTW(strip)(s, d, i + k, j, stop, corner, edges + k, edges + k + 1, 0, keep, kept);
         corner = next;
@@ -328,7 +341,7 @@ SIMD_INLINE void SDTW(tiles)(
             if (keep) {
                 *s->tile = (SDTW(kept_tile)){i + k, count, j, stop, k, rows, done, s->tile->top, s->cells};
                 s->tile++;
-                s->cells += count * (stop - j);
+                s->cells += count * (stop - j) * (done ? SDTW_KEPT(number) : SDTW_KEPT(cell));
             }
         }
         corner = last;

@@ -4,7 +4,7 @@ from ._softdtw_loops cimport (
     SDTW_LANES, SDTW_TILE, sdtw_banded, sdtw_banded_hard, sdtw_banded_soft, sdtw_hard_lanes, sdtw_lanes,
     sdtw_kernels, sdtw_problem, sdtw_side_by_side, sdtw_total,
 )
-from ._softdtw_pairs cimport Pairs, cols_of, in_range, is_hard, largest_cost, rows_of, unit_of
+from ._softdtw_pairs cimport Pairs, cols_of, in_range, is_hard, is_tiny, largest_cost, rows_of, unit_of
 from ._softdtw_problem cimport scale_of, set_problem_band, value_of_total
 
 cdef enum:
@@ -48,9 +48,10 @@ cdef inline void start_chunk(
 
 
 cdef inline bint fits(const Pairs *p, const Chunk *c, Py_ssize_t k) noexcept nogil:
-    """Whether a pair may go into a lane; never a matter of its company."""
+    """Whether a pair may go into a lane, where what is below the normal numbers is zero; never a matter of its company.
+    """
     cdef Py_ssize_t n = rows_of(p, k), m = cols_of(p, k)
-    return 2 <= n <= MOST_ROWS and 2 <= m <= LONGEST_LANE and n * m <= c.most
+    return 2 <= n <= MOST_ROWS and 2 <= m <= LONGEST_LANE and n * m <= c.most and not is_tiny(p, k)
 
 
 cdef inline Py_ssize_t choose(const Pairs *p, Chunk *c, bint hard, unsigned char *far) noexcept nogil:

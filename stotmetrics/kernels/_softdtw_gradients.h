@@ -40,7 +40,7 @@ SIMD_INLINE SDTW(cell) SDTW(leave_back)(simd_vec sum, SDTW(cell) h) {
 
 /* What enters one in the unit 2^-e; nothing where that is so little that no S makes it a probability. */
 SIMD_INLINE SDTW(number) SDTW(enter_back)(const SDTW(cell) *h, simd_vec e) {
-    const simd_vec shift = SIMD(sdtw_shift)(e, h->e - SIMD(all)(SDTW_BASE));
+    const simd_vec shift = SIMD(sdtw_weight)(e, h->e);
     return SDTW(enter)(h, (simd_vec)((simd_bits)shift & (simd_bits)(shift > ldexp(1.0, -SDTW_FLOOR))));
 }
 
@@ -74,25 +74,30 @@ SIMD_INLINE simd_vec SDTW(excess_behind)(
 
 /* How the expected cost moves with the cost of a cell: the probability of a visit, and how that moves. */
 SIMD_INLINE simd_vec SDTW(moved)(
-    const SDTW(back) *s, simd_vec visited, const SDTW(kept) *kept, simd_vec h, simd_vec excess
+    const SDTW(back) *s, simd_vec visited, simd_vec sum, simd_vec excess_before, simd_vec h, simd_vec excess
 ) {
-    return SIMD_FMA(-s->steep, SIMD_FMA(kept->excess, h, kept->sum * excess), visited);
+    return SIMD_FMA(-s->steep, SIMD_FMA(excess_before, h, sum * excess), visited);
 }
 #endif
 
 /* A cell of points x and y of a plain tile, from the three behind it; returns what it adds to the gradients. */
 SIMD_INLINE simd_vec SDTW(plain_cell_back)(
-    const SDTW(back) *s, ptrdiff_t d, const double *x, const double *y, const SDTW(kept) *kept,
+    const SDTW(back) *s, ptrdiff_t d, const double *x, const double *y, const SDTW(kept_number) *kept,
     const SDTW(number) *down, const SDTW(number) *aslant, const SDTW(number) *right, SDTW(number) *out
 ) {
-    const simd_vec h = ((down->m + aslant->m) + right->m) * kept->other;
 #if SDTW_PARTS == SDTW_COSTS
-    const simd_vec own = SIMD_FMA(SIMD(sdtw_lane_cost)(x, y, d), s->unit, kept->least);
-    const simd_vec excess = SDTW(excess_behind)(own, down, aslant, right) * kept->other;
+    const simd_vec c = SIMD(sdtw_lane_cost)(x, y, d), factor = SIMD(sdtw_number_of)(c, s->scale);
+#else
+    const simd_vec factor = kept->factor;
+#endif
+    const simd_vec h = ((down->m + aslant->m) + right->m) * factor;
+#if SDTW_PARTS == SDTW_COSTS
+    const simd_vec own = SIMD_FMA(c, s->unit, kept->least);
+    const simd_vec excess = SDTW(excess_behind)(own, down, aslant, right) * factor;
     out->excess = excess;
     out->least = kept->least;
     out->m = h;
-    return SDTW(moved)(s, h * kept->sum, kept, h, excess);
+    return SDTW(moved)(s, h * kept->sum, kept->sum, kept->excess, h, excess);
 #else
     out->m = h;
     return h * kept->sum;
@@ -103,11 +108,11 @@ SIMD_INLINE simd_vec SDTW(plain_cell_back)(
  * them, and in their place come those of row i; the edges are the cells behind the last column, and out, of the first.
  */
 SIMD_INLINE void SDTW(plain_back)(
-    const SDTW(back) *s, ptrdiff_t d, ptrdiff_t i, ptrdiff_t j, ptrdiff_t width, const SDTW(kept) *kept,
+    const SDTW(back) *s, ptrdiff_t d, ptrdiff_t i, ptrdiff_t j, ptrdiff_t width, const SDTW(kept_number) *kept,
     SDTW(number) corner, SDTW(number) *a_edge, SDTW(number) *b_edge, SDTW(number) *below
 ) {
     const ptrdiff_t step = d * SDTW_LANES;
-    const SDTW(kept) *kept_a = kept + width - 1, *kept_b = kept_a + width;
+    const SDTW(kept_number) *kept_a = kept + width - 1, *kept_b = kept_a + width;
     const double *x0 = s->x + i * step, *x1 = x0 + step, *y = s->y + (j + width - 1) * step;
     double *to_y = s->grad_y + (j + width - 1) * step;
     const simd_vec x_a = *(const simd_vec *)x0, x_b = *(const simd_vec *)x1;
@@ -153,6 +158,7 @@ SIMD_INLINE void SDTW(plain_tile_back)(
     const SDTW(back) *s, ptrdiff_t d, const SDTW(kept_tile) *t, SDTW(cell) corner, SDTW(cell) *edges
 ) {
     const ptrdiff_t width = t->stop - t->j;
+    const SDTW(kept_number) *const kept = (const SDTW(kept_number) *)t->cells;
     const simd_vec one = SIMD(all)(1.0);
     SDTW(number) below[SDTW_TILE], plain[SDTW_ROWS], aslant = SDTW(enter_back)(&corner, t->top);
     SDTW(cell) *const row = s->row + t->j;
@@ -160,13 +166,25 @@ SIMD_INLINE void SDTW(plain_tile_back)(
     for (ptrdiff_t k = 0; k < width; k++) below[k] = SDTW(enter_back)(row + k, t->top);
     for (ptrdiff_t k = t->rows - 2; k >= 0; k -= 2) {
         const SDTW(number) next = plain[k];
-        SDTW(plain_back)(s, d, t->i + k, t->j, width, t->cells + k * width, aslant, plain + k, plain + k + 1, below);
+        SDTW(plain_back)(s, d, t->i + k, t->j, width, kept + k * width, aslant, plain + k, plain + k + 1, below);
         aslant = next;
     }
     for (ptrdiff_t k = 0; k < t->rows; k++)
-        edges[k] = SDTW(leave_back)(t->cells[k * width].sum, SDTW(leave)(plain + k, one, t->top));
+        edges[k] = SDTW(leave_back)(kept[k * width].sum, SDTW(leave)(plain + k, one, t->top));
     for (ptrdiff_t k = 0; k < width; k++)
-        row[k] = SDTW(leave_back)(t->cells[k].sum, SDTW(leave)(below + k, one, t->top));
+        row[k] = SDTW(leave_back)(kept[k].sum, SDTW(leave)(below + k, one, t->top));
+}
+
+/* What is kept of a cell of any tile. */
+SIMD_INLINE SDTW(kept_cell) SDTW(kept_in)(const SDTW(kept_tile) *t, ptrdiff_t cell) {
+    if (!t->plain) return ((const SDTW(kept_cell) *)t->cells)[cell];
+    const SDTW(kept_number) *number = (const SDTW(kept_number) *)t->cells + cell;
+    SDTW(kept_cell) kept = {.sum = number->sum, .top = t->top};
+#if SDTW_PARTS == SDTW_COSTS
+    kept.excess = number->excess;
+    kept.least = number->least;
+#endif
+    return kept;
 }
 
 /* Any tile. Lanes whose last cell it has start there, and have their total there. */
@@ -175,43 +193,44 @@ SIMD_INLINE void SDTW(tile_back)(
     int lane, const sdtw_slopes_out *out
 ) {
     const ptrdiff_t width = t->stop - t->j;
-    const simd_vec base = SIMD(all)(SDTW_BASE);
     for (ptrdiff_t r = t->rows - 1; r >= 0; r--) {
         SDTW(cell) right = edges[r], aslant = corner, h;
+        int ends = 0;
+        for (int l = lane; l < lane + SIMD_W; l++) ends |= p->rows[l] == t->i + r + 1;
         corner = right;
         for (ptrdiff_t j = t->stop - 1; j >= t->j; j--) {
             const ptrdiff_t i = t->i + r;
-            const SDTW(kept) *kept = t->cells + r * width + j - t->j;
+            const SDTW(kept_cell) kept = SDTW(kept_in)(t, r * width + j - t->j);
             const simd_vec c = SIMD(sdtw_lane_cost)(s->x + i * d * SDTW_LANES, s->y + j * d * SDTW_LANES, d);
             const SIMD(sdtw_power) power = SIMD(sdtw_power_of)(c, s->scale);
             /* The cell: factor times the sum, and its exponent. */
-            const simd_vec factor = t->plain ? kept->other : power.factor;
-            const simd_vec e = t->plain ? t->top : SIMD(sdtw_fallen)(kept->other, power);
-            const SDTW(number) down = SDTW(enter)(s->row + j, SIMD(sdtw_shift)(e, s->row[j].e - base));
-            const SDTW(number) behind = SDTW(enter)(&aslant, SIMD(sdtw_shift)(e, aslant.e - base));
-            const SDTW(number) beside = SDTW(enter)(&right, SIMD(sdtw_shift)(e, right.e - base));
+            const simd_vec factor = t->plain ? SIMD(sdtw_number_of)(c, s->scale) : power.factor;
+            const simd_vec e = t->plain ? kept.top : SIMD(sdtw_fallen)(kept.top, power);
+            const SDTW(number) down = SDTW(enter)(s->row + j, SIMD(sdtw_weight)(e, s->row[j].e));
+            const SDTW(number) behind = SDTW(enter)(&aslant, SIMD(sdtw_weight)(e, aslant.e));
+            const SDTW(number) beside = SDTW(enter)(&right, SIMD(sdtw_weight)(e, right.e));
             h.m = ((down.m + behind.m) + beside.m) * factor;
-            h.e = t->plain ? t->top : kept->other;
+            h.e = kept.top;
 #if SDTW_PARTS == SDTW_COSTS
-            const simd_vec own = SIMD_FMA(c, s->unit, kept->least);
+            const simd_vec own = SIMD_FMA(c, s->unit, kept.least);
             h.excess = SDTW(excess_behind)(own, &down, &behind, &beside) * factor;
-            h.least = kept->least;
+            h.least = kept.least;
 #endif
-            for (int l = lane, k = 0; l < lane + SIMD_W; l++, k++) {
+            for (int l = lane, k = 0; ends && l < lane + SIMD_W; l++, k++) {
                 if (p->rows[l] != i + 1 || p->cols[l] != j + 1) continue;
-                h.m[k] = 1.0 / kept->sum[k];
-                out->total[l] = (sdtw_total){kept->sum[k] * factor[k], e[k]};
+                h.m[k] = 1.0 / kept.sum[k];
+                out->total[l] = (sdtw_total){kept.sum[k] * factor[k], e[k]};
 #if SDTW_PARTS == SDTW_COSTS
-                const double mean = sdtw_mean_excess(kept->excess[k] * factor[k], out->total[l].mantissa);
+                const double mean = sdtw_mean_excess(kept.excess[k] * factor[k], out->total[l].mantissa);
                 h.excess[k] = -mean * h.m[k];
                 out->cost[l] = (own[k] + mean) / p->unit[l];
 #endif
             }
-            const simd_vec visited = SIMD(sdtw_likely)(h.m * kept->sum);
+            const simd_vec visited = SIMD(sdtw_likely)(h.m * kept.sum);
             h.m = (simd_vec)((simd_bits)h.m & (simd_bits)(visited > 0.0));
 #if SDTW_PARTS == SDTW_COSTS
             h.excess = (simd_vec)((simd_bits)h.excess & (simd_bits)(visited > 0.0));
-            SDTW(add)(s, d, i, j, SDTW(moved)(s, visited, kept, h.m, h.excess));
+            SDTW(add)(s, d, i, j, SDTW(moved)(s, visited, kept.sum, kept.excess, h.m, h.excess));
 #else
             SDTW(add)(s, d, i, j, visited);
 #endif
@@ -220,8 +239,8 @@ SIMD_INLINE void SDTW(tile_back)(
         }
         edges[r] = right;
     }
-    for (ptrdiff_t r = 0; r < t->rows; r++) edges[r] = SDTW(leave_back)(t->cells[r * width].sum, edges[r]);
-    for (ptrdiff_t j = t->j; j < t->stop; j++) s->row[j] = SDTW(leave_back)(t->cells[j - t->j].sum, s->row[j]);
+    for (ptrdiff_t r = 0; r < t->rows; r++) edges[r] = SDTW(leave_back)(SDTW(kept_in)(t, r * width).sum, edges[r]);
+    for (ptrdiff_t j = t->j; j < t->stop; j++) s->row[j] = SDTW(leave_back)(SDTW(kept_in)(t, j - t->j).sum, s->row[j]);
 }
 
 SIMD_INLINE void SDTW(gradients_run)(const sdtw_lanes *p, ptrdiff_t d, int lane, const sdtw_slopes_out *out) {
@@ -239,8 +258,8 @@ SIMD_INLINE void SDTW(gradients_run)(const sdtw_lanes *p, ptrdiff_t d, int lane,
     nothing.e = SIMD(all)(-SDTW_NONE);
     s.row = (SDTW(cell) *)p->work;
     back.row = s.row + m;
-    s.cells = (SDTW(kept) *)out->kept;
-    SDTW(kept_tile) *const tiles = (SDTW(kept_tile) *)(s.cells + (n + 1) * m);
+    s.cells = (simd_vec *)out->kept;
+    SDTW(kept_tile) *const tiles = (SDTW(kept_tile) *)(s.cells + (n + 1) * m * SDTW_KEPT(cell));
     s.tile = tiles;
     for (ptrdiff_t j = 0; j < m; j++) s.row[j] = SDTW(none)();
     ptrdiff_t turn = INTERRUPT_SLICE, rows;

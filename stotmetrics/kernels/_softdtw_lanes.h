@@ -47,6 +47,17 @@ SIMD_INLINE double SIMD(sdtw_tile_reach)(
     return SIMD(largest)(bound * scale);
 }
 
+/* 2^(e - top) for e <= top, and m of it. Where that is no normal number it is zero, or 2^-FLOOR: nothing beside 1. */
+#ifdef SIMD_SCALE
+SIMD_INLINE simd_vec SIMD(sdtw_weight)(simd_vec e, simd_vec top) { return SIMD_SCALE(SIMD(all)(1.0), e - top); }
+SIMD_INLINE simd_vec SIMD(sdtw_share)(simd_vec m, simd_vec e, simd_vec top) { return SIMD_SCALE(m, e - top); }
+#else
+SIMD_INLINE simd_vec SIMD(sdtw_weight)(simd_vec e, simd_vec top) {
+    return SIMD(sdtw_shift)(e, top - SIMD(all)(SDTW_BASE));
+}
+SIMD_INLINE simd_vec SIMD(sdtw_share)(simd_vec m, simd_vec e, simd_vec top) { return m * SIMD(sdtw_weight)(e, top); }
+#endif
+
 #define SDTW_PARTS SDTW_SOFT
 #include "_softdtw_cells.h"
 #include "_softdtw_gradients.h"
@@ -67,6 +78,7 @@ SIMD_INLINE int SIMD(sdtw_wanted)(const sdtw_lanes *p, int lane) {
 }
 
 SIMD_ENTRY void SIMD(sdtw_side_by_side)(const sdtw_lanes *p, sdtw_total *total) {
+    const unsigned state = simd_flush(1);
     for (int l = 0; l < SDTW_LANES; l++) total[l] = (sdtw_total){1.0, 0.0};
     for (int lane = 0; lane < SDTW_LANES; lane += SIMD_W) {
         if (!SIMD(sdtw_wanted)(p, lane)) continue;
@@ -76,26 +88,32 @@ SIMD_ENTRY void SIMD(sdtw_side_by_side)(const sdtw_lanes *p, sdtw_total *total) 
         else if (p->d == 3) SDTW_SOFTLY(side_by_side_run)(p, 3, lane, total, NULL);
         else SDTW_SOFTLY(side_by_side_run)(p, p->d, lane, total, NULL);
     }
+    simd_restore(state);
 }
 
 SIMD_ENTRY void SIMD(sdtw_kernels)(const sdtw_lanes *p, sdtw_total *total) {
+    const unsigned state = simd_flush(1);
     for (int l = 0; l < SDTW_LANES; l++) total[l] = (sdtw_total){1.0, 0.0};
     for (int lane = 0; lane < SDTW_LANES; lane += SIMD_W) {
         if (!SIMD(sdtw_wanted)(p, lane)) continue;
         if (p->d == 1) SDTW_OF_KERNEL(side_by_side_run)(p, 1, lane, total, NULL);
         else SDTW_OF_KERNEL(side_by_side_run)(p, p->d, lane, total, NULL);
     }
+    simd_restore(state);
 }
 
 SIMD_ENTRY void SIMD(sdtw_gradients)(const sdtw_lanes *p, const sdtw_slopes_out *out) {
+    const unsigned state = simd_flush(1);
     for (int lane = 0; lane < SDTW_LANES; lane += SIMD_W) {
         if (!SIMD(sdtw_wanted)(p, lane)) continue;
         if (p->d == 1) SDTW_SOFTLY(gradients_run)(p, 1, lane, out);
         else SDTW_SOFTLY(gradients_run)(p, p->d, lane, out);
     }
+    simd_restore(state);
 }
 
 SIMD_ENTRY void SIMD(sdtw_slopes)(const sdtw_lanes *p, const sdtw_slopes_out *out) {
+    const unsigned state = simd_flush(1);
     for (int lane = 0; lane < SDTW_LANES; lane += SIMD_W) {
         if (!SIMD(sdtw_wanted)(p, lane)) continue;
         if (out->kept && p->d == 1) SDTW_COSTLY(gradients_run)(p, 1, lane, out);
@@ -103,6 +121,7 @@ SIMD_ENTRY void SIMD(sdtw_slopes)(const sdtw_lanes *p, const sdtw_slopes_out *ou
         else if (p->d == 1) SDTW_COSTLY(side_by_side_run)(p, 1, lane, out->total, out->cost);
         else SDTW_COSTLY(side_by_side_run)(p, p->d, lane, out->total, out->cost);
     }
+    simd_restore(state);
 }
 
 SIMD_ENTRY double SIMD(sdtw_exponentials)(const sdtw_lanes *p) {

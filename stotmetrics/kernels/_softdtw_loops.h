@@ -23,7 +23,8 @@ typedef struct {
     double scale;        /* log2(e) / gamma */
 } sdtw_problem;
 
-/* SDTW_LANES pairs of series side by side: in as many vectors as they fill, of any build. */
+/* SDTW_LANES pairs of series side by side: in as many vectors as they fill, of any build. Of points at least SDTW_LEAST
+ * or zero: results below the normal numbers are zero there. */
 #define SDTW_LANES SIMD_WIDEST
 typedef struct {
     ptrdiff_t n, m, d;                            /* the longest lengths */
@@ -73,6 +74,8 @@ typedef struct {
 
 /* The magic additions need every |exponent| < 2^50: (n + m) |cost| scale stays below SDTW_LIMIT. */
 #define SDTW_LIMIT 0x1p49
+/* The squared distance of numbers that are zero or no nearer to it than this is zero, or a normal number. */
+#define SDTW_LEAST 0x1p-450
 #define SDTW_MAGIC 0x1.8p52
 #define SDTW_NONE (-0x1p52)
 #define SDTW_LN2 0x1.62e42fefa39efp-1

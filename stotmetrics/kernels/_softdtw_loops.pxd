@@ -3,7 +3,7 @@
 cdef extern from "_softdtw_loops.h" nogil:
     enum: SDTW_LANES, SDTW_BEYOND, SDTW_NARROW, SDTW_TILE, SDTW_LINE, SDTW_SPACE, SDTW_MATRIX, SDTW_GAK, SDTW_PAD
     enum: SDTW_SOFT, SDTW_COSTS
-    const double SDTW_LIMIT
+    const double SDTW_LIMIT, SDTW_LEAST
     ctypedef struct sdtw_problem:
         Py_ssize_t n, m, d
         const double *x

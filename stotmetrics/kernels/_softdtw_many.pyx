@@ -33,6 +33,12 @@ simd_follow(&chosen)
 # Cells of a pair that goes into a lane: any number.
 cdef Py_ssize_t EVERY = (<Py_ssize_t>1) << 62
 
+cdef enum:
+    # Up to so many pairs in a vector of lanes go with others of their kind, at the diagonal of a matrix and at its end,
+    # if they have so many cells: then it takes little to spread the points of both sides.
+    SPARSE = 5
+    SPREAD = 1 << 12
+
 
 cdef class Batch:
     """Pairs of series in two buffers, the boxes of those that are used, and the values to come."""
@@ -54,19 +60,23 @@ cdef class Batch:
         self.totals, self.missed = np.empty(self.count), np.zeros(self.count, dtype=np.uint8)
         cdef double[:, :, ::1] left_boxes = np.empty((2, len(self.lengths_x), self.d))
         cdef double[:, :, ::1] right_boxes = np.empty((2, len(self.lengths_y), self.d))
-        self.kept = left, left_at, right, right_at, rows, cols, gammas, left_boxes, right_boxes
+        cdef unsigned char[::1] left_tiny = np.zeros(len(self.lengths_x), dtype=np.uint8)
+        cdef unsigned char[::1] right_tiny = np.zeros(len(self.lengths_y), dtype=np.uint8)
+        self.kept = left, left_at, right, right_at, rows, cols, gammas, left_boxes, right_boxes, left_tiny, right_tiny
         self.pairs = Pairs(
             &left[0, 0], &right[0, 0], &left_at[0], &right_at[0], &left_boxes[0, 0, 0],
-            &left_boxes[1, 0, 0], &right_boxes[0, 0, 0], &right_boxes[1, 0, 0], &rows[0], &cols[0], &gammas[0], self.d,
-            [False, False], False, kernel,
+            &left_boxes[1, 0, 0], &right_boxes[0, 0, 0], &right_boxes[1, 0, 0], &left_tiny[0], &right_tiny[0], &rows[0],
+            &cols[0], &gammas[0], self.d, [False, False], False, kernel,
         )
         cdef const Py_ssize_t[::1] used_x = self.used_x, used_y = self.used_y
         cdef Pairs *p = &self.pairs
         with nogil:
             set_kinds(p, self.count)
             if p.smooth:  # the range of the costs says whether their exponentials fit
-                enclose(p.left, p.left_at, p.d, &used_x[0], used_x.shape[0], p.left_low, p.left_high)
-                enclose(p.right, p.right_at, p.d, &used_y[0], used_y.shape[0], p.right_low, p.right_high)
+                enclose(p.left, p.left_at, p.d, &used_x[0], used_x.shape[0], p.left_low, p.left_high, p.left_tiny)
+                enclose(
+                    p.right, p.right_at, p.d, &used_y[0], used_y.shape[0], p.right_low, p.right_high, p.right_tiny
+                )
 
 
 cdef Py_ssize_t solve_alone(
@@ -143,10 +153,20 @@ def _lanes_of(used, lengths, bint alike):
     return lanes, np.where(lanes >= 0, lengths[lanes], 0).reshape(-1, SDTW_LANES).max(axis=1)
 
 
-cdef bint in_table(Batch batch, Py_ssize_t radius):
-    """Solve the pairs as a table; False, with nothing done, where too few places of it are taken."""
+def _take_sparse(pair):
+    """Take the pairs out of a table whose vector of lanes has few of them in a row, and return them."""
+    vectors = pair.reshape(-1, SDTW_LANES)
+    count = np.count_nonzero(vectors >= 0, axis=1)
+    sparse = vectors[count <= SPARSE]
+    vectors[count <= SPARSE] = -1
+    return sparse[sparse >= 0]
+
+
+cdef object in_table(Batch batch, Py_ssize_t radius):
+    """Solve the pairs as a table; those that are left: all of them, where too few places of it are taken."""
+    every = np.arange(batch.count)
     if 2 * batch.count < len(batch.used_x) * len(batch.used_y) or batch.n > MOST_ROWS or batch.m > LONGEST_LANE:
-        return False
+        return every
     lanes, longest = _lanes_of(batch.used_y, batch.lengths_y, radius >= 0)
     cdef Py_ssize_t d = batch.d
     starts = np.cumsum([points_work(batch.n, d), *(points_work(length, d) for length in longest.tolist())])
@@ -156,7 +176,8 @@ cdef bint in_table(Batch batch, Py_ssize_t radius):
     places[1][lanes[lanes >= 0]] = np.flatnonzero(lanes >= 0)
     cdef Py_ssize_t[::1] row_of = places[0], lane_of = places[1], series = batch.used_x, lane_series = lanes
     cdef Py_ssize_t[::1] longest_of = longest
-    cdef Py_ssize_t[:, ::1] pair = np.full((len(batch.used_x), len(lanes)), -1, dtype=np.intp)
+    table_of = np.full((len(batch.used_x), len(lanes)), -1, dtype=np.intp)
+    cdef Py_ssize_t[:, ::1] pair = table_of
     cdef double[::1] points = np.empty(int(starts.max()) + 8), out = batch.totals
     cdef double[::1] work = np.empty(max(chunk_work(batch.m), alone_work(batch.n, batch.m, d)))
     cdef Py_ssize_t[::1] room = np.empty(4 * batch.n, dtype=np.intp)
@@ -166,15 +187,14 @@ cdef bint in_table(Batch batch, Py_ssize_t radius):
         &pair[0, 0]
     )
     cdef Chunk chunk
-    cdef bint unique
+    if not set_table(&batch.pairs, batch.count, &row_of[0], &lane_of[0], &table):
+        return every
+    left = _take_sparse(table_of) if radius < 0 and batch.n * batch.m >= SPREAD else every[:0]
+    cdef Py_ssize_t count = batch.count - len(left)
     with nogil:
-        unique = set_table(&batch.pairs, batch.count, &row_of[0], &lane_of[0], &table)
-        if unique:
-            start_chunk(&chunk, aligned(&work[0]), &room[2 * batch.n], d, radius, 2, EVERY)
-            solve_table(
-                &batch.pairs, batch.count, &table, aligned(&points[0]), &chunk, &work[0], &room[0], &out[0], &far[0]
-            )
-    return unique
+        start_chunk(&chunk, aligned(&work[0]), &room[2 * batch.n], d, radius, 2, EVERY)
+        solve_table(&batch.pairs, count, &table, aligned(&points[0]), &chunk, &work[0], &room[0], &out[0], &far[0])
+    return left
 
 
 # Pairs of any series, in an order in which neighbours have similar lengths.
@@ -215,9 +235,10 @@ cdef void solve_in_order(
             return
 
 
-cdef void in_order(Batch batch, rows, cols, Py_ssize_t radius):
+cdef void in_order(Batch batch, pairs, rows, cols, Py_ssize_t radius):
     cdef Py_ssize_t d = batch.d, n = min(batch.n, MOST_ROWS), m = min(batch.m, LONGEST_LANE)
-    cdef Py_ssize_t[::1] order = np.lexsort((batch.lengths_y[cols], batch.lengths_x[rows])).astype(np.intp, copy=False)
+    lengths = batch.lengths_y[cols[pairs]], batch.lengths_x[rows[pairs]]
+    cdef Py_ssize_t[::1] order = pairs[np.lexsort(lengths)].astype(np.intp, copy=False)
     cdef double[::1] points = np.empty(points_work(n, d) + points_work(m, d) + 8), out = batch.totals
     cdef double[::1] work = np.empty(max(chunk_work(batch.m), alone_work(batch.n, batch.m, d)))
     cdef Py_ssize_t[::1] room = np.empty(4 * batch.n, dtype=np.intp)
@@ -228,8 +249,15 @@ cdef void in_order(Batch batch, rows, cols, Py_ssize_t radius):
         start_chunk(&chunk, aligned(&work[0]), &room[2 * batch.n], d, radius, 2, EVERY)
         x = aligned(&points[0]) + SDTW_BEYOND * d * SDTW_LANES
         solve_in_order(
-            &batch.pairs, &order[0], batch.count, x, x + points_work(n, d), &chunk, &work[0], &room[0], &out[0], &far[0]
+            &batch.pairs, &order[0], order.shape[0], x, x + points_work(n, d), &chunk, &work[0], &room[0], &out[0], &far[0]
         )
+
+
+cdef void solve(Batch batch, rows, cols, Py_ssize_t radius):
+    left = in_table(batch, radius)
+    if len(left):
+        in_order(batch, left, np.asarray(rows), np.asarray(cols), radius)
+    heard()
 
 
 def values(
@@ -245,9 +273,7 @@ def values(
     if rows.shape[0] == 0:
         return np.empty(0)
     batch = Batch(left, left_at, right, right_at, rows, cols, gammas)
-    if not in_table(batch, radius):
-        in_order(batch, rows, cols, radius)
-    heard()
+    solve(batch, rows, cols, radius)
     totals = batch.totals
     for k in np.flatnonzero(batch.missed):
         x = left[left_at[rows[k]]:left_at[rows[k] + 1]]
@@ -267,9 +293,7 @@ def minus_log_kernels(
     if rows.shape[0] == 0:
         return np.empty(0), np.zeros(0, dtype=np.bool_)
     batch = Batch(left, left_at, right, right_at, rows, cols, np.full(rows.shape[0], gamma), True)
-    if not in_table(batch, -1):
-        in_order(batch, rows, cols, -1)
-    heard()
+    solve(batch, rows, cols, -1)
     return batch.totals, batch.missed.view(np.bool_)
 
 

@@ -1,13 +1,14 @@
 # Many pairs of series in two buffers, and how their points go into lanes.
 
-from libc.math cimport frexp, ldexp
+from libc.math cimport fabs, frexp, ldexp
 
-from ._softdtw_loops cimport SDTW_BEYOND, SDTW_LANES, SDTW_LIMIT
+from ._softdtw_loops cimport SDTW_BEYOND, SDTW_LANES, SDTW_LEAST, SDTW_LIMIT
 from ._softdtw_problem cimport scale_of, widen
 
 
 # Pair k: series rows[k] of the left and cols[k] of the right at gammas[k]. Series s of a side has the d-dimensional
-# points at[s]..at[s + 1] of its values, within the box low[s d..], high[s d..] where `enclose` has looked at it.
+# points at[s]..at[s + 1] of its values, within the box low[s d..], high[s d..] where `enclose` has looked at it; tiny[s]
+# says whether one of them is below SDTW_LEAST.
 cdef struct Pairs:
     const double *left
     const double *right
@@ -17,6 +18,8 @@ cdef struct Pairs:
     double *left_high
     double *right_low
     double *right_high
+    unsigned char *left_tiny
+    unsigned char *right_tiny
     const Py_ssize_t *rows
     const Py_ssize_t *cols
     const double *gammas
@@ -57,10 +60,10 @@ cdef inline void set_kinds(Pairs *p, Py_ssize_t count) noexcept nogil:
 
 cdef inline void enclose(
     const double *values, const Py_ssize_t *at, Py_ssize_t d, const Py_ssize_t *used, Py_ssize_t count, double *low,
-    double *high
+    double *high, unsigned char *tiny
 ) noexcept nogil:
-    """The boxes of the series ``used``."""
-    cdef Py_ssize_t s, k, q
+    """The boxes of the series ``used``, and which of them are tiny somewhere."""
+    cdef Py_ssize_t s, k, q, i
     cdef const double *series
     for s in range(count):
         k = used[s]
@@ -68,6 +71,14 @@ cdef inline void enclose(
         for q in range(d):
             low[k * d + q] = high[k * d + q] = series[q]
             widen(series + q, at[k + 1] - at[k], d, &low[k * d + q], &high[k * d + q])
+        tiny[k] = False
+        for i in range((at[k + 1] - at[k]) * d):
+            tiny[k] |= 0.0 < fabs(series[i]) < SDTW_LEAST
+
+
+cdef inline bint is_tiny(const Pairs *p, Py_ssize_t k) noexcept nogil:
+    """Whether a cost of pair k may be too small for a normal number."""
+    return p.gammas[k] > 0.0 and (p.left_tiny[p.rows[k]] or p.right_tiny[p.cols[k]])
 
 
 cdef inline double largest_cost(const Pairs *p, Py_ssize_t k) noexcept nogil:

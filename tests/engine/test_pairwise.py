@@ -54,11 +54,18 @@ def test_tiles_are_smaller_where_a_pair_costs_more():
     long, short = as_dataset(np.zeros((8, 4000))), as_dataset(np.zeros((8, 50)))
     sides = [side_for(None, bind(spec()), X, None) for X in (short, long, frames)]
     assert sides == [20, 1, 2]
-    assert [side_for(None, get_metric("dtw"), X, None) for X in (short, long)] == [115, 1]
+    assert [side_for(None, get_metric("dtw"), X, None) for X in (short, long)] == [112, 1]
     assert [side_for(None, get_metric("dtw", band=2), X, None) for X in (short, long)] == [256, 40]
     # An entry between two frames is a transport problem of 642 by 642 points.
     assert side_for(None, get_metric("sta"), frames, None) == 1
     assert side_for(None, get_metric("sta"), as_dataset(np.zeros((40, 4, 6))), None) == 24
+
+
+@pytest.mark.parametrize("metric", ["dtw", "softdtw", "softdtw_sharp", "gak"])
+def test_tiles_fill_the_lanes(metric):
+    bound = get_metric(metric)
+    sides = [side_for(None, bound, as_dataset(np.zeros((2, n))), None) for n in (20, 33, 50, 77, 128, 200, 300)]
+    assert all(side % bound.spec.lanes == 0 for side in sides)
 
 
 @given(

@@ -88,6 +88,30 @@ def test_the_next_call_knows_nothing_of_the_one_that_was_stopped(metric, alarm):
     assert (stotmetrics.tiot(x, y), stotmetrics.distance(x, y, metric=metric)) == before
 
 
+def test_numbers_below_the_normal_ones_live_in_a_handler_and_after_a_kernel():
+    """The kernels of soft-DTW flush them to zero where they run, and nowhere else."""
+    seen = []
+    small = np.full(8, 1e-310)
+
+    def ring(number, frame):
+        seen.append((0.5 * small).all())
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
+    try:
+        X = RNG.standard_normal((40, 1000))
+        for metric in ("softdtw", "softdtw_sharp", "gak"):
+            stotmetrics.pairwise(X, metric=metric, n_jobs=1)
+            assert (0.5 * small).all()
+        stotmetrics.pairwise(X, metric="softdtw", band=20, n_jobs=1)
+        assert (0.5 * small).all()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
+    assert len(seen) > 3
+    assert all(seen)
+
+
 def test_workers_stop_when_their_call_is_given_up(alarm):
     # Three long pairs: the first is done here, which hears the signal itself, so let the others be under way.
     busy = threading.active_count()

@@ -143,6 +143,18 @@ def test_value_does_not_depend_on_lane_position_or_company():
             np.testing.assert_array_equal(batch(X, rows[some], cols[some], gammas[some], radius), whole[some])
 
 
+@pytest.mark.parametrize("dims", [1, 2])
+@pytest.mark.parametrize("count", [9, 19, 24])
+def test_a_triangle_equals_one_at_a_time_to_the_last_bit(count, dims):
+    """Few pairs are in a vector of lanes at its diagonal and, but for 24 series, in its last columns."""
+    rng = np.random.default_rng(7)
+    X = [rng.normal(size=(n, dims)).cumsum(axis=0) for n in rng.integers(70, 90, size=count)]
+    rows, cols = np.triu_indices(count)
+    gammas = rng.choice([0.0, 0.01, 1.0], size=len(rows))
+    single = [kernel.pair_value(X[i], X[j], gamma) for i, j, gamma in zip(rows, cols, gammas, strict=True)]
+    np.testing.assert_array_equal(batch(X, rows, cols, gammas), single)
+
+
 @pytest.mark.parametrize("gamma", [1e-3, 1.0, 1e3])
 def test_every_way_to_a_value_agrees_with_the_reference(gamma):
     rng = np.random.default_rng(2)

@@ -6,6 +6,7 @@ import mpmath
 import numpy as np
 import pytest
 
+import stotmetrics
 from stotmetrics.kernels import _softdtw as kernel
 from stotmetrics.kernels import _softdtw_many as many_pairs
 
@@ -93,6 +94,33 @@ def test_a_series_far_below_the_other_is_right_in_a_lane_too(lower, gamma):
     many = many_pairs.values(x, at, y, at, zero, zero, np.full(8, gamma))
     np.testing.assert_array_equal(many, kernel.pair_value(x, y, gamma))
     np.testing.assert_allclose(many, exact((x - y.T) ** 2, gamma), rtol=1e-13)
+
+
+@pytest.mark.parametrize("size", [1e-156, 1e-161])
+def test_costs_below_the_normal_numbers_count_in_any_company(size):
+    """They would be zero in a lane, where such results are flushed."""
+    rng = np.random.default_rng(6)
+    tiny = size * rng.normal(size=(6, 1))
+    mixed = np.concatenate([tiny[:3], rng.normal(size=(3, 1))])
+    X = [tiny, tiny[::-1].copy(), mixed, mixed + 2 * size, *rng.normal(size=(4, 6, 1))]
+    flat, at = np.concatenate(X), np.arange(0, 49, 6)
+    rows, cols = (side.ravel() for side in np.indices((8, 8)))
+    for gamma in (1e-300, 1.0):
+        gammas = np.full(64, gamma)
+        values, *_, left_out = many_pairs.expected_costs(flat, at, flat, at, rows, cols, gammas)
+        many = many_pairs.values(flat, at, flat, at, rows, cols, gammas)
+        # Whoever asks takes the pairs that are left out one by one; no other has such a cost.
+        assert set(zip(rows[left_out].tolist(), cols[left_out].tolist(), strict=True)) >= {
+            (i, j) for i in range(8) for j in range(8) if i < 4 or j < 4
+        }
+        for k, (i, j) in enumerate(zip(rows.tolist(), cols.tolist(), strict=True)):
+            assert many[k] == kernel.pair_value(X[i], X[j], gamma)
+            if k not in left_out:
+                alone = many_pairs.expected_costs(X[i], at[:2], X[j], at[:2], rows[:1], rows[:1], gammas[:1])[0][0]
+                assert values[k] == alone
+    sharp = stotmetrics.distance(tiny, tiny[::-1].copy(), metric="softdtw_sharp", gamma=1e-300)
+    hard = stotmetrics.distance(tiny, tiny[::-1].copy(), metric="dtw")
+    assert sharp >= hard > 0
 
 
 def test_equal_predecessors_share_the_alignment_of_hard_dtw():
