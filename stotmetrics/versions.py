@@ -13,6 +13,7 @@ _FAMILIES = {
     "Sinkhorn": "_sinkhorn",
     "single Sinkhorn": "_sinkhorn_single",
     "Gibbs plans": "_entropic",
+    "single Gibbs plans": "_entropic_single",
     "pricing": "_network",
     "HBCD": "_hbcd",
     "differences": "_differences",
@@ -32,7 +33,7 @@ def kernel_builds() -> dict[str, str]:
     --------
     >>> from stotmetrics.versions import kernel_builds
     >>> sorted(kernel_builds())
-    ['Gibbs plans', 'HBCD', 'Sinkhorn', 'differences', 'pricing', 'single Sinkhorn', 'soft-DTW']
+    ['Gibbs plans', 'HBCD', 'Sinkhorn', 'differences', 'pricing', 'single Gibbs plans', 'single Sinkhorn', 'soft-DTW']
     """
     modules = {family: import_module(f".kernels.{name}", __package__) for family, name in _FAMILIES.items()}
     return {family: module.running() for family, module in modules.items()}

@@ -84,8 +84,8 @@ def _rectangle(height: int, width: int) -> tuple[IntArray, IntArray]:
 def tile_side(entries: float, by: str = "block", *, lanes: int = 1) -> int:
     """Series on one side of a tile of a metric that solves pairs side by side, as a block, or pair after pair.
 
-    It depends on the data alone, by the entries of a pair: a matrix on disk may be taken up by other workers. A row of a
-    tile fills its lanes: half of a last vector would be computed for nobody.
+    It depends on the data alone, by the entries of a pair: a matrix on disk may be taken up by other workers. The
+    rows of a tile fill its lanes: half of a last vector would be computed for nobody.
     """
     side = int(np.clip(np.sqrt(lanes * _CELLS[by] / entries), 1, _SIDES[by]))
     return round(side / lanes) * lanes if side > lanes else side

@@ -1,41 +1,7 @@
 # Entropic transport under w A + (1 - w) B and its maximum over w: Newton's method on the concave dual in (f, g, w).
 
 from ._clouds cimport Atoms, Stack
-
-
-cdef struct Entropic:
-    Py_ssize_t n, m
-    double *A               # (n, m), row-major
-    double *B
-    double *P               # the plan of the current potentials; scaled in place while a step is solved
-    double *S               # (m, m), column-major, columns `stride` apart
-    Py_ssize_t stride
-    double *Q               # where S is small: the rows of P, `stride` apart, and three vectors of so many; else NULL
-    double *log_a
-    double *log_b
-    double *a
-    double *b
-    double *f               # potentials
-    double *g
-    double w
-    double *rows            # marginals of P, and of P (A - B)
-    double *columns
-    double *row_products
-    double *column_products
-    double slope            # dD/dw = <A - B, P>
-    double curvature        # <(A - B)^2, P>
-    double dual
-    double *step_f
-    double *step_g
-    double step_w
-    double *old_f
-    double *old_g
-    double *one             # (m,)
-    double *two
-    double *three           # (n,)
-    double *beta
-    double scale            # the largest cost
-    bint fixed              # w stays where it is
+from ._entropic_problem cimport Entropic
 
 
 cdef struct Saddle:
@@ -44,6 +10,7 @@ cdef struct Saddle:
     double beside           # <B, P> at the same coupling
     double gap              # certified: what that coupling costs, regularised, less the dual value
     Py_ssize_t steps
+    Py_ssize_t single       # of these, the first ones in single precision
 
 
 cdef Py_ssize_t entropic_doubles(Py_ssize_t n, Py_ssize_t m) noexcept nogil
@@ -61,6 +28,7 @@ cdef class Workspace:
     cdef double[::1] doubles
     cdef const double[::1] a, b     # what the masses are part of
     cdef Entropic e
+    cdef readonly Py_ssize_t single  # steps of the last problem in single precision
     cdef bint turned                # whether rows and columns have been exchanged
 
     cdef void fit(self, Py_ssize_t n, Py_ssize_t m, const double[::1] a, const double[::1] b)

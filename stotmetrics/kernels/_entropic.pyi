@@ -12,6 +12,7 @@ ABOVE: int
 
 @disjoint_base
 class Workspace:
+    single: int
     def etiot(
         self,
         x: _Floats,

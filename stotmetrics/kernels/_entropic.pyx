@@ -16,8 +16,10 @@ from ._cpu cimport chosen
 from ._entropic_above cimport value_at_least
 from ._entropic_certificate cimport Rounded, add_rows, certified, round_to, scale_down
 from ._entropic_newton cimport direction
+from ._entropic_problem cimport Entropic
+from ._entropic_single cimport FEWEST, Descent, approach, single_doubles
 from ._factor_small cimport MOST_ROWS, SMALL
-from ._gibbs cimport add_row, gibbs_row, gibbs_sums, row_product
+from ._gibbs cimport add_row, gibbs_row, gibbs_sums, largest_entry, row_product
 from ._interrupt cimport SLICE, heard, interrupted, turn
 from ._linalg cimport whole
 from ._simd cimport SIMD_WIDEST, aligned, padded, simd_follow, simd_running
@@ -44,6 +46,11 @@ cdef struct Continuation:
 
 cdef Continuation QUICK = Continuation(0.004, 0.5, 3.0)
 cdef Continuation CAREFUL = Continuation(0.0625, 0.1, INFINITY)
+# Steps in single precision lead down first, unless exponents are so large that it has few digits left for them, and end
+# where one promises no more than this share of epsilon. Then go on from there.
+cdef Continuation READY = Continuation(0.0, 0.5, 3.0)
+cdef double LAST = 0.03, LARGEST_EXPONENT = 16384.0
+cdef Py_ssize_t MOST_SINGLE_STEPS = 40
 
 # A gap is small beside its value, or what a Newton step gains is rounding.
 cdef double SHARE = 1e-3, LEAST_GAIN = 1e-20
@@ -58,7 +65,9 @@ cdef inline bint is_small(Py_ssize_t n, Py_ssize_t m) noexcept nogil:
 cdef Py_ssize_t entropic_doubles(Py_ssize_t n, Py_ssize_t m) noexcept nogil:
     """Size of the workspace that `place` cuts up."""
     cdef Py_ssize_t stride = padded(m), around = 3 * n * m + 7 * n + 10 * m
-    return around + ((stride + n + 3) * stride + SIMD_WIDEST if is_small(n, m) else m * m)
+    return around + (
+        (stride + n + 3) * stride + SIMD_WIDEST + single_doubles(n, m) if is_small(n, m) else m * m
+    )
 
 
 cdef void place(Entropic *e, Py_ssize_t n, Py_ssize_t m, double *work) noexcept nogil:
@@ -201,14 +210,16 @@ cdef int solve(
 
     A value that is certainly above the cutoff is not computed.
     """
-    cdef Py_ssize_t cell
-    cdef double scale = 0.0, w = e.w
+    cdef double scale = max(largest_entry(e.A, e.n * e.m), largest_entry(e.B, e.n * e.m)), w = e.w
     cdef int status
-    for cell in range(e.n * e.m):
-        scale = max(scale, max(e.A[cell], e.B[cell]))
     e.scale = scale
-    saddle.steps = 0
+    saddle.steps = saddle.single = 0
     if epsilon < CAREFUL.start * scale:
+        if approached(e, epsilon, max_steps, saddle):
+            status = descend(e, &READY, epsilon, tol, max_steps, cutoff, saddle)
+            if status != NOT_CONVERGED or saddle.steps >= max_steps or interrupted():
+                return status
+        e.w = w
         status = descend(e, &QUICK, epsilon, tol, max_steps, cutoff, saddle)
         if status != NOT_CONVERGED or saddle.steps >= max_steps or interrupted():
             return status
@@ -216,19 +227,34 @@ cdef int solve(
     return descend(e, &CAREFUL, epsilon, tol, max_steps, cutoff, saddle)
 
 
+cdef bint approached(Entropic *e, double epsilon, Py_ssize_t max_steps, Saddle *saddle) noexcept nogil:
+    """Whether steps in single precision have led near the maximiser."""
+    cdef double start = max(epsilon, QUICK.start * e.scale)
+    cdef Py_ssize_t most = min(max_steps, MOST_SINGLE_STEPS)
+    cdef Descent way = Descent(epsilon, start, FACTOR, SWEEPS, QUICK.near, LAST, most)
+    cdef Py_ssize_t steps
+    if e.Q == NULL or e.m < FEWEST or epsilon * LARGEST_EXPONENT < e.scale:
+        return False
+    steps = approach(e, &way, e.Q + (e.n + 3) * e.stride)
+    saddle.steps = saddle.single = max(steps, 0)
+    return steps >= 0
+
+
 cdef int descend(
     Entropic *e, const Continuation *way, double epsilon, double tol, Py_ssize_t max_steps, double cutoff,
     Saddle *saddle
 ) noexcept nogil:
-    """Down to `epsilon` by one of the ways, from potentials of zero."""
+    """Down to `epsilon` by one of the ways, from potentials of zero or, at `epsilon` itself, from those that are there."""
     cdef Py_ssize_t stuck = 0
     cdef double stage = max(epsilon, way.start * e.scale), far = way.far, gain
-    memset(e.f, 0, e.n * sizeof(double))
-    memset(e.g, 0, e.m * sizeof(double))
+    if way.start > 0.0:
+        memset(e.f, 0, e.n * sizeof(double))
+        memset(e.g, 0, e.m * sizeof(double))
     while True:
         evaluate(e, stage)
-        sweep(e, stage, SWEEPS)
-        evaluate(e, stage)
+        if way.start > 0.0:
+            sweep(e, stage, SWEEPS)
+            evaluate(e, stage)
         gain = INFINITY
         while True:
             if stage == epsilon and gain < 1e3 * tol:
@@ -448,6 +474,7 @@ cdef class Workspace:
             status = solve(&self.e, epsilon, tol, max_iter, cutoff, &saddle)
             gap = certified_gap(&self.e, epsilon, &saddle)
         heard()
+        self.single = saddle.single
         return status, saddle.value, saddle.objective, gap, saddle.steps
 
     def mixtures(
@@ -509,6 +536,7 @@ cdef class Workspace:
             status = solve(&self.e, epsilon, tol, max_iter, INFINITY, &saddle)
             gap = certified_gap(&self.e, epsilon, &saddle)
         heard()
+        self.single = saddle.single
         return status, saddle.value, saddle.objective, gap, self.e.w, saddle.steps
 
     def potentials(self):

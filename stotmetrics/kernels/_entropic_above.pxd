@@ -11,7 +11,7 @@
 
 from libc.math cimport log, sqrt
 
-from ._entropic cimport Entropic
+from ._entropic_problem cimport Entropic
 from ._gibbs cimport step_row, step_sums
 
 

@@ -6,7 +6,7 @@
 from libc.math cimport log
 from libc.string cimport memset
 
-from ._entropic cimport Entropic
+from ._entropic_problem cimport Entropic
 from ._gibbs cimport add_row, cost_row, row_costs, row_product
 
 

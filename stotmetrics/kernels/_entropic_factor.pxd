@@ -3,7 +3,7 @@
 from libc.string cimport memcpy, memset
 from scipy.linalg.cython_lapack cimport dpotrs
 
-from ._entropic cimport Entropic
+from ._entropic_problem cimport Entropic
 from ._factor cimport cholesky, products
 from ._factor_small cimport cholesky as cholesky_of_small
 from ._factor_small cimport products as products_of_small

@@ -3,16 +3,10 @@
 from libc.math cimport sqrt
 from libc.string cimport memcpy
 
-from ._entropic cimport Entropic
 from ._entropic_factor cimport factorise, solve_both
+from ._entropic_problem cimport Entropic
+from ._entropic_slope cimport Slope, step_along_w
 from ._gibbs cimport row_product, scale_row
-
-
-# What eliminating f leaves of Newton's equations for w: their right side and their diagonal entry, in units of
-# 1 / epsilon.
-cdef struct Slope:
-    double right
-    double diagonal
 
 
 cdef inline Slope eliminate(Entropic *e, double *right, double *q) noexcept nogil:
@@ -38,20 +32,6 @@ cdef inline Slope eliminate(Entropic *e, double *right, double *q) noexcept nogi
         e.three[i] = e.row_products[i] * root
         scale_row(e.P + i * e.m, root, e.step_f[i], e.three[i], e.m, right, q)
     return w
-
-
-cdef inline double step_along_w(const Entropic *e, double epsilon, Slope w, const double *q) noexcept nogil:
-    """The step in w, kept in [0, 1], when the solutions for `right` and `q` are in step_g and beta."""
-    cdef Py_ssize_t j
-    cdef double q_q = 0.0, q_r = 0.0, diagonal
-    for j in range(e.m):
-        q_q += q[j] * e.beta[j]
-        q_r += q[j] * e.step_g[j]
-    if e.fixed or w.right == q_r:
-        return 0.0
-    # With a single column, say, the dual is linear in w: then go all the way.
-    diagonal = max(w.diagonal - q_q, 1e-14 * e.curvature + 1e-300)
-    return min(max(epsilon * (w.right - q_r) / diagonal, -e.w), 1.0 - e.w)
 
 
 cdef inline double direction(Entropic *e, double epsilon) noexcept nogil:

@@ -49,6 +49,9 @@ SIMD_DISPATCH(void, scale_row,
               (double *P, double scale, double x, double y, ptrdiff_t m, double *of_x, double *of_y),
               (P, scale, x, y, m, of_x, of_y))
 
+/* The largest of `count` entries, which are not negative. */
+SIMD_DISPATCH(double, largest_entry, (const double *A, ptrdiff_t count), (A, count))
+
 /* sum_j P_j v_j */
 SIMD_DISPATCH(double, row_product, (const double *P, const double *v, ptrdiff_t m), (P, v, m))
 
@@ -200,6 +203,13 @@ SIMD_ENTRY void SIMD(scale_row)(double *P, double scale, double x, double y, ptr
         SIMD(write)(of_x + j, left, SIMD_FMA(minus_x, v, SIMD(read)(of_x + j, left, 0.0)));
         SIMD(write)(of_y + j, left, SIMD_FMA(plus_y, v, SIMD(read)(of_y + j, left, 0.0)));
     }
+}
+
+SIMD_ENTRY double SIMD(largest_entry)(const double *A, ptrdiff_t count)
+{
+    simd_vec most = SIMD(all)(0.0);
+    for (ptrdiff_t k = 0; k < count; k += SIMD_W) most = SIMD_MAX(SIMD(read)(A + k, count - k, 0.0), most);
+    return SIMD(largest)(most);
 }
 
 SIMD_ENTRY double SIMD(row_product)(const double *P, const double *v, ptrdiff_t m)

@@ -26,6 +26,7 @@ cdef extern from "_gibbs.h" nogil:
         double inverse, double step_w, double w, Py_ssize_t m, step_sums *sums
     )
     void scale_row(double *P, double scale, double x, double y, Py_ssize_t m, double *of_x, double *of_y)
+    double largest_entry(const double *A, Py_ssize_t count)
     double row_product(const double *P, const double *v, Py_ssize_t m)
     void add_row(const double *P, double factor, Py_ssize_t m, double *columns)
     ctypedef struct row_costs:

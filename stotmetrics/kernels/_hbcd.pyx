@@ -9,7 +9,8 @@ from libc.math cimport INFINITY, fabs, fmax, log
 from ._clouds cimport Atoms, points
 from ._core cimport NOT_CONVERGED, OK
 from ._cpu cimport chosen
-from ._entropic cimport Entropic, Saddle, Workspace, certify, evaluate
+from ._entropic cimport Saddle, Workspace, certify, evaluate
+from ._entropic_problem cimport Entropic
 from ._interrupt cimport SLICE, heard, interrupted, turn
 from ._simd cimport SIMD_WIDEST, simd_follow, simd_running
 

@@ -3,7 +3,8 @@
 from libc.math cimport INFINITY, sqrt
 
 from ._costs cimport powers
-from ._entropic cimport Entropic, Saddle, certified_gap, entropic_doubles, place, set_masses, solve
+from ._entropic cimport Saddle, certified_gap, entropic_doubles, place, set_masses, solve
+from ._entropic_problem cimport Entropic
 from ._interrupt cimport SLICE, heard, turn
 from ._stack cimport longest
 

@@ -53,7 +53,15 @@
 SIMD_TYPES(4)
 SIMD_TYPES(8)
 
+/* As many bytes of numbers in single precision. */
+typedef float simd_floats_4 __attribute__((vector_size(32)));
+typedef float simd_floats_8 __attribute__((vector_size(64)));
+typedef int32_t simd_ints_4 __attribute__((vector_size(32)));
+typedef int32_t simd_ints_8 __attribute__((vector_size(64)));
+
 /* Those of the build. */
+#define simd_floats SIMD_SIZED(simd_floats)
+#define simd_ints SIMD_SIZED(simd_ints)
 #define simd_vec SIMD_SIZED(simd_vec)
 #define simd_bits SIMD_SIZED(simd_bits)
 #define simd_words SIMD_SIZED(simd_words)
@@ -154,6 +162,12 @@ static inline void simd_restore(unsigned state) { (void)state; }
     __extension__({                                                                                                    \
         simd_bits simd_mask_ = (mask);                                                                                 \
         (simd_vec)((simd_mask_ & (simd_bits)(yes)) | (~simd_mask_ & (simd_bits)(no)));                                 \
+    })
+
+#define simd_select_floats(mask, yes, no)                                                                              \
+    __extension__({                                                                                                    \
+        simd_ints simd_mask_ = (mask);                                                                                 \
+        (simd_floats)((simd_mask_ & (simd_ints)(yes)) | (~simd_mask_ & (simd_ints)(no)));                              \
     })
 
 /* simd_places + 8 - n: n entries that are there, then some that are not. */
@@ -444,6 +458,8 @@ SIMD_INLINE simd_vec SIMD(log)(simd_vec x)
 #define SIMD_FMA(a, b, c) ((a) * (b) + (c))
 #define SIMD_MAX(a, b) simd_max_baseline(a, b)
 #define SIMD_MIN(a, b) simd_min_baseline(a, b)
+#define SIMD_MAX_FLOATS(a, b) simd_select_floats((a) > (b), a, b)
+#define SIMD_MIN_FLOATS(a, b) simd_select_floats((a) < (b), a, b)
 #include "_simd.h"
 #include SIMD_BODY
 #undef SIMD_BUILD
@@ -451,6 +467,8 @@ SIMD_INLINE simd_vec SIMD(log)(simd_vec x)
 #undef SIMD_FMA
 #undef SIMD_MAX
 #undef SIMD_MIN
+#undef SIMD_MAX_FLOATS
+#undef SIMD_MIN_FLOATS
 
 #ifdef SIMD_X86
 #define SIMD_BUILD avx2
@@ -458,6 +476,8 @@ SIMD_INLINE simd_vec SIMD(log)(simd_vec x)
 #define SIMD_FMA(a, b, c) ((simd_vec)_mm256_fmadd_pd((__m256d)(a), (__m256d)(b), (__m256d)(c)))
 #define SIMD_MAX(a, b) ((simd_vec)_mm256_max_pd((__m256d)(a), (__m256d)(b)))
 #define SIMD_MIN(a, b) ((simd_vec)_mm256_min_pd((__m256d)(a), (__m256d)(b)))
+#define SIMD_MAX_FLOATS(a, b) ((simd_floats)_mm256_max_ps((__m256)(a), (__m256)(b)))
+#define SIMD_MIN_FLOATS(a, b) ((simd_floats)_mm256_min_ps((__m256)(a), (__m256)(b)))
 /* Stores by a mask take long on some processors, loads do not. */
 #define SIMD_READ_SOME(p, left, fill)                                                                                  \
     simd_select(SIMD(places)(left), (simd_vec)_mm256_maskload_pd(p, (__m256i)SIMD(places)(left)), SIMD(all)(fill))
@@ -469,6 +489,8 @@ SIMD_INLINE simd_vec SIMD(log)(simd_vec x)
 #undef SIMD_FMA
 #undef SIMD_MAX
 #undef SIMD_MIN
+#undef SIMD_MAX_FLOATS
+#undef SIMD_MIN_FLOATS
 #undef SIMD_READ_SOME
 
 #define SIMD_W 8
@@ -478,6 +500,8 @@ SIMD_INLINE simd_vec SIMD(log)(simd_vec x)
 #define SIMD_FMA(a, b, c) simd_fma_of_two(a, b, c)
 #define SIMD_MAX(a, b) simd_max_of_two(a, b)
 #define SIMD_MIN(a, b) simd_min_of_two(a, b)
+#define SIMD_MAX_FLOATS(a, b) simd_select_floats((a) > (b), a, b)
+#define SIMD_MIN_FLOATS(a, b) simd_select_floats((a) < (b), a, b)
 #define SIMD_LOOK_UP(table, n) simd_look_up_of_two(table, (simd_bits)(n))
 #define SIMD_SCALE(a, e) simd_scale_of_two(a, e)
 #else
@@ -485,6 +509,8 @@ SIMD_INLINE simd_vec SIMD(log)(simd_vec x)
 #define SIMD_FMA(a, b, c) ((simd_vec)_mm512_fmadd_pd((__m512d)(a), (__m512d)(b), (__m512d)(c)))
 #define SIMD_MAX(a, b) ((simd_vec)_mm512_max_pd((__m512d)(a), (__m512d)(b)))
 #define SIMD_MIN(a, b) ((simd_vec)_mm512_min_pd((__m512d)(a), (__m512d)(b)))
+#define SIMD_MAX_FLOATS(a, b) ((simd_floats)_mm512_max_ps((__m512)(a), (__m512)(b)))
+#define SIMD_MIN_FLOATS(a, b) ((simd_floats)_mm512_min_ps((__m512)(a), (__m512)(b)))
 #define SIMD_READ_SOME(p, left, fill)                                                                                  \
     ((simd_vec)_mm512_mask_loadu_pd((__m512d)SIMD(all)(fill), (__mmask8)((1u << (left)) - 1u), p))
 /* Entry n mod 16 of a table of sixteen. */
@@ -501,6 +527,8 @@ SIMD_INLINE simd_vec SIMD(log)(simd_vec x)
 #undef SIMD_FMA
 #undef SIMD_MAX
 #undef SIMD_MIN
+#undef SIMD_MAX_FLOATS
+#undef SIMD_MIN_FLOATS
 #undef SIMD_READ_SOME
 #undef SIMD_WRITE_SOME
 #undef SIMD_LOOK_UP

@@ -14,6 +14,9 @@ cdef extern from "_simd.h" nogil:
     # What a module with such loops does at import, and what its loops run since.
     void simd_follow(const int *choice)
     const char *simd_running()
+    # Results below the normal numbers are zero from here, or not, until the state that is returned is restored.
+    unsigned simd_flush(bint on)
+    void simd_restore(unsigned state)
 
 
 cdef inline double *aligned(double *work) noexcept nogil:

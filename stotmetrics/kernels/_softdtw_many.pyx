@@ -249,7 +249,8 @@ cdef void in_order(Batch batch, pairs, rows, cols, Py_ssize_t radius):
         start_chunk(&chunk, aligned(&work[0]), &room[2 * batch.n], d, radius, 2, EVERY)
         x = aligned(&points[0]) + SDTW_BEYOND * d * SDTW_LANES
         solve_in_order(
-            &batch.pairs, &order[0], order.shape[0], x, x + points_work(n, d), &chunk, &work[0], &room[0], &out[0], &far[0]
+            &batch.pairs, &order[0], order.shape[0], x, x + points_work(n, d), &chunk, &work[0], &room[0], &out[0],
+            &far[0],
         )
 
 

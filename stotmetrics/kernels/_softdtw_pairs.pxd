@@ -7,8 +7,8 @@ from ._softdtw_problem cimport scale_of, widen
 
 
 # Pair k: series rows[k] of the left and cols[k] of the right at gammas[k]. Series s of a side has the d-dimensional
-# points at[s]..at[s + 1] of its values, within the box low[s d..], high[s d..] where `enclose` has looked at it; tiny[s]
-# says whether one of them is below SDTW_LEAST.
+# points at[s]..at[s + 1] of its values. Where `enclose` has looked at it, they are within the box low[s d..],
+# high[s d..], and tiny[s] says whether one of them is below SDTW_LEAST.
 cdef struct Pairs:
     const double *left
     const double *right

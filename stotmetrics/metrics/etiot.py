@@ -45,7 +45,7 @@ LONG = 1_500_000
 ROUNDING = 4e-13
 
 # Exact TiOT is asked first whether a pair can be near enough, where the distance to beat is above this times epsilon.
-SHARP = 0.7
+SHARP = 1.4
 
 
 def _is_long(x: Cloud, y: Cloud) -> bool:
