@@ -244,7 +244,7 @@ cdef int descend(
     Entropic *e, const Continuation *way, double epsilon, double tol, Py_ssize_t max_steps, double cutoff,
     Saddle *saddle
 ) noexcept nogil:
-    """Down to `epsilon` by one of the ways, from potentials of zero or, at `epsilon` itself, from those that are there."""
+    """Down to `epsilon` by one of the ways: from potentials of zero or, where one starts there, from what there is."""
     cdef Py_ssize_t stuck = 0
     cdef double stage = max(epsilon, way.start * e.scale), far = way.far, gain
     if way.start > 0.0:
