@@ -217,14 +217,19 @@ cdef int solve(
     if epsilon < CAREFUL.start * scale:
         if approached(e, epsilon, max_steps, saddle):
             status = descend(e, &READY, epsilon, tol, max_steps, cutoff, saddle)
-            if status != NOT_CONVERGED or saddle.steps >= max_steps or interrupted():
+            if is_final(status, saddle, max_steps):
                 return status
         e.w = w
         status = descend(e, &QUICK, epsilon, tol, max_steps, cutoff, saddle)
-        if status != NOT_CONVERGED or saddle.steps >= max_steps or interrupted():
+        if is_final(status, saddle, max_steps):
             return status
         e.w = w
     return descend(e, &CAREFUL, epsilon, tol, max_steps, cutoff, saddle)
+
+
+cdef inline bint is_final(int status, const Saddle *saddle, Py_ssize_t max_steps) noexcept nogil:
+    """Whether no other way is to be tried."""
+    return status != NOT_CONVERGED or saddle.steps >= max_steps or interrupted()
 
 
 cdef bint approached(Entropic *e, double epsilon, Py_ssize_t max_steps, Saddle *saddle) noexcept nogil:
