@@ -137,7 +137,7 @@ static int simd_runs(int build) { return simd_builds[build].runs(); }
 
 /* With `on`, results below the normal numbers are zero until simd_restore: some processors take a hundred times as long
  * for them. */
-#ifdef __SSE__
+#if defined(SIMD_X86) && defined(__SSE__)
 static inline unsigned simd_flush(int on)
 {
     const unsigned state = _mm_getcsr();
