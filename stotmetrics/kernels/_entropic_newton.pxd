@@ -5,7 +5,7 @@ from libc.string cimport memcpy
 
 from ._entropic_factor cimport factorise, solve_both
 from ._entropic_problem cimport Entropic
-from ._entropic_slope cimport Slope, step_along_w
+from ._entropic_slope cimport Slope, eliminate_row, step_along_w
 from ._gibbs cimport row_product, scale_row
 
 
@@ -16,20 +16,13 @@ cdef inline Slope eliminate(Entropic *e, double *right, double *q) noexcept nogi
     `q`, and what f needs later in step_f and three.
     """
     cdef Py_ssize_t i, j
-    cdef double root, gap_f
-    cdef Slope w
-    w.right = e.slope
-    w.diagonal = e.curvature
+    cdef double root
+    cdef Slope w = Slope(e.slope, e.curvature)
     for j in range(e.m):
         right[j] = e.b[j] - e.columns[j]
         q[j] = -e.column_products[j]
     for i in range(e.n):
-        root = 1.0 / sqrt(e.rows[i])
-        gap_f = e.a[i] - e.rows[i]
-        w.right += e.row_products[i] * gap_f / e.rows[i]
-        w.diagonal -= e.row_products[i] * e.row_products[i] / e.rows[i]
-        e.step_f[i] = gap_f * root
-        e.three[i] = e.row_products[i] * root
+        root = eliminate_row(e, i, &w)
         scale_row(e.P + i * e.m, root, e.step_f[i], e.three[i], e.m, right, q)
     return w
 

@@ -10,7 +10,7 @@ from libc.string cimport memcpy, memset
 
 from ._cpu cimport chosen
 from ._entropic_problem cimport Entropic
-from ._entropic_slope cimport Slope, step_along_w
+from ._entropic_slope cimport Slope, eliminate_row, step_along_w
 from ._interrupt cimport interrupted
 from ._simd cimport SIMD_WIDEST, aligned, simd_flush, simd_follow, simd_restore, simd_running
 
@@ -129,22 +129,15 @@ cdef void sweep_single(Entropic *e, Single *s, double epsilon, int count) noexce
 cdef Slope eliminate_single(Entropic *e, Single *s) noexcept nogil:
     """Eliminate f by its diagonal block: see `eliminate`."""
     cdef Py_ssize_t i, j
-    cdef double root, gap_f
-    cdef Slope w
-    w.right = e.slope
-    w.diagonal = e.curvature
+    cdef double root
+    cdef Slope w = Slope(e.slope, e.curvature)
     memset(s.right, 0, s.stride * sizeof(float))
     memset(s.q, 0, s.stride * sizeof(float))
     for j in range(e.m):
         s.right[j] = <float>(e.b[j] - e.columns[j])
         s.q[j] = <float>-e.column_products[j]
     for i in range(e.n):
-        root = 1.0 / sqrt(e.rows[i])
-        gap_f = e.a[i] - e.rows[i]
-        w.right += e.row_products[i] * gap_f / e.rows[i]
-        w.diagonal -= e.row_products[i] * e.row_products[i] / e.rows[i]
-        e.step_f[i] = gap_f * root
-        e.three[i] = e.row_products[i] * root
+        root = eliminate_row(e, i, &w)
         single_scale(
             s.P + i * s.stride, <float>root, <float>e.step_f[i], <float>e.three[i], s.stride, s.right, s.q
         )

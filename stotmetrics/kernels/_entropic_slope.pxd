@@ -1,4 +1,6 @@
-# Newton's equation for w, once those for f and g are solved.
+# Newton's equation for w, as those for f and then for g are solved.
+
+from libc.math cimport sqrt
 
 from ._entropic_problem cimport Entropic
 
@@ -8,6 +10,19 @@ from ._entropic_problem cimport Entropic
 cdef struct Slope:
     double right
     double diagonal
+
+
+cdef inline double eliminate_row(Entropic *e, Py_ssize_t i, Slope *w) noexcept nogil:
+    """Eliminate f_i from the equation for w, and leave what f_i needs later in step_f and three.
+
+    Returns the inverse root of the sum of row i, by which it is scaled.
+    """
+    cdef double root = 1.0 / sqrt(e.rows[i]), gap_f = e.a[i] - e.rows[i]
+    w.right += e.row_products[i] * gap_f / e.rows[i]
+    w.diagonal -= e.row_products[i] * e.row_products[i] / e.rows[i]
+    e.step_f[i] = gap_f * root
+    e.three[i] = e.row_products[i] * root
+    return root
 
 
 cdef inline double step_along_w(const Entropic *e, double epsilon, Slope w, const double *q) noexcept nogil:

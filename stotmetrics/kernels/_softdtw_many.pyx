@@ -187,7 +187,10 @@ cdef object in_table(Batch batch, Py_ssize_t radius):
         &pair[0, 0]
     )
     cdef Chunk chunk
-    if not set_table(&batch.pairs, batch.count, &row_of[0], &lane_of[0], &table):
+    cdef bint unique
+    with nogil:
+        unique = set_table(&batch.pairs, batch.count, &row_of[0], &lane_of[0], &table)
+    if not unique:
         return every
     left = _take_sparse(table_of) if radius < 0 and batch.n * batch.m >= SPREAD else every[:0]
     cdef Py_ssize_t count = batch.count - len(left)
