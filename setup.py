@@ -39,6 +39,10 @@ UNIX = ["-O3", *MATH, "-Wall", "-Wno-unused-function", "-Wno-psabi", "-g" if DEB
 # The vector types are those of gcc and clang: on Windows, clang-cl, which Visual Studio brings, builds the kernels.
 CLANG_CL = ["/O2", *(f"/clang:{flag}" for flag in MATH), "-Wno-unused-function", "-Wno-unknown-argument"]
 FLAGS = {"unix": UNIX, "mingw32": UNIX, "msvc": CLANG_CL}
+# In the order of gcc's first scheduler, with less moved out of loops, the chains of these kernels overlap better, by 5
+# to 10 %; those of other kernels do not. clang has an order of its own, and would say so.
+ORDER = ["-fschedule-insns", "-fsched-pressure", "-fno-tree-pre", "-Wno-ignored-optimization-argument"]
+ORDERED = "stotmetrics.kernels._softdtw"
 
 
 class BuildKernels(build_ext):
@@ -52,7 +56,9 @@ class BuildKernels(build_ext):
         kind = self.compiler.compiler_type
         for extension in self.extensions:
             extension.sources = sources[extension.name]
-            extension.extra_compile_args = FLAGS.get(kind, UNIX)
+            flags = FLAGS.get(kind, UNIX)
+            ordered = flags is UNIX and extension.name.startswith(ORDERED)
+            extension.extra_compile_args = [*flags, *ORDER] if ordered else flags
         if kind == "msvc":
             self._take_clang_cl()
         super().build_extensions()

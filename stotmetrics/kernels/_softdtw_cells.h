@@ -204,18 +204,19 @@ SIMD_INLINE void SDTW(strip)(
     const ptrdiff_t step = d * SDTW_LANES;
     const double *x0 = s->x + i * step, *x1 = x0 + step, *y = s->y;
     SDTW(cell) *const row = s->row;
-    SDTW(cell) a_before = *a_edge, a, a_new, b = *b_edge, up = row[j];
+    SDTW(cell) a_before = *a_edge, a, a_new, b = *b_edge, b_new, up = row[j];
     SDTW_NEXT(lane_cell, x0, y + j * step, &a_before, &up, &corner, &a, kept);
     corner = up;
     if (keep_upper) s->upper[j] = a;
     for (j++; j < stop; j++) {
         up = row[j];
+        SDTW_NEXT(lane_cell, x1, y + (j - 1) * step, &b, &a, &a_before, &b_new, kept_b);
         SDTW_NEXT(lane_cell, x0, y + j * step, &a, &up, &corner, &a_new, kept);
-        SDTW_NEXT(lane_cell, x1, y + (j - 1) * step, &b, &a, &a_before, &b, kept_b);
-        row[j - 1] = b;
+        row[j - 1] = b_new;
         if (keep_upper) s->upper[j] = a_new;
         a_before = a;
         a = a_new;
+        b = b_new;
         corner = up;
     }
     SDTW_NEXT(lane_cell, x1, y + (j - 1) * step, &b, &a, &a_before, &b, kept_b);
@@ -265,6 +266,12 @@ SIMD_INLINE int SDTW(plain_tile)(
     SDTW(number) before, plain[SDTW_ROWS];
     SDTW(cell) *const row = s->row + j;
     const ptrdiff_t width = stop - j;
+    /* In its first column below, a number falls by 2^reach a row at most. */
+    const double least = ldexp(1.0, -850 + (int)ceil(rows * reach));
+    /* The first and the last one mostly tell already. */
+    const SDTW(cell) *const last = row + width - 1;
+    low = SIMD_MIN(SIMD(sdtw_share)(row->m, row->e, last->e), SIMD(sdtw_share)(last->m, last->e, row->e));
+    if (SIMD(smallest)(low) < least) return 0;
     for (ptrdiff_t k = 0; k < rows; k++) top = SIMD_MAX(top, edges[k].e);
     for (ptrdiff_t k = 0; k < width; k++) top = SIMD_MAX(top, row[k].e);
     before = SDTW(enter)(&corner, SIMD(sdtw_weight)(corner.e, top));
@@ -275,8 +282,7 @@ SIMD_INLINE int SDTW(plain_tile)(
         s->plain[k] = SDTW(enter)(row + k, SIMD(sdtw_weight)(row[k].e, top));
         low = SIMD_MIN(low, s->plain[k].m);
     }
-    /* In its first column below, a number falls by 2^reach a row at most. */
-    if (SIMD(smallest)(low) < ldexp(1.0, -850 + (int)ceil(rows * reach))) return 0;
+    if (SIMD(smallest)(low) < least) return 0;
     for (ptrdiff_t k = 0; k < rows; k += 2) {
         const SDTW(number) next = plain[k + 1];
         SDTW(plain_strip)(
@@ -301,11 +307,11 @@ SIMD_INLINE int SDTW(plain_tile)(
 /* A tile of mantissas and exponents. */
 SIMD_INLINE void SDTW(tile)(
     const SDTW(strips) *s, ptrdiff_t d, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j, ptrdiff_t stop, SDTW(cell) corner,
-    SDTW(cell) *edges, int keep_upper, const int keep
+    SDTW(cell) *edges, int loose, int keep_upper, const int keep
 ) {
-    /* Plain numbers go where mantissas may not. */
+    /* Plain numbers go where mantissas may not; edges that are not loose come from a strip, tidy. */
     SDTW(tidy)(&corner);
-    for (ptrdiff_t k = 0; k < rows; k++) SDTW(tidy)(edges + k);
+    for (ptrdiff_t k = 0; loose && k < rows; k++) SDTW(tidy)(edges + k);
     for (ptrdiff_t k = j; k < stop; k++) SDTW(tidy)(s->row + k);
     for (ptrdiff_t k = 0; k < rows; k += 2) {
         const SDTW(cell) next = edges[k + 1];
@@ -322,6 +328,7 @@ SIMD_INLINE void SDTW(tiles)(
 ) {
     SDTW(cell) edges[SDTW_ROWS], corner = i == 0 ? SDTW(origin)() : SDTW(none)();
     for (ptrdiff_t k = 0; k < rows; k++) edges[k] = SDTW(none)();
+    int loose = 0;
     for (ptrdiff_t j = 0; j < m; j += SDTW_TILE) {
         const ptrdiff_t stop = j + SDTW_TILE < m ? j + SDTW_TILE : m;
         /* Weights of the global alignment kernel are as little as half of the others. */
@@ -336,7 +343,8 @@ SIMD_INLINE void SDTW(tiles)(
             if (count > rows - k) count = rows - k;
             const SDTW(cell) next = edges[k + count - 1];
             const int done = near && SDTW(plain_tile)(s, d, i + k, count, j, stop, reach, corner, edges + k, keep);
-            if (!done) SDTW(tile)(s, d, i + k, count, j, stop, corner, edges + k, keep_upper, keep);
+            if (!done) SDTW(tile)(s, d, i + k, count, j, stop, corner, edges + k, loose, keep_upper, keep);
+            loose |= done;
             corner = next;
             if (keep) {
                 *s->tile = (SDTW(kept_tile)){i + k, count, j, stop, k, rows, done, s->tile->top, s->cells};
@@ -358,18 +366,15 @@ SIMD_INLINE void SDTW(side_by_side_run)(const sdtw_lanes *p, ptrdiff_t d, int la
     for (ptrdiff_t j = 0; j < p->m; j++) s.row[j] = SDTW(none)();
     ptrdiff_t left = INTERRUPT_SLICE, rows;
     for (ptrdiff_t i = 0; i < p->n; i += rows) {
-        int keep_upper = 0;
-        const int plain = i > 0;
-        rows = plain ? (p->n - i + 1) / 2 * 2 : 2;
+        /* Pairs of rows as far as the next lane ends, which may be within one. */
+        ptrdiff_t next = p->n;
+        for (int l = lane; l < lane + SIMD_W; l++)
+            if (i < p->rows[l] && p->rows[l] < next) next = p->rows[l];
+        const int keep_upper = next == i + 1;
+        rows = i == 0 || keep_upper ? 2 : (next - i) / 2 * 2;
         if (rows > SDTW_ROWS) rows = SDTW_ROWS;
         if (interrupt_turn(&left, SIMD_W * rows * p->m * (d + 1))) break;
-        for (int l = lane; l < lane + SIMD_W; l++) keep_upper |= i < p->rows[l] && p->rows[l] < i + rows;
-        if (keep_upper) {
-            rows = 2;
-            keep_upper = 0;
-            for (int l = lane; l < lane + SIMD_W; l++) keep_upper |= p->rows[l] == i + 1;
-        }
-        SDTW(tiles)(&s, d, i, rows, p->m, plain && !keep_upper, keep_upper, 0);
+        SDTW(tiles)(&s, d, i, rows, p->m, i > 0 && !keep_upper, keep_upper, 0);
         for (int l = lane; l < lane + SIMD_W; l++) {
             if (p->rows[l] <= i || p->rows[l] > i + rows) continue;
             const SDTW(cell) *end = (p->rows[l] == i + rows ? s.row : s.upper) + p->cols[l] - 1;

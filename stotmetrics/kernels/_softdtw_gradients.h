@@ -160,7 +160,7 @@ SIMD_INLINE void SDTW(plain_tile_back)(
     const ptrdiff_t width = t->stop - t->j;
     const SDTW(kept_number) *const kept = (const SDTW(kept_number) *)t->cells;
     const simd_vec one = SIMD(all)(1.0);
-    SDTW(number) below[SDTW_TILE], plain[SDTW_ROWS], aslant = SDTW(enter_back)(&corner, t->top);
+    SDTW(number) below[SDTW_TILE], plain[SDTW_KEPT_ROWS], aslant = SDTW(enter_back)(&corner, t->top);
     SDTW(cell) *const row = s->row + t->j;
     for (ptrdiff_t k = 0; k < t->rows; k++) plain[k] = SDTW(enter_back)(edges + k, t->top);
     for (ptrdiff_t k = 0; k < width; k++) below[k] = SDTW(enter_back)(row + k, t->top);
@@ -265,21 +265,21 @@ SIMD_INLINE void SDTW(gradients_run)(const sdtw_lanes *p, ptrdiff_t d, int lane,
     ptrdiff_t turn = INTERRUPT_SLICE, rows;
     for (ptrdiff_t i = 0; i < n; i += rows) {
         rows = i == 0 ? 2 : (n - i + 1) / 2 * 2;
-        if (rows > SDTW_ROWS) rows = SDTW_ROWS;
+        if (rows > SDTW_KEPT_ROWS) rows = SDTW_KEPT_ROWS;
         if (interrupt_turn(&turn, 2 * SIMD_W * rows * m * (d + 1))) return;
         SDTW(tiles)(&s, d, i, rows, m, i > 0, 0, 1);
     }
     for (ptrdiff_t k = 0; k < (n + 1) * d; k++) SIMD(store)(back.grad_x + k * SDTW_LANES, zero);
     for (ptrdiff_t k = 0; k < m * d; k++) SIMD(store)(back.grad_y + k * SDTW_LANES, zero);
     for (ptrdiff_t j = 0; j < m; j++) back.row[j] = nothing;
-    SDTW(cell) edges[SDTW_ROWS], corner = nothing, aside = nothing, next = nothing;
+    SDTW(cell) edges[SDTW_KEPT_ROWS], corner = nothing, aside = nothing, next = nothing;
     for (const SDTW(kept_tile) *t = s.tile; t-- > tiles;) {
         if (interrupt_turn(&turn, SIMD_W * t->rows * (t->stop - t->j) * (d + 1))) return;
         if (t->k + t->rows < t->strip) corner = next;
         else {
             /* The lowest tile of these columns. */
             if (t->stop == m) {
-                for (int k = 0; k < SDTW_ROWS; k++) edges[k] = nothing;
+                for (int k = 0; k < SDTW_KEPT_ROWS; k++) edges[k] = nothing;
                 aside = nothing;
             }
             corner = aside;

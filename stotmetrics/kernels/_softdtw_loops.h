@@ -81,13 +81,15 @@ typedef struct {
 #define SDTW_LN2 0x1.62e42fefa39efp-1
 /* What turns an exponent into the bits of its power of two. */
 #define SDTW_BASE (0x1p52 + 1023)
-/* Below 2^-SDTW_FLOOR of its neighbours a term is nothing. Between two clean-ups mantissas stay above 2^-70 and below
+/* Below 2^-SDTW_FLOOR of its neighbours a term is nothing. Between two clean-ups mantissas stay above 2^-100 and below
  * 2^270, so that no product is a subnormal number, which would take long. */
 #define SDTW_FLOOR 900
 #define SDTW_CLEAN 128
-/* Columns and rows of a tile of side_by_side. */
+/* Columns and rows of a tile of side_by_side, and rows of one that is kept: few, so that it is there yet when the run
+ * comes back. */
 #define SDTW_TILE 32
-#define SDTW_ROWS 16
+#define SDTW_ROWS 64
+#define SDTW_KEPT_ROWS 16
 /* As many powers of two may lie between the numbers of a tile of plain ones, for what its rows cost. */
 #define SDTW_REACH 440.0
 /* The vectors of a cell: a number, with an exponent, with costs. Names of what is built for cells of SDTW_PARTS. */
