@@ -210,8 +210,8 @@ SIMD_INLINE void SDTW(strip)(
     if (keep_upper) s->upper[j] = a;
     for (j++; j < stop; j++) {
         up = row[j];
-        SDTW_NEXT(lane_cell, x1, y + (j - 1) * step, &b, &a, &a_before, &b_new, kept_b);
         SDTW_NEXT(lane_cell, x0, y + j * step, &a, &up, &corner, &a_new, kept);
+        SDTW_NEXT(lane_cell, x1, y + (j - 1) * step, &b, &a, &a_before, &b_new, kept_b);
         row[j - 1] = b_new;
         if (keep_upper) s->upper[j] = a_new;
         a_before = a;
