@@ -155,6 +155,17 @@ def test_a_triangle_equals_one_at_a_time_to_the_last_bit(count, dims):
     np.testing.assert_array_equal(batch(X, rows, cols, gammas), single)
 
 
+def test_lanes_that_end_anywhere_equal_one_at_a_time_to_the_last_bit():
+    """Walks of many lengths: lanes of one vector end in different rows and columns of a tile, plain or not."""
+    rng = np.random.default_rng(8)
+    X = [rng.normal(size=(n, 1)).cumsum(axis=0) for n in rng.integers(60, 150, size=50)]
+    X = [(x - x.mean()) / x.std() for x in X]
+    rows, cols = np.indices((50, 50)).reshape(2, -1)
+    gammas = rng.choice([0.01, 0.1, 0.3, 1.0], size=len(rows))
+    single = [kernel.pair_value(X[i], X[j], gamma) for i, j, gamma in zip(rows, cols, gammas, strict=True)]
+    np.testing.assert_array_equal(batch(X, rows, cols, gammas), single)
+
+
 @pytest.mark.parametrize("gamma", [1e-3, 1.0, 1e3])
 def test_every_way_to_a_value_agrees_with_the_reference(gamma):
     rng = np.random.default_rng(2)
