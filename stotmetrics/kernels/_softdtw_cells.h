@@ -339,17 +339,21 @@ SIMD_INLINE void SDTW(tiles)(
         const int near = plain && 2 * reach <= SDTW_REACH;
         /* The nearer its numbers lie to each other, the more rows a tile of plain ones has. */
         while (near && count * reach > SDTW_REACH) count = (count + 2) / 4 * 2;
-        for (ptrdiff_t k = 0; k < rows; k += count) {
-            if (count > rows - k) count = rows - k;
-            const SDTW(cell) next = edges[k + count - 1];
-            const int done = near && SDTW(plain_tile)(s, d, i + k, count, j, stop, reach, corner, edges + k, keep);
-            if (!done) SDTW(tile)(s, d, i + k, count, j, stop, corner, edges + k, loose, keep_upper, keep);
+        for (ptrdiff_t k = 0, size; k < rows; k += size) {
+            size = count < rows - k ? count : rows - k;
+            SDTW(cell) next = edges[k + size - 1];
+            const int done = near && SDTW(plain_tile)(s, d, i + k, size, j, stop, reach, corner, edges + k, keep);
+            if (!done) {
+                if (size < SDTW_FAR_ROWS) size = SDTW_FAR_ROWS < rows - k ? SDTW_FAR_ROWS : rows - k;
+                next = edges[k + size - 1];
+                SDTW(tile)(s, d, i + k, size, j, stop, corner, edges + k, loose, keep_upper, keep);
+            }
             loose |= done;
             corner = next;
             if (keep) {
-                *s->tile = (SDTW(kept_tile)){i + k, count, j, stop, k, rows, done, s->tile->top, s->cells};
+                *s->tile = (SDTW(kept_tile)){i + k, size, j, stop, k, rows, done, s->tile->top, s->cells};
                 s->tile++;
-                s->cells += count * (stop - j) * (done ? SDTW_KEPT(number) : SDTW_KEPT(cell));
+                s->cells += size * (stop - j) * (done ? SDTW_KEPT(number) : SDTW_KEPT(cell));
             }
         }
         corner = last;

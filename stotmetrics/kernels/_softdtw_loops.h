@@ -85,11 +85,13 @@ typedef struct {
  * 2^270, so that no product is a subnormal number, which would take long. */
 #define SDTW_FLOOR 900
 #define SDTW_CLEAN 128
-/* Columns and rows of a tile of side_by_side, and rows of one that is kept: few, so that it is there yet when the run
- * comes back. */
+/* Columns and rows of a tile of side_by_side. */
 #define SDTW_TILE 32
 #define SDTW_ROWS 64
+/* Rows of one that is kept: few, so that it is there yet when the run comes back. */
 #define SDTW_KEPT_ROWS 16
+/* Where the next rows are no plain numbers, so many of them mostly are not. */
+#define SDTW_FAR_ROWS 32
 /* As many powers of two may lie between the numbers of a tile of plain ones, for what its rows cost. */
 #define SDTW_REACH 440.0
 /* The vectors of a cell: a number, with an exponent, with costs. Names of what is built for cells of SDTW_PARTS. */

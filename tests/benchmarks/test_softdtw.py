@@ -19,7 +19,7 @@ from stotmetrics.kernels import _softdtw_many as many_pairs
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 COUNT = int(os.environ.get("STOTMETRICS_BENCH_SERIES", "200"))
-KINDS = {"gamma 1": 1.0, "gamma 0.01": 0.01, "d = 3": 1.0, "lengths 60 to 128": 1.0}
+KINDS = {"gamma 1": 1.0, "gamma 0.1": 0.1, "gamma 0.01": 0.01, "d = 3": 1.0, "lengths 60 to 128": 1.0}
 
 
 def draw(kind, count=COUNT):
