@@ -57,7 +57,7 @@ class BuildKernels(build_ext):
         for extension in self.extensions:
             extension.sources = sources[extension.name]
             flags = FLAGS.get(kind, UNIX)
-            ordered = flags is UNIX and extension.name.startswith(ORDERED)
+            ordered = kind != "msvc" and extension.name.startswith(ORDERED)
             extension.extra_compile_args = [*flags, *ORDER] if ordered else flags
         if kind == "msvc":
             self._take_clang_cl()
